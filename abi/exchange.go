@@ -1,0 +1,344 @@
+package abi
+
+import (
+	"encoding/base64"
+	"strconv"
+
+	"github.com/valyala/fastjson"
+)
+
+// Op names what an exchange asks for.
+type Op string
+
+// The operations of version 1.
+const (
+	// OpGraph makes one Graph request.
+	OpGraph Op = "graph"
+	// OpBatch makes several; each is judged by itself.
+	OpBatch Op = "batch"
+	// OpRows hands over result rows so far, so that neither side holds a long list whole.
+	OpRows Op = "rows"
+	// OpBlob reads a range of a blob of this invocation, or creates one.
+	OpBlob Op = "blob"
+	// OpLog writes one log line.
+	OpLog Op = "log"
+)
+
+// Ops lists every operation.
+func Ops() []Op { return []Op{OpGraph, OpBatch, OpRows, OpBlob, OpLog} }
+
+// Exchange is one request of a guest to its host. Op says which of the others is set.
+type Exchange struct {
+	Op    Op
+	Graph *GraphRequest
+	Batch []GraphRequest
+	Rows  []*fastjson.Value
+	Blob  *BlobRequest
+	Log   *LogRequest
+}
+
+// Pair is a name and its value.
+type Pair struct{ Name, Value string }
+
+// GraphRequest is one Graph request, by template. A guest never writes a URL.
+type GraphRequest struct {
+	// Capability is the id of the manifest's capability that allows the request.
+	Capability string
+	// Method is GET, POST, PATCH, PUT or DELETE.
+	Method string
+	// Path is a template such as /users/{user}/messages/{message}.
+	Path string
+	// Params holds a value for each parameter of Path. The host percent-encodes it
+	// as one segment.
+	Params []Pair
+	// Query holds query options, such as $select. The host encodes the values.
+	Query []Pair
+	// Headers holds the few headers that a guest may set, such as Prefer.
+	Headers []Pair
+	// Body is sent as JSON. {"$blob":"name"} in it stands for the blob's bytes in base64.
+	Body *fastjson.Value
+	// PageLimit asks the host to follow @odata.nextLink and return one merged list of
+	// at most this many rows. 0 leaves paging to the guest.
+	PageLimit int
+	// Save streams the answer into a blob.
+	Save bool
+	// Link redeems a sealed next or delta link of an earlier reply. Nothing but
+	// PageLimit may stand beside it.
+	Link string
+}
+
+// BlobRequest reads Length bytes at Offset of the blob Name, or creates a blob
+// of Data when Name is empty.
+type BlobRequest struct {
+	Name   string
+	Offset int64
+	Length int
+	Data   []byte
+}
+
+// Level is how much a log line matters.
+type Level string
+
+// The levels of a log line.
+const (
+	Debug Level = "debug"
+	Info  Level = "info"
+	Warn  Level = "warn"
+)
+
+// LogRequest is one log line.
+type LogRequest struct {
+	Level   Level
+	Message string
+}
+
+// AppendJSON appends the exchange as the guest asks for it.
+func (x *Exchange) AppendJSON(dst []byte) []byte {
+	w := writer{b: dst}
+	w.open()
+	w.text("op", string(x.Op))
+	switch x.Op {
+	case OpGraph:
+		x.Graph.members(&w)
+	case OpBatch:
+		w.name("requests")
+		w.b = append(w.b, '[')
+		for i := range x.Batch {
+			if i > 0 {
+				w.b = append(w.b, ',')
+			}
+			w.open()
+			x.Batch[i].members(&w)
+			w.close()
+		}
+		w.b = append(w.b, ']')
+	case OpRows:
+		w.name("rows")
+		w.b = appendValues(w.b, x.Rows)
+	case OpBlob:
+		if x.Blob.Name == "" {
+			w.name("data")
+			w.b = appendBase64(w.b, x.Blob.Data)
+		} else {
+			w.text("name", x.Blob.Name)
+			w.integer("offset", x.Blob.Offset)
+			w.integer("length", int64(x.Blob.Length))
+		}
+	case OpLog:
+		w.text("level", string(x.Log.Level))
+		w.text("message", x.Log.Message)
+	}
+	w.close()
+	return w.b
+}
+
+func (g *GraphRequest) members(w *writer) {
+	w.text("capability", g.Capability)
+	w.text("method", g.Method)
+	w.text("path", g.Path)
+	w.pairs("params", g.Params)
+	w.pairs("query", g.Query)
+	w.pairs("headers", g.Headers)
+	w.value("body", g.Body)
+	if g.PageLimit > 0 {
+		w.name("page")
+		w.open()
+		w.integer("limit", int64(g.PageLimit))
+		w.close()
+	}
+	w.truth("save", g.Save)
+	w.text("link", g.Link)
+}
+
+// ParseExchange reads what a guest asks for. Its values belong to p.
+func ParseExchange(p *fastjson.Parser, b []byte) (*Exchange, error) {
+	v, err := Parse(p, b, MaxExchange)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{document: "exchange"}
+	x := &Exchange{Op: Op(v.GetStringBytes("op"))}
+	switch x.Op {
+	case OpGraph:
+		x.Graph = r.graph(v, true)
+	case OpBatch:
+		x.Batch = r.batch(v)
+	case OpRows:
+		r.object(v, "it", func(key string, v *fastjson.Value) bool {
+			if key == "rows" {
+				x.Rows = r.rows(v, key)
+			}
+			return key == "rows" || key == "op"
+		})
+	case OpBlob:
+		x.Blob = r.blobRequest(v)
+	case OpLog:
+		x.Log = r.log(v)
+	default:
+		r.fail("op must be graph, batch, rows, blob or log")
+	}
+	return x, r.err()
+}
+
+func (r *reader) batch(v *fastjson.Value) []GraphRequest {
+	var requests []GraphRequest
+	r.object(v, "it", func(key string, v *fastjson.Value) bool {
+		if key == "requests" {
+			for _, item := range r.array(v, key, MaxBatch) {
+				requests = append(requests, *r.graph(item, false))
+			}
+		}
+		return key == "requests" || key == "op"
+	})
+	if len(requests) == 0 {
+		r.fail("requests must hold at least one")
+	}
+	return requests
+}
+
+func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
+	g := &GraphRequest{}
+	r.object(v, "it", func(key string, v *fastjson.Value) bool {
+		switch key {
+		case "op":
+			return hasOp
+		case "capability":
+			g.Capability = r.word(v, key)
+		case "method":
+			g.Method = r.word(v, key)
+		case "path":
+			g.Path = r.text(v, key, MaxPath)
+		case "params":
+			g.Params = r.pairs(v, key)
+		case "query":
+			g.Query = r.pairs(v, key)
+		case "headers":
+			g.Headers = r.pairs(v, key)
+		case "body":
+			g.Body = v
+		case "page":
+			r.object(v, key, func(key string, v *fastjson.Value) bool {
+				if key != "limit" {
+					return false
+				}
+				g.PageLimit = int(r.integer(v, "page.limit", 1, MaxPageLimit))
+				return true
+			})
+		case "save":
+			g.Save = r.boolean(v, key)
+		case "link":
+			g.Link = r.text(v, key, MaxExchange)
+		default:
+			return false
+		}
+		return true
+	})
+	switch {
+	case g.Link != "":
+		if g.Capability != "" || g.Method != "" || g.Path != "" || g.Params != nil || g.Query != nil || g.Headers != nil || g.Body != nil || g.Save {
+			r.fail("nothing but page may stand beside link")
+		}
+	case g.Capability == "" || g.Path == "":
+		r.fail("capability, method and path must be there")
+	case g.Save && g.PageLimit > 0:
+		r.fail("save and page exclude each other")
+	default:
+		switch g.Method {
+		case "GET", "POST", "PATCH", "PUT", "DELETE":
+		default:
+			r.fail("method must be GET, POST, PATCH, PUT or DELETE")
+		}
+	}
+	return g
+}
+
+func (r *reader) blobRequest(v *fastjson.Value) *BlobRequest {
+	b := &BlobRequest{}
+	hasData := false
+	r.object(v, "it", func(key string, v *fastjson.Value) bool {
+		switch key {
+		case "op":
+		case "name":
+			b.Name = r.word(v, key)
+		case "offset":
+			b.Offset = r.integer(v, key, 0, 1<<53)
+		case "length":
+			b.Length = int(r.integer(v, key, 1, MaxBlobRead))
+		case "data":
+			hasData = true
+			b.Data = r.base64(v, key)
+		default:
+			return false
+		}
+		return true
+	})
+	if hasData == (b.Name != "") || hasData && (b.Offset != 0 || b.Length != 0) || !hasData && b.Length == 0 {
+		r.fail("either data, or name and length, must be there")
+	}
+	return b
+}
+
+func (r *reader) base64(v *fastjson.Value, name string) []byte {
+	text := r.text(v, name, base64.StdEncoding.EncodedLen(MaxBlobRead))
+	data, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		r.fail(name + " must be standard base64")
+	}
+	return data
+}
+
+func appendBase64(dst, data []byte) []byte {
+	dst = append(dst, '"')
+	dst = base64.StdEncoding.AppendEncode(dst, data)
+	return append(dst, '"')
+}
+
+func (r *reader) log(v *fastjson.Value) *LogRequest {
+	l := &LogRequest{}
+	r.object(v, "it", func(key string, v *fastjson.Value) bool {
+		switch key {
+		case "op":
+		case "level":
+			l.Level = Level(r.word(v, key))
+		case "message":
+			l.Message = r.text(v, key, MaxLogMessage)
+		default:
+			return false
+		}
+		return true
+	})
+	switch l.Level {
+	case Debug, Info, Warn:
+	default:
+		r.fail("level must be debug, info or warn")
+	}
+	return l
+}
+
+// BlobName is the name under which a blob of the given SHA-256 is passed.
+func BlobName(sha256 [32]byte) string {
+	const hex = "0123456789abcdef"
+	name := make([]byte, 0, len("sha256:")+64)
+	name = append(name, "sha256:"...)
+	for _, b := range sha256 {
+		name = append(name, hex[b>>4], hex[b&0xF])
+	}
+	return string(name)
+}
+
+// BlobReference returns the blob's name if v is {"$blob":"name"}. ok is false for
+// any other value; an object that holds "$blob" beside something else, or not as a
+// string, is a [*FormatError].
+func BlobReference(v *fastjson.Value) (name string, ok bool, err error) {
+	if v.Type() != fastjson.TypeObject {
+		return "", false, nil
+	}
+	ref := v.Get("$blob")
+	if ref == nil {
+		return "", false, nil
+	}
+	if n := v.GetObject().Len(); n != 1 || ref.Type() != fastjson.TypeString {
+		return "", false, &FormatError{"body", "an object with $blob must hold the blob's name and nothing else, not " + strconv.Itoa(n) + " members"}
+	}
+	return string(ref.GetStringBytes()), true, nil
+}

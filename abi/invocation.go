@@ -1,0 +1,155 @@
+package abi
+
+import (
+	"time"
+
+	"github.com/valyala/fastjson"
+)
+
+// Invocation is one call of one action, as the guest receives it.
+type Invocation struct {
+	// ID names the invocation in logs and the audit record. Opaque.
+	ID string
+	// Action is the action's id, such as "mail.get".
+	Action string
+	// Parameters is an object: checked against the manifest, defaults filled in.
+	Parameters *fastjson.Value
+	// Now is the host's time.
+	Now time.Time
+	// Memory is how many bytes of memory the guest may have, so that its
+	// garbage collector need not work before they are used.
+	Memory int64
+	// State is what a trigger stored at its last invocation; nil without one.
+	State *fastjson.Value
+}
+
+// AppendJSON appends the invocation as it goes to the guest.
+func (inv *Invocation) AppendJSON(dst []byte) []byte {
+	w := writer{b: dst}
+	w.open()
+	w.integer("abi", Version)
+	w.text("invocation", inv.ID)
+	w.text("action", inv.Action)
+	w.value("parameters", inv.Parameters)
+	w.time("now", inv.Now)
+	w.integer("memory", inv.Memory)
+	w.value("state", inv.State)
+	w.close()
+	return w.b
+}
+
+// ParseInvocation reads an invocation. Its values belong to p.
+func ParseInvocation(p *fastjson.Parser, b []byte) (*Invocation, error) {
+	v, err := Parse(p, b, MaxInvocation)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{document: "invocation"}
+	inv := &Invocation{}
+	var version int64
+	r.object(v, "it", func(key string, v *fastjson.Value) bool {
+		switch key {
+		case "abi":
+			version = r.integer(v, key, Version, Version)
+		case "invocation":
+			inv.ID = r.word(v, key)
+		case "action":
+			inv.Action = r.word(v, key)
+		case "parameters":
+			if v.Type() != fastjson.TypeObject {
+				r.fail("parameters must be an object")
+			}
+			inv.Parameters = v
+		case "now":
+			inv.Now = r.time(v, key)
+		case "memory":
+			inv.Memory = r.integer(v, key, 1, 1<<32)
+		case "state":
+			inv.State = v
+		default:
+			return false
+		}
+		return true
+	})
+	if version != Version || inv.ID == "" || inv.Action == "" || inv.Parameters == nil || inv.Now.IsZero() {
+		r.fail("abi, invocation, action, parameters and now must be there")
+	}
+	return inv, r.err()
+}
+
+// Result is what a guest ends an invocation with.
+type Result struct {
+	// Data holds result rows, each a JSON object, after those handed over by "rows" exchanges.
+	Data []*fastjson.Value
+	// Message is one sentence for the reader.
+	Message string
+	// Truncated says that more rows exist than were asked for or could be read.
+	Truncated bool
+	// State is what a trigger wants to find at its next invocation.
+	State *fastjson.Value
+	// Error says that the action failed. All else but Message is then empty.
+	Error *Error
+}
+
+// AppendJSON appends the result as the guest gives it.
+func (res *Result) AppendJSON(dst []byte) []byte {
+	w := writer{b: dst}
+	w.open()
+	if res.Error != nil {
+		w.name("error")
+		w.b = res.Error.AppendJSON(w.b)
+		w.comma = true
+	} else {
+		w.name("data")
+		w.b = appendValues(w.b, res.Data)
+		w.text("message", res.Message)
+		w.truth("truncated", res.Truncated)
+		w.value("state", res.State)
+	}
+	w.close()
+	return w.b
+}
+
+// ParseResult reads a guest's result. Its values belong to p.
+func ParseResult(p *fastjson.Parser, b []byte) (*Result, error) {
+	v, err := Parse(p, b, MaxResult)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{document: "result"}
+	res := &Result{}
+	data := false
+	r.object(v, "it", func(key string, v *fastjson.Value) bool {
+		switch key {
+		case "data":
+			data = true
+			res.Data = r.rows(v, key)
+		case "message":
+			res.Message = r.text(v, key, MaxResult)
+		case "truncated":
+			res.Truncated = r.boolean(v, key)
+		case "state":
+			res.State = v
+		case "error":
+			res.Error = r.error(v)
+		default:
+			return false
+		}
+		return true
+	})
+	if data == (res.Error != nil) {
+		r.fail("either data or error must be there")
+	}
+	return res, r.err()
+}
+
+// rows reads an array of objects.
+func (r *reader) rows(v *fastjson.Value, name string) []*fastjson.Value {
+	rows := r.array(v, name, MaxPageLimit)
+	for _, row := range rows {
+		if row.Type() != fastjson.TypeObject {
+			r.fail("each item of " + name + " must be an object")
+		}
+	}
+	return rows
+}

@@ -1,0 +1,256 @@
+package abi
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/valyala/fastjson"
+)
+
+// FormatError tells why a document is not one of the contract's.
+type FormatError struct {
+	// Document is what was read: "invocation", "exchange", "reply", "result" or "JSON".
+	Document string
+	// Problem completes the sentence "Document: …".
+	Problem string
+}
+
+func (e *FormatError) Error() string { return e.Document + ": " + e.Problem }
+
+// Parse reads one JSON value strictly, see the package comment. limit bounds
+// the input in bytes. The value belongs to p and is good until p is used again.
+// The error is a [*FormatError].
+//
+// fastjson alone is not strict: its parser takes NaN and 01 for numbers and the
+// first of duplicate keys where other parsers take the last.
+func Parse(p *fastjson.Parser, b []byte, limit int) (*fastjson.Value, error) {
+	if problem := check(b, limit); problem != "" {
+		return nil, &FormatError{"JSON", problem}
+	}
+	v, err := p.ParseBytes(b)
+	if err != nil {
+		return nil, &FormatError{"JSON", err.Error()}
+	}
+	if key := duplicateKey(v); key != nil {
+		return nil, &FormatError{"JSON", "an object names the key " + strconv.Quote(clip(*key)) + " twice"}
+	}
+	return v, nil
+}
+
+// check finds what is wrong with b as JSON, apart from duplicate keys. The depth
+// comes first: the grammar check recurses.
+func check(b []byte, limit int) string {
+	if len(b) > limit {
+		return "is over " + strconv.Itoa(limit) + " bytes"
+	}
+	if !utf8.Valid(b) {
+		return "is not valid UTF-8"
+	}
+	if problem := checkNesting(b); problem != "" {
+		return problem
+	}
+	if err := fastjson.ValidateBytes(b); err != nil {
+		return clip(err.Error())
+	}
+	return ""
+}
+
+// checkNesting bounds the depth and refuses escapes that stand for half a
+// surrogate pair, which parsers turn into different texts.
+func checkNesting(b []byte) string {
+	depth := 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '{', '[':
+			if depth++; depth > MaxDepth {
+				return "nests deeper than " + strconv.Itoa(MaxDepth)
+			}
+		case '}', ']':
+			depth--
+		case '"':
+			end, whole := skipString(b, i+1)
+			if !whole {
+				return "a string escapes half of a surrogate pair"
+			}
+			i = end
+		}
+	}
+	return ""
+}
+
+// skipString returns the index of the quote that closes the string whose text
+// starts at i, and whether all its surrogates come in pairs.
+func skipString(b []byte, i int) (end int, whole bool) {
+	for ; i < len(b) && b[i] != '"'; i++ {
+		if b[i] != '\\' {
+			continue
+		}
+		i++
+		unit, ok := escapedUnit(b, i)
+		if !ok || unit < 0xD800 || unit > 0xDFFF {
+			continue
+		}
+		low, ok := escapedUnit(b, i+6)
+		if unit > 0xDBFF || !ok || b[i+5] != '\\' || low < 0xDC00 || low > 0xDFFF {
+			return i, false
+		}
+		i += 10
+	}
+	return i, true
+}
+
+// escapedUnit reads the UTF-16 unit of the escape uXXXX at b[i].
+func escapedUnit(b []byte, i int) (uint64, bool) {
+	if i+5 > len(b) || b[i] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(string(b[i+1:i+5]), 16, 16)
+	return unit, err == nil
+}
+
+// duplicateKey returns a key that an object of the tree holds twice, or nil.
+func duplicateKey(v *fastjson.Value) *string {
+	switch v.Type() {
+	case fastjson.TypeArray:
+		for _, item := range v.GetArray() {
+			if key := duplicateKey(item); key != nil {
+				return key
+			}
+		}
+	case fastjson.TypeObject:
+		return duplicateMember(v.GetObject())
+	}
+	return nil
+}
+
+// fewKeys is the size up to which comparing each pair of keys costs less than a map.
+const fewKeys = 12
+
+func duplicateMember(o *fastjson.Object) *string {
+	var found *string
+	note := func(key []byte) {
+		s := string(key)
+		found = &s
+	}
+	var seen map[string]struct{}
+	var few [fewKeys][]byte
+	n := 0
+	if o.Len() > fewKeys {
+		seen = make(map[string]struct{}, o.Len())
+	}
+	o.Visit(func(key []byte, v *fastjson.Value) {
+		if found != nil {
+			return
+		}
+		if seen != nil {
+			if _, twice := seen[string(key)]; twice {
+				note(key)
+				return
+			}
+			seen[string(key)] = struct{}{}
+		} else {
+			for _, other := range few[:n] {
+				if string(other) == string(key) {
+					note(key)
+					return
+				}
+			}
+			few[n] = key
+			n++
+		}
+		found = duplicateKey(v)
+	})
+	return found
+}
+
+// AppendValue appends v as JSON. fastjson's own MarshalTo writes control
+// characters and some others by Go's rules (\x00, \a, \U000e0001), which is not JSON.
+func AppendValue(dst []byte, v *fastjson.Value) []byte {
+	switch v.Type() {
+	case fastjson.TypeObject:
+		dst = append(dst, '{')
+		first := true
+		v.GetObject().Visit(func(key []byte, member *fastjson.Value) {
+			if !first {
+				dst = append(dst, ',')
+			}
+			first = false
+			dst = appendString(dst, key)
+			dst = append(dst, ':')
+			dst = AppendValue(dst, member)
+		})
+		return append(dst, '}')
+	case fastjson.TypeArray:
+		return appendValues(dst, v.GetArray())
+	case fastjson.TypeString:
+		return appendString(dst, v.GetStringBytes())
+	default:
+		return v.MarshalTo(dst)
+	}
+}
+
+func appendValues(dst []byte, values []*fastjson.Value) []byte {
+	dst = append(dst, '[')
+	for i, v := range values {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendValue(dst, v)
+	}
+	return append(dst, ']')
+}
+
+// AppendString appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+func AppendString(dst []byte, s string) []byte { return appendString(dst, s) }
+
+func appendString[T string | []byte](dst []byte, s T) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= 0x20 && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
+			if r != utf8.RuneError || size != 1 {
+				i += size
+				continue
+			}
+		}
+		dst = append(dst, s[start:i]...)
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c == '\n':
+			dst = append(dst, '\\', 'n')
+		case c == '\r':
+			dst = append(dst, '\\', 'r')
+		case c == '\t':
+			dst = append(dst, '\\', 't')
+		case c < 0x20:
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
+		default:
+			dst = append(dst, "\uFFFD"...)
+		}
+		i++
+		start = i
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
+
+// clip shortens text that goes into an error message.
+func clip(s string) string {
+	const most = 120
+	if len(s) <= most {
+		return s
+	}
+	end := most
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
+}
