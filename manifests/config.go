@@ -1,0 +1,300 @@
+package manifests
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Config is what the operator's file says. It must not be changed after parsing.
+type Config struct {
+	// Dir is the folder of the file, against which relative paths in it are resolved.
+	Dir string
+	// Host is where the host keeps its files. TOML: [host], optional as a whole and key by key.
+	Host Host
+	// Connections by name, at most [MaxConnections]. TOML: [connection.NAME].
+	Connections []Connection
+	// Grants by name, at most [MaxGrants]. None is no error: nothing runs. TOML: [grant.NAME].
+	Grants []Grant
+
+	file  string
+	lines lines
+}
+
+// Host names the host's own files, as the operator wrote them, each at most [MaxPath] bytes. The methods of [Config]
+// resolve them.
+type Host struct {
+	// Plugins is the folder of the installed plugins: NAME/VERSION/plugin.toml and plugin.wasm. TOML: plugins, default "plugins".
+	Plugins string
+	// Lock is the file of approved digests. TOML: lock, default "postern.lock".
+	Lock string
+	// Audit is the file of the audit record. TOML: audit, default "audit.jsonl".
+	Audit string
+	// Blobs is the folder of the blobs. TOML: blobs, default "blobs".
+	Blobs string
+}
+
+// Connection is one tenant and one application identity.
+type Connection struct {
+	// Name by which invocations and grants refer to it: [a-z][a-z0-9_-]{0,62}.
+	Name string
+	// Tenant is the directory id or a verified domain of it. TOML: tenant, required.
+	Tenant string
+	// ClientID is the application (client) id. TOML: client_id, required.
+	ClientID string
+	// Auth is how the application proves who it is. TOML: auth, default "secret", the only way of this version.
+	Auth Auth
+	// ClientSecret says where the secret is. TOML: client_secret = { file = "…" } or { env = "…" }, required.
+	ClientSecret Source
+	// Graph is the https origin of Microsoft Graph. TOML: graph, default [DefaultGraph].
+	Graph string
+	// Authority is the https origin of the token service. TOML: authority, default [DefaultAuthority].
+	Authority string
+	// CAFile holds one more root certificate (PEM) to trust for these two origins only. TOML: ca_file, default none.
+	CAFile string
+	// Rate bounds the requests of the whole connection. TOML: rate = "100/60s", default unlimited.
+	Rate Rate
+}
+
+// The origins of the global Microsoft cloud.
+// Source: https://learn.microsoft.com/graph/deployments
+const (
+	DefaultGraph     = "https://graph.microsoft.com"
+	DefaultAuthority = "https://login.microsoftonline.com"
+)
+
+// Auth is a way for a connection to sign in.
+type Auth string
+
+// AuthSecret is a client secret, the OAuth 2.0 client credentials flow.
+const AuthSecret Auth = "secret"
+
+// Source says where a secret is kept. It never holds the secret, so it may be printed.
+type Source struct{ file, env string }
+
+// File returns the name of the file that holds the secret, as it was written.
+func (s Source) File() (string, bool) { return s.file, s.file != "" }
+
+// Env returns the name of the environment variable that holds the secret.
+func (s Source) Env() (string, bool) { return s.env, s.env != "" }
+
+// Equal reports whether both name the same place.
+func (s Source) Equal(other Source) bool { return s == other }
+
+// String names the place, for messages.
+func (s Source) String() string {
+	switch {
+	case s.file != "":
+		return fmt.Sprintf("file %q", s.file)
+	case s.env != "":
+		return "environment variable " + s.env
+	default:
+		return "nowhere"
+	}
+}
+
+// Resolve returns path as it is if it is absolute, and otherwise below the folder of the file.
+func (c *Config) Resolve(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(c.Dir, path)
+}
+
+// PluginsDir returns the full path of the folder of the installed plugins.
+func (c *Config) PluginsDir() string { return c.Resolve(c.Host.Plugins) }
+
+// LockFile returns the full path of the lock file.
+func (c *Config) LockFile() string { return c.Resolve(c.Host.Lock) }
+
+// AuditFile returns the full path of the audit record.
+func (c *Config) AuditFile() string { return c.Resolve(c.Host.Audit) }
+
+// BlobsDir returns the full path of the folder of the blobs.
+func (c *Config) BlobsDir() string { return c.Resolve(c.Host.Blobs) }
+
+// Connection returns the connection of this name.
+func (c *Config) Connection(name string) (*Connection, bool) {
+	i := slices.IndexFunc(c.Connections, func(connection Connection) bool { return connection.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return &c.Connections[i], true
+}
+
+// Grant returns the grant that allows this plugin's action on this connection; there is at most one. Whether it is
+// for the plugin's version is left to the caller, who can then say so.
+func (c *Config) Grant(plugin, connection, action string) (*Grant, bool) {
+	i := slices.IndexFunc(c.Grants, func(g Grant) bool {
+		return g.Plugin == plugin && slices.Contains(g.Connections, connection) && slices.Contains(g.Actions, action)
+	})
+	if i < 0 {
+		return nil, false
+	}
+	return &c.Grants[i], true
+}
+
+// ParseConfig reads an operator's file. name is the file's name, used in errors and for [Config.Dir]; paths in the
+// file stay as they are written. The error is an [Errors].
+func ParseConfig(name string, src []byte) (*Config, error) {
+	values, r := decode(name, src, MaxConfigFile)
+	if r.err() != nil {
+		return nil, r.err()
+	}
+	root := &table{report: r, values: values}
+	c := &Config{Dir: filepath.Dir(name), file: name, lines: r.lines}
+	c.Host = readHost(root)
+	names, tables := root.named("connection", MaxConnections)
+	for i, t := range tables {
+		c.Connections = append(c.Connections, readConnection(names[i], t))
+	}
+	names, tables = root.named("grant", MaxGrants)
+	for i, t := range tables {
+		c.Grants = append(c.Grants, readGrant(names[i], t))
+	}
+	root.finish()
+	checkGrants(c, tables)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func readHost(root *table) Host {
+	h := Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs"}
+	t, ok := root.child("host")
+	if !ok {
+		return h
+	}
+	h.Plugins = parsed(t, "plugins", h.Plugins, parsePath)
+	h.Lock = parsed(t, "lock", h.Lock, parsePath)
+	h.Audit = parsed(t, "audit", h.Audit, parsePath)
+	h.Blobs = parsed(t, "blobs", h.Blobs, parsePath)
+	t.finish()
+	return h
+}
+
+func parsePath(path string) (string, *flaw) {
+	if len(path) > MaxPath {
+		return "", flawf("shorten it", "the path is longer than %d bytes", MaxPath)
+	}
+	return path, checkText(path, MaxPath)
+}
+
+func readConnection(name string, t *table) Connection {
+	if _, f := parseLocalName(name); f != nil {
+		t.self(f)
+	}
+	c := Connection{
+		Name:      name,
+		Tenant:    parsedRequired(t, "tenant", `"contoso.onmicrosoft.com"`, parseTenant),
+		ClientID:  parsedRequired(t, "client_id", `"00000000-0000-0000-0000-000000000000"`, parseClientID),
+		Auth:      parsed(t, "auth", AuthSecret, parseAuth),
+		Graph:     parsed(t, "graph", DefaultGraph, parseOrigin),
+		Authority: parsed(t, "authority", DefaultAuthority, parseOrigin),
+		CAFile:    parsed(t, "ca_file", "", parsePath),
+		Rate:      parsed(t, "rate", Rate{}, parseRate),
+	}
+	c.ClientSecret = readSource(t, "client_secret")
+	t.finish()
+	return c
+}
+
+// parseTenant accepts a directory id or domain. The words that stand for many tenants are refused: an application
+// signs in to one.
+func parseTenant(tenant string) (string, *flaw) {
+	const example = "write the directory id, or a verified domain of the tenant"
+	switch strings.ToLower(tenant) {
+	case "common", "organizations", "consumers":
+		return "", flawf(example, "%q is not one tenant", tenant)
+	}
+	if !isGUID(tenant) && !isDomain(tenant) {
+		return "", flawf(example, "%q is neither a directory id nor a domain", shorten(tenant))
+	}
+	return tenant, nil
+}
+
+func parseClientID(id string) (string, *flaw) {
+	if !isGUID(id) {
+		return "", flawf("write the application (client) id that the portal shows", "%q is not an application id", shorten(id))
+	}
+	return id, nil
+}
+
+func parseAuth(auth string) (Auth, *flaw) {
+	const offered = `write "secret", the only way to sign in that this version offers`
+	switch auth {
+	case string(AuthSecret):
+		return AuthSecret, nil
+	case "certificate", "automatic", "device_code", "authorization_code", "managed_identity", "workload_identity":
+		return AuthSecret, flawf(offered, "%q is not offered in this version", auth)
+	default:
+		return AuthSecret, flawf(offered, "%q is not a way to sign in", shorten(auth))
+	}
+}
+
+// parseOrigin accepts https://host or https://host:port, in lower case, and nothing behind it.
+func parseOrigin(origin string) (string, *flaw) {
+	const example = `write for example "` + DefaultGraph + `", without a path or a final '/'`
+	u, err := url.Parse(origin)
+	if err != nil || len(origin) > MaxPath {
+		return "", flawf(example, "the value is not an origin")
+	}
+	if u.Scheme != "https" {
+		return "", flawf(example, "the origin is not https")
+	}
+	host := u.Hostname()
+	if origin != "https://"+u.Host || origin != strings.ToLower(origin) || strings.HasSuffix(u.Host, ":") || !isHost(host) {
+		return "", flawf(example, "the value is more than an https origin, or its host is not a lower-case name")
+	}
+	if port := u.Port(); port != "" {
+		if n, ok := parseWhole(port); !ok || n == 0 || n > 65535 {
+			return "", flawf(example, "%q is not a port", shorten(port))
+		}
+	}
+	return origin, nil
+}
+
+// isHost accepts a domain, a single label such as localhost, or an IP address.
+func isHost(host string) bool {
+	return net.ParseIP(host) != nil || isDomain(host) || host != "" && isDomain(host+".x")
+}
+
+// readSource reads where a secret is. It never quotes a value: an operator may have put the secret itself there.
+func readSource(t *table, key string) Source {
+	const example = `write { file = "client-secret" } or { env = "POSTERN_CLIENT_SECRET" }`
+	v, ok := t.take(key)
+	if !ok {
+		t.flaw(key, flawf(example, "the key is missing"))
+		return Source{}
+	}
+	if _, inline := v.(string); inline {
+		t.flaw(key, flawf("move the secret to a file or an environment variable and "+example+"; treat the old one as leaked", "a secret is never written in this file"))
+		return Source{}
+	}
+	source, ok := t.child(key)
+	if !ok {
+		return Source{}
+	}
+	s := Source{
+		file: parsed(source, "file", "", parsePath),
+		env:  parsed(source, "env", "", parseEnv),
+	}
+	if source.has("file") == source.has("env") {
+		source.self(flawf(example, "the place of the secret is not exactly one of file and env"))
+	}
+	source.finish()
+	return s
+}
+
+// parseEnv accepts the portable names of POSIX: letters, digits and '_', not a digit first.
+func parseEnv(name string) (string, *flaw) {
+	ok := name != "" && len(name) <= maxName && (name[0] < '0' || name[0] > '9')
+	if !ok || strings.ContainsFunc(name, func(c rune) bool { return !isWord(c) }) {
+		return "", flawf("write the variable's name, for example POSTERN_CLIENT_SECRET", "the value is not the name of an environment variable")
+	}
+	return name, nil
+}

@@ -1,0 +1,479 @@
+package manifests
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Masterminds/semver/v3"
+	"github.com/google/go-cmp/cmp"
+)
+
+func pattern(t testing.TB, text string) Pattern {
+	t.Helper()
+	p, err := ParsePattern(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func constraint(t testing.TB, text string) Constraint {
+	t.Helper()
+	c, err := ParseConstraint(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
+	got, err := ParseConfig("/srv/postern/postern.toml", []byte(readTestdata(t, "config.toml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{
+		Dir:  "/srv/postern",
+		Host: Host{Plugins: "installed", Lock: "/etc/postern/postern.lock", Audit: "log/audit.jsonl", Blobs: "cache/blobs"},
+		Connections: []Connection{{
+			Name:         "contoso",
+			Tenant:       "contoso.onmicrosoft.com",
+			ClientID:     "11111111-2222-3333-4444-555555555555",
+			Auth:         AuthSecret,
+			ClientSecret: Source{file: "client-secret"},
+			Graph:        "https://graph.microsoft.us",
+			Authority:    "https://login.microsoftonline.us",
+			CAFile:       "ca.pem",
+			Rate:         Rate{100, time.Minute},
+		}, {
+			Name:         "lab",
+			Tenant:       "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+			ClientID:     "11111111-2222-3333-4444-555555555555",
+			Auth:         AuthSecret,
+			ClientSecret: Source{env: "LAB_SECRET"},
+			Graph:        DefaultGraph,
+			Authority:    DefaultAuthority,
+		}},
+		Grants: []Grant{{
+			Name:         "mail",
+			Plugin:       "mail",
+			Version:      constraint(t, "^1"),
+			Connections:  []string{"contoso", "lab"},
+			Capabilities: []string{"mail.read"},
+			Actions:      []string{"mail.get"},
+			Only: Only{
+				Params:        map[string][]Pattern{"user": {pattern(t, "soc@contoso.com"), pattern(t, "*@phish.contoso.com")}},
+				Recipients:    []Pattern{pattern(t, "*@contoso.com")},
+				RecipientsSet: true,
+			},
+			Limits: Limits{Memory: 16 << 20, Fuel: 1_000_000_000, Timeout: 30 * time.Second, Exchanges: 100},
+			Rate:   Rate{30, time.Minute},
+		}, {
+			Name:         "send",
+			Plugin:       "mail",
+			Version:      constraint(t, ">=1.2, <2"),
+			Connections:  []string{"lab"},
+			Capabilities: []string{"mail.send"},
+			Actions:      []string{"mail.send"},
+			Only:         Only{RecipientsSet: true},
+		}},
+	}
+	if diff := cmp.Diff(want, got, compareConfigs); diff != "" {
+		t.Errorf("ParseConfig (-want +got):\n%s", diff)
+	}
+}
+
+func TestConfigFindsByName(t *testing.T) {
+	c, err := ParseConfig("/srv/postern/postern.toml", []byte(readTestdata(t, "config.toml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if connection, ok := c.Connection("lab"); !ok || connection.Name != "lab" {
+		t.Errorf("Connection(lab) = %v, %t", connection, ok)
+	}
+	if _, ok := c.Connection("Lab"); ok {
+		t.Error("Connection(Lab) was found")
+	}
+	if g, ok := c.Grant("mail", "lab", "mail.send"); !ok || g.Name != "send" {
+		t.Errorf("Grant(mail, lab, mail.send) = %v, %t", g, ok)
+	}
+	if _, ok := c.Grant("mail", "contoso", "mail.send"); ok {
+		t.Error("mail.send is granted on contoso, which nobody wrote")
+	}
+	got := []string{c.PluginsDir(), c.LockFile(), c.AuditFile(), c.BlobsDir()}
+	want := []string{"/srv/postern/installed", "/etc/postern/postern.lock", "/srv/postern/log/audit.jsonl", "/srv/postern/cache/blobs"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("full paths (-want +got):\n%s", diff)
+	}
+}
+
+func TestEmptyConfigGrantsNothing(t *testing.T) {
+	c, err := ParseConfig("postern.toml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{Dir: ".", Host: Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs"}}
+	if diff := cmp.Diff(want, c, compareConfigs); diff != "" {
+		t.Errorf("ParseConfig (-want +got):\n%s", diff)
+	}
+}
+
+func TestConfigIsRefused(t *testing.T) {
+	tests := []struct{ name, old, new string }{
+		{"unknown key", `rate = "100/60s"`, `rates = "100/60s"`},
+		{"unknown key of a grant", `version = "^1"`, "version = \"^1\"\nconnection = [\"lab\"]"},
+		{"unknown table", "[host]", "[hosts]"},
+		{"empty path", `plugins = "installed"`, `plugins = ""`},
+		{"tenant that is many", `tenant = "contoso.onmicrosoft.com"`, `tenant = "common"`},
+		{"tenant that is no domain", `tenant = "contoso.onmicrosoft.com"`, `tenant = "contoso/onmicrosoft.com"`},
+		{"no tenant", "tenant = \"contoso.onmicrosoft.com\"\n", ""},
+		{"client id that is a name", `"11111111-2222-3333-4444-555555555555"`, `"postern"`},
+		{"auth of a later version", `auth = "secret"`, `auth = "certificate"`},
+		{"unknown auth", `auth = "secret"`, `auth = "password"`},
+		{"inline secret", `client_secret = { file = "client-secret" }`, `client_secret = "Zm9vYmFyLXZlcnktc2VjcmV0"`},
+		{"inline secret without quotes", `client_secret = { file = "client-secret" }`, `client_secret = Zm9vYmFyLXZlcnktc2VjcmV0`},
+		{"inline secret in a table", `client_secret = { file = "client-secret" }`, `client_secret = { value = "Zm9vYmFyLXZlcnktc2VjcmV0" }`},
+		{"secret as a variable's name", `{ env = "LAB_SECRET" }`, `{ env = "Zm9v~YmFy" }`},
+		{"two places of a secret", `{ env = "LAB_SECRET" }`, `{ env = "LAB_SECRET", file = "lab" }`},
+		{"no place of a secret", `{ env = "LAB_SECRET" }`, `{}`},
+		{"no secret", "client_secret = { env = \"LAB_SECRET\" }\n", ""},
+		{"http", `"https://graph.microsoft.us"`, `"http://graph.microsoft.us"`},
+		{"origin with a path", `"https://graph.microsoft.us"`, `"https://graph.microsoft.us/v1.0"`},
+		{"origin with a final slash", `"https://graph.microsoft.us"`, `"https://graph.microsoft.us/"`},
+		{"origin with a user", `"https://graph.microsoft.us"`, `"https://graph.microsoft.com@evil.example"`},
+		{"origin with a query", `"https://graph.microsoft.us"`, `"https://graph.microsoft.us?x"`},
+		{"origin in capitals", `"https://graph.microsoft.us"`, `"https://Graph.microsoft.us"`},
+		{"origin with a port of zero", `"https://graph.microsoft.us"`, `"https://graph.microsoft.us:0"`},
+		{"origin without a host", `"https://graph.microsoft.us"`, `"https://"`},
+		{"rate without a time", `"100/60s"`, `"100"`},
+		{"rate of none", `"100/60s"`, `"0/60s"`},
+		{"rate in too short a time", `"100/60s"`, `"100/1ms"`},
+		{"name of a connection", "[connection.lab]", "[connection.Lab]"},
+		{"grant that is no plugin's name", "[grant.send]\nplugin = \"mail\"", "[grant.send_mail]"},
+		{"no version", "version = \"^1\"\n", ""},
+		{"version that is none", `version = "^1"`, `version = "^x"`},
+		{"version that is any", `version = "^1"`, `version = "^1 || *"`},
+		{"empty version", `version = "^1"`, `version = " "`},
+		{"no connections", "connections = [\"lab\"]\n", ""},
+		{"empty actions", `actions = ["mail.get"]`, `actions = []`},
+		{"one name in place of a list", `actions = ["mail.get"]`, `actions = "mail.get"`},
+		{"number in a list", `actions = ["mail.get"]`, `actions = ["mail.get", 1]`},
+		{"connection that is not there", `connections = ["lab"]`, `connections = ["labs"]`},
+		{"action granted twice", `actions = ["mail.send"]`, `actions = ["mail.send", "mail.get"]`},
+		{"collection in place of a parameter", `user = [`, `users = [`},
+		{"parameter in capitals", `user = [`, `User = [`},
+		{"constraint that allows nothing", `user = ["soc@contoso.com", "*@phish.contoso.com"]`, `user = []`},
+		{"pattern with a star inside", `"*@phish.contoso.com"`, `"soc*@contoso.com"`},
+		{"pattern of everything", `"*@phish.contoso.com"`, `"*"`},
+		{"pattern of every domain", `"*@phish.contoso.com"`, `"*@*"`},
+		{"pattern of a part of a domain", `"*@phish.contoso.com"`, `"*@*.contoso.com"`},
+		{"pattern twice", `"*@phish.contoso.com"`, `"soc@contoso.com"`},
+		{"limit above the bound", `memory = "16MiB"`, `memory = "1GiB"`},
+		{"unknown limit", `exchanges = 100`, `requests = 100`},
+		{"no connection at all", "[connection.", "[host."},
+		{"origin that is no URL", `"https://graph.microsoft.us"`, `"https://graph microsoft.us"`},
+		{"list of secrets", `{ env = "LAB_SECRET" }`, `[1]`},
+		{"grants as a list", "[grant.mail]", "[[grant.mail]]"},
+	}
+	checkRefusals(t, "refused-configs.txt", len(tests), func(i int) (string, error) {
+		src := edit(t, readTestdata(t, "config.toml"), tests[i].old, tests[i].new)
+		_, err := ParseConfig("postern.toml", []byte(src))
+		return tests[i].name, err
+	})
+}
+
+func TestNoErrorHoldsASecret(t *testing.T) {
+	const canary = "Zm9vYmFyLXZlcnktc2VjcmV0"
+	for _, line := range []string{
+		`client_secret = "` + canary + `"`,
+		`client_secret = ` + canary,
+		`client_secret = "` + canary,
+		`client_secret = """` + canary + `"""`,
+		`client_secret = ["` + canary + `"]`,
+		`client_secret = { value = "` + canary + `" }`,
+		`client_secret = { env = "` + canary + `~" }`,
+		`client_secret = { file = "a", file = "` + canary + `" }`,
+		`client_secret = "\` + canary + `"`,
+		`client_secret "` + canary + `"`,
+		`client-secret = "` + canary + `"`,
+	} {
+		_, err := ParseConfig("postern.toml", []byte("[connection.contoso]\n"+line+"\n"))
+		if err == nil || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: error = %v, want one without the secret", line, err)
+		}
+	}
+}
+
+func TestSourcesNameThePlaceOnly(t *testing.T) {
+	for want, s := range map[string]Source{
+		`file "a b"`:                     {file: "a b"},
+		"environment variable CONTOSO_S": {env: "CONTOSO_S"},
+		"nowhere":                        {},
+	} {
+		if got := fmt.Sprint(s); got != want {
+			t.Errorf("%#v prints %q, want %q", s, got, want)
+		}
+	}
+	file, isFile := Source{file: "a"}.File()
+	_, isEnv := Source{file: "a"}.Env()
+	if file != "a" || !isFile || isEnv {
+		t.Errorf("a file source says file %q %t, env %t", file, isFile, isEnv)
+	}
+}
+
+func TestBoundsOfAConfigHoldAtTheirLimit(t *testing.T) {
+	base := "[connection.lab]\ntenant = \"a.example\"\nclient_id = \"11111111-2222-3333-4444-555555555555\"\nclient_secret = { env = \"LAB\" }\n"
+	grant := func(i int) string {
+		return fmt.Sprintf("[grant.g%d]\nversion = \"^1\"\nconnections = [\"lab\"]\ncapabilities = [\"a.b\"]\nactions = [\"a.b\"]\n", i)
+	}
+	repeat := func(n int, f func(int) string) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(f(i))
+		}
+		return b.String()
+	}
+	tests := []struct {
+		name  string
+		limit int
+		build func(int) string
+	}{
+		{"grants", MaxGrants, func(n int) string { return base + repeat(n, grant) }},
+		{"patterns", MaxPatterns, func(n int) string {
+			return base + grant(0) + "[grant.g0.only]\nuser = [\n" + repeat(n, func(i int) string { return fmt.Sprintf("\"u%d\",\n", i) }) + "]\n"
+		}},
+		{"constrained keys", MaxOnlyKeys, func(n int) string {
+			return base + grant(0) + "[grant.g0.only]\n" + repeat(n, func(i int) string { return fmt.Sprintf("p%d = [\"x\"]\n", i) })
+		}},
+		{"pattern", MaxPattern, func(n int) string {
+			return base + grant(0) + "[grant.g0.only]\nuser = [\"" + strings.Repeat("x", n) + "\"]\n"
+		}},
+		{"path", MaxPath, func(n int) string { return "[host]\nplugins = \"" + strings.Repeat("x", n) + "\"\n" }},
+		{"rate", MaxRateCount, func(n int) string { return base + fmt.Sprintf("rate = \"%d/1s\"\n", n) }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := ParseConfig("postern.toml", []byte(test.build(test.limit))); err != nil {
+				t.Errorf("at the limit of %d: %v", test.limit, err)
+			}
+			if _, err := ParseConfig("postern.toml", []byte(test.build(test.limit+1))); err == nil {
+				t.Errorf("%d is accepted, the limit is %d", test.limit+1, test.limit)
+			}
+		})
+	}
+}
+
+func TestCheckFindsWhatOnlyThePluginCanTell(t *testing.T) {
+	p, err := ParsePlugin("plugin.toml", []byte(readTestdata(t, "plugin.toml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := readTestdata(t, "config.toml")
+	c, err := ParseConfig("postern.toml", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Check(p); err != nil {
+		t.Errorf("Check of a right file: %v", err)
+	}
+	src = edit(t, src, `capabilities = ["mail.read"]`, `capabilities = ["mail.read", "mail.reed"]`)
+	src = edit(t, src, `actions = ["mail.get"]`, `actions = ["mail.got"]`)
+	src = edit(t, src, `user = [`, "event = [\"x\"]\nuser = [")
+	if c, err = ParseConfig("postern.toml", []byte(src)); err != nil {
+		t.Fatal(err)
+	}
+	wantProblem(t, c.Check(p), `postern.toml:26: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
+postern.toml:27: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
+postern.toml:29: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
+	p.Version = semver.MustParse("2.0.0")
+	if err := c.Check(p); err != nil {
+		t.Errorf("Check of a version that no grant is for: %v", err)
+	}
+}
+
+func TestSuggestedGrantAllowsWhatItIsFor(t *testing.T) {
+	tests := []struct {
+		name, version, connection, action string
+		capabilities                      []string
+		want                              string
+	}{
+		{"new capability for a granted action", "1.2.0", "lab", "mail.send", []string{"mail.read", "mail.send"}, `[grant.send]
+plugin = "mail"
+version = ">=1.2, <2"
+connections = ["lab"]
+capabilities = ["mail.send", "mail.read"]
+actions = ["mail.send"]
+[grant.send.only]
+recipients = []
+`},
+		{"new action beside a granted one", "1.2.0", "lab", "mail.search", []string{"mail.search"}, `[grant.send]
+plugin = "mail"
+version = ">=1.2, <2"
+connections = ["lab"]
+capabilities = ["mail.send", "mail.search"]
+actions = ["mail.send", "mail.search"]
+[grant.send.only]
+recipients = []
+`},
+		{"new grant beside one for several connections", "1.2.0", "contoso", "mail.send", []string{"mail.send"}, `[grant.mail-2]
+plugin = "mail"
+version = "^1"
+connections = ["contoso"]
+capabilities = ["mail.send"]
+actions = ["mail.send"]
+`},
+		{"pre-release", "2.0.0-rc.1", "contoso", "mail.send", []string{"mail.send"}, `[grant.mail-2]
+plugin = "mail"
+version = "=2.0.0-rc.1"
+connections = ["contoso"]
+capabilities = ["mail.send"]
+actions = ["mail.send"]
+`},
+		{"before 1.0.0", "0.3.1", "contoso", "mail.send", []string{"mail.send"}, `[grant.mail-2]
+plugin = "mail"
+version = "^0.3.1"
+connections = ["contoso"]
+capabilities = ["mail.send"]
+actions = ["mail.send"]
+`},
+		{"grant for another version", "2.1.0", "contoso", "mail.get", []string{"mail.read"}, `[grant.mail]
+version = "^2"
+connections = ["contoso", "lab"]
+capabilities = ["mail.read"]
+actions = ["mail.get"]
+[grant.mail.only]
+user = ["soc@contoso.com", "*@phish.contoso.com"]
+recipients = ["*@contoso.com"]
+[grant.mail.limits]
+memory = "16MiB"
+fuel = 1000000000
+timeout = "30s"
+exchanges = 100
+rate = "30/60s"
+`},
+	}
+	src := readTestdata(t, "config.toml")
+	connections, _, _ := strings.Cut(src, "[grant.mail]")
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := ParseConfig("postern.toml", []byte(src))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := &Plugin{Name: "mail", Version: semver.MustParse(test.version)}
+			suggested := c.SuggestGrant(p, test.connection, test.capabilities, test.action)
+			if diff := cmp.Diff(test.want, suggested.Encode()); diff != "" {
+				t.Errorf("SuggestGrant (-want +got):\n%s", diff)
+			}
+			alone, err := ParseConfig("postern.toml", []byte(connections+suggested.Encode()))
+			if err != nil {
+				t.Fatalf("the suggestion does not parse: %v", err)
+			}
+			g, ok := alone.Grant("mail", test.connection, test.action)
+			if !ok || !g.Version.Match(p.Version) {
+				t.Errorf("the suggestion does not grant the action to version %s", p.Version)
+			}
+			if diff := cmp.Diff(suggested, *g); diff != "" {
+				t.Errorf("the suggestion reads back as another (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEncodedGrantsReadBack(t *testing.T) {
+	src := readTestdata(t, "config.toml")
+	c, err := ParseConfig("postern.toml", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Grants[0].Only.Params["message"] = []Pattern{pattern(t, `a "quoted" \ value`), pattern(t, strings.Repeat("long", 100))}
+	connections, _, _ := strings.Cut(src, "[grant.mail]")
+	again, err := ParseConfig("postern.toml", []byte(connections+c.Grants[0].Encode()+c.Grants[1].Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(c, again, compareConfigs); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
+	}
+}
+
+func TestPoliciesReadyToCopyAreRight(t *testing.T) {
+	files, err := filepath.Glob("policies/*.toml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("policies: %v, %v", files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			c, err := LoadConfig(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(c.Grants) == 0 || len(c.Connections) != 1 {
+				t.Errorf("%d grants and %d connections, want some grants on one connection", len(c.Grants), len(c.Connections))
+			}
+			if c.Dir != "policies" {
+				t.Errorf("Dir = %q, want the folder of the file", c.Dir)
+			}
+		})
+	}
+}
+
+func TestPoliciesRestrictAsTheySay(t *testing.T) {
+	analyst, err := LoadConfig("policies/read-only-analyst.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range analyst.Grants {
+		for _, action := range g.Actions {
+			if strings.HasSuffix(action, ".send") || strings.HasSuffix(action, ".reply") {
+				t.Errorf("the read-only analyst may use %s", action)
+			}
+		}
+	}
+	one, err := LoadConfig("policies/one-mailbox.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if users := one.Grants[0].Only.Params["user"]; len(users) != 1 || strings.Contains(users[0].String(), "*") {
+		t.Errorf("one mailbox allows %v", users)
+	}
+	internal, err := LoadConfig("policies/no-external-recipients.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range internal.Grants[0].Only.Recipients {
+		if p.Match("somebody@example.net") {
+			t.Errorf("%v allows an external recipient", p)
+		}
+	}
+}
+
+func TestLoadReadsFilesWithinTheirBound(t *testing.T) {
+	dir := t.TempDir()
+	long := filepath.Join(dir, "long")
+	if err := os.WriteFile(long, make([]byte, MaxLockFile+10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loaders := map[string]func(string) error{
+		"plugin": func(path string) error { _, err := LoadPlugin(path); return err },
+		"config": func(path string) error { _, err := LoadConfig(path); return err },
+		"lock":   func(path string) error { _, err := LoadLock(path); return err },
+	}
+	for name, load := range loaders {
+		if err := load(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: error of a missing file = %v, want one that matches fs.ErrNotExist", name, err)
+		}
+		var problem *Error
+		if err := load(long); !errors.As(err, &problem) || !strings.Contains(problem.Problem, "longer than") {
+			t.Errorf("%s: error of a long file = %v, want its length", name, err)
+		}
+	}
+	if _, err := LoadPlugin("testdata/plugin.toml"); err != nil {
+		t.Error(err)
+	}
+}

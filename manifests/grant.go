@@ -1,0 +1,201 @@
+package manifests
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Grant is what the operator allows of a plugin on some connections.
+type Grant struct {
+	// Name of the grant: [a-z][a-z0-9_-]{0,62}.
+	Name string
+	// Plugin that it is for. TOML: plugin, default the grant's name.
+	Plugin string
+	// Version of the plugin that it is for. TOML: version = "^1", required.
+	Version Constraint
+	// Connections on which it holds, each of which exists. TOML: connections, required, 1 to [MaxGrantList].
+	Connections []string
+	// Capabilities that it allows, of those in the manifest. TOML: capabilities, required, 1 to [MaxGrantList].
+	Capabilities []string
+	// Actions that it allows. No other grant allows the same action of the plugin on the same connection.
+	// TOML: actions, required, 1 to [MaxGrantList].
+	Actions []string
+	// Only constrains values. TOML: [grant.NAME.only], default unconstrained.
+	Only Only
+	// Limits that it lowers; zero values lower nothing. See [Limits.Lower]. TOML: [grant.NAME.limits].
+	Limits Limits
+	// Rate bounds the requests under this grant, in addition to the connection's own. TOML: [grant.NAME.limits] rate, default unlimited.
+	Rate Rate
+}
+
+// Only constrains what may be named and who may receive.
+type Only struct {
+	// Params maps the name of a template parameter to the patterns of which a value must match one. A parameter that
+	// is not in the map is unconstrained. TOML: user = ["soc@contoso.com"], at most [MaxOnlyKeys] keys, each of 1 to
+	// [MaxPatterns] patterns.
+	Params map[string][]Pattern
+	// Recipients of which every To, Cc, Bcc and forward address of an outgoing body must match one. Empty with
+	// RecipientsSet: nothing may be sent to anybody. TOML: recipients, at most [MaxPatterns].
+	Recipients []Pattern
+	// RecipientsSet tells a constraint that allows nobody from the absence of a constraint.
+	RecipientsSet bool
+}
+
+// recipientsKey is the key of [grant.NAME.only] that is not the name of a template parameter.
+const recipientsKey = "recipients"
+
+func readGrant(name string, t *table) Grant {
+	if _, f := parseLocalName(name); f != nil {
+		t.self(f)
+	}
+	g := Grant{
+		Name:         name,
+		Plugin:       parsed(t, "plugin", name, parsePluginName),
+		Version:      parsedRequired(t, "version", `"^1"`, parseConstraint),
+		Connections:  grantList(t, "connections", `["contoso"]`, parseLocalName),
+		Capabilities: grantList(t, "capabilities", `["mail.read"]`, parseID),
+		Actions:      grantList(t, "actions", `["mail.get"]`, parseID),
+	}
+	if _, f := parsePluginName(g.Plugin); f != nil && !t.has("plugin") {
+		t.flaw("plugin", flawf(`write plugin = "…" with the name of the plugin`, "the grant's name is not a plugin's name"))
+	}
+	if only, ok := t.child("only"); ok {
+		g.Only = readOnly(only)
+	}
+	if limits, ok := t.child("limits"); ok {
+		g.Limits = readLimits(limits, Limits{})
+		g.Rate = parsed(limits, "rate", Rate{}, parseRate)
+		limits.finish()
+	}
+	t.finish()
+	return g
+}
+
+// grantList reads one of the lists without which a grant allows nothing.
+func grantList(t *table, key, example string, parse func(string) (string, *flaw)) []string {
+	items, ok := list(t, key, MaxGrantList, parse)
+	if !t.has(key) || ok && len(items) == 0 {
+		t.flaw(key, flawf("write for example "+key+" = "+example, "without %s the grant allows nothing", key))
+	}
+	return items
+}
+
+func readOnly(t *table) Only {
+	o := Only{RecipientsSet: t.has(recipientsKey)}
+	o.Recipients, _ = list(t, recipientsKey, MaxPatterns, parsePattern)
+	if len(t.values) > MaxOnlyKeys {
+		t.self(flawf("remove some", "more than %d keys are constrained", MaxOnlyKeys))
+		return o
+	}
+	for _, key := range slices.Sorted(maps.Keys(t.values)) {
+		if key == recipientsKey {
+			continue
+		}
+		if f := checkOnlyKey(key); f != nil {
+			t.flaw(key, f)
+			continue
+		}
+		patterns, ok := list(t, key, MaxPatterns, parsePattern)
+		if ok && len(patterns) == 0 {
+			t.flaw(key, flawf("list the allowed values, or remove the key to allow all", "no value of {%s} is allowed", key))
+		}
+		if o.Params == nil {
+			o.Params = map[string][]Pattern{}
+		}
+		o.Params[key] = patterns
+	}
+	return o
+}
+
+// checkOnlyKey refuses what can be no template parameter's name. A constraint on a name that no template has would
+// constrain nothing: [Config.Check] finds those that only the plugin can tell.
+func checkOnlyKey(key string) *flaw {
+	if parameter, ok := ParameterAfter(key); ok {
+		return flawf("write "+parameter, "%q is a collection, its parameter is called %q", key, parameter)
+	}
+	if !isName(key, "_") {
+		return flawf(`write for example user = ["soc@contoso.com"]`, "%q is not the name of a template parameter", shorten(key))
+	}
+	return nil
+}
+
+// checkGrants finds connections that do not exist, and actions that two grants allow.
+func checkGrants(c *Config, tables []*table) {
+	type permit struct{ plugin, connection, action string }
+	holder := map[permit]string{}
+	for i, g := range c.Grants {
+		for _, connection := range g.Connections {
+			if _, ok := c.Connection(connection); !ok {
+				tables[i].flaw("connections", flawf(nearestConnection(connection, c), "there is no connection %q", connection))
+			}
+			for _, action := range g.Actions {
+				p := permit{g.Plugin, connection, action}
+				if first, ok := holder[p]; ok {
+					tables[i].flaw("actions", flawf("remove it from one of them",
+						"the action %q of the plugin %q on the connection %q is granted by grant.%s already", action, g.Plugin, connection, first))
+					continue
+				}
+				holder[p] = g.Name
+			}
+		}
+	}
+}
+
+func nearestConnection(name string, c *Config) string {
+	var names []string
+	for _, connection := range c.Connections {
+		names = append(names, connection.Name)
+	}
+	if len(names) == 0 {
+		return "write a [connection." + name + "] table"
+	}
+	return suggest(name, names)
+}
+
+// Check finds what only the plugin can tell about the grants that are for it: a capability or an action that it does
+// not have, and a constraint on a parameter that none of the granted capabilities has, which would constrain nothing.
+// The error is an [Errors].
+func (c *Config) Check(p *Plugin) error {
+	r := &report{file: c.file, lines: c.lines}
+	for _, g := range c.Grants {
+		if g.Plugin == p.Name && g.Version.Match(p.Version) {
+			checkGrant(r, g, p)
+		}
+	}
+	return r.err()
+}
+
+func checkGrant(r *report, g Grant, p *Plugin) {
+	at := "grant." + g.Name
+	of := fmt.Sprintf("%s %s", p.Name, p.Version)
+	var parameters []string
+	for _, id := range g.Capabilities {
+		capability, ok := p.Capability(id)
+		if !ok {
+			r.add(at+".capabilities", at+".capabilities", flawf(nearestCapability(id, p), "%s has no capability %q", of, id))
+			continue
+		}
+		for _, request := range capability.Requests {
+			parameters = append(parameters, request.Path.Params()...)
+		}
+	}
+	for _, id := range g.Actions {
+		if _, ok := p.Action(id); !ok {
+			var ids []string
+			for _, a := range p.Actions {
+				ids = append(ids, a.ID)
+			}
+			r.add(at+".actions", at+".actions", flawf(suggest(id, ids), "%s has no action %q", of, id))
+		}
+	}
+	parameters = sortedSet(parameters)
+	for _, name := range slices.Sorted(maps.Keys(g.Only.Params)) {
+		if !slices.Contains(parameters, name) {
+			key := at + ".only." + name
+			r.add(key, key, flawf("constrain one of: "+strings.Join(parameters, ", "),
+				"no granted request of %s has the parameter {%s}, so the constraint would do nothing", of, name))
+		}
+	}
+}
