@@ -1,0 +1,106 @@
+package blob
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/postern-dev/postern/abi"
+)
+
+// Set holds the blobs of one invocation and their budget. Its methods may be called at the same time.
+type Set struct {
+	store *Store
+	limit int64
+
+	mu    sync.Mutex
+	taken int64
+	blobs []abi.Blob
+}
+
+// NewSet starts a set that may write limit bytes in all. Every byte counts, also those of a blob that failed or
+// whose content is kept already, so that a guest cannot keep the host writing without end.
+func (s *Store) NewSet(limit int64) *Set { return &Set{store: s, limit: limit} }
+
+// Create stores what r gives until its end, and describes it. contentType is what the sender says the bytes are;
+// one that is no printable ASCII text of at most [abi.MaxWord] bytes is dropped. The error is [abi.ExchangeLimit]
+// when the set's budget does not suffice, wraps r's own error when r fails, and ctx's when ctx ends; nothing is
+// kept then.
+func (set *Set) Create(ctx context.Context, r io.Reader, contentType string) (abi.Blob, error) {
+	blob, err := set.store.write(ctx, r, set.take)
+	if err != nil {
+		return abi.Blob{}, err
+	}
+	blob.ContentType = plain(contentType)
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if set.find(blob.Name) < 0 {
+		set.blobs = append(set.blobs, blob)
+	}
+	return blob, nil
+}
+
+// take takes n bytes from the budget.
+func (set *Set) take(n int64) error {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if n > set.limit-set.taken {
+		set.taken = set.limit
+		return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the invocation's blobs are over %d bytes; save fewer or smaller ones in one invocation", set.limit)}
+	}
+	set.taken += n
+	return nil
+}
+
+// Open opens a blob of this set, and gives its size in bytes. Any other name is [abi.NotFound], also one that the
+// store holds. The content was hashed when this invocation wrote it, so only the size is compared again; an error
+// for a difference wraps [ErrDamaged].
+func (set *Set) Open(name string) (io.ReadSeekCloser, int64, error) {
+	set.mu.Lock()
+	i := set.find(name)
+	var size int64
+	if i >= 0 {
+		size = set.blobs[i].Size
+	}
+	set.mu.Unlock()
+	if i < 0 {
+		return nil, 0, notFound(name)
+	}
+	file, found, err := set.store.file(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if found != size {
+		_ = file.Close() // Nothing was written, so there is nothing to lose.
+		return nil, 0, fmt.Errorf("blob %s: %w", name, ErrDamaged)
+	}
+	return file, size, nil
+}
+
+// List describes the set's blobs in the order of their creation.
+func (set *Set) List() []abi.Blob {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return slices.Clone(set.blobs)
+}
+
+func (set *Set) find(name string) int {
+	return slices.IndexFunc(set.blobs, func(b abi.Blob) bool { return b.Name == name })
+}
+
+// plain returns s if it can stand in a header, a log and a terminal.
+func plain(s string) string {
+	if len(s) > abi.MaxWord {
+		return ""
+	}
+	for _, r := range s {
+		if r >= utf8.RuneSelf || !unicode.IsPrint(r) {
+			return ""
+		}
+	}
+	return s
+}

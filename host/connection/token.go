@@ -1,0 +1,169 @@
+package connection
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/postern-dev/postern/abi"
+)
+
+const (
+	// renewAhead is how long before its end a token is renewed; half its life if that is shorter.
+	renewAhead = 5 * time.Minute
+	// renewAgain is how long to wait after an early renewal failed.
+	renewAgain = 30 * time.Second
+	// refusedAgain is how soon after Graph refused one token another refusal means that tokens are not the problem.
+	refusedAgain = 10 * time.Second
+	// fetchTimeout bounds one fetch with its retries. It does not depend on the request that started the fetch,
+	// because others wait for it too.
+	fetchTimeout = 60 * time.Second
+	// tryTimeout bounds one try.
+	tryTimeout = 20 * time.Second
+	// maxRetries, retryDelay and maxRetryDelay say how a busy or broken token service is tried again. A Retry-After
+	// beyond maxRetryDelay is reported instead of waited for.
+	maxRetries    = 2
+	retryDelay    = 500 * time.Millisecond
+	maxRetryDelay = 5 * time.Second
+	// maxToken bounds a token in bytes; Graph refuses headers beyond about 16 KiB anyway.
+	maxToken = 32 << 10
+	// product names us to the token service.
+	product = "postern"
+)
+
+// token is an access token and the times between which it is used.
+type token struct {
+	bearer  redacted
+	renew   time.Time
+	expires time.Time
+}
+
+func (t *token) authorize(req *http.Request) { req.Header.Set("Authorization", t.header()) }
+
+func (t *token) header() string { return "Bearer " + t.bearer.reveal() }
+
+// token gives a token that is good now.
+func (c *Connection) token(ctx context.Context) (*token, error) {
+	t, due := c.cached()
+	if !due {
+		return t, nil
+	}
+	select {
+	case result := <-c.flight.DoChan("", func() (any, error) { return nil, c.fetch(ctx) }):
+		return c.afterFetch(t, result.Err)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("connection %s: waiting for a token: %w", c.name, ctx.Err())
+	}
+}
+
+// cached returns the token that is kept, if it still lives, and whether another one should be fetched.
+func (c *Connection) cached() (t *token, due bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if c.current == nil || !now.Before(c.current.expires) {
+		return nil, true
+	}
+	return c.current, !now.Before(c.current.renew) && !now.Before(c.again)
+}
+
+// afterFetch gives the fetched token, or falls back on the old one if that is still good.
+func (c *Connection) afterFetch(old *token, err error) (*token, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil && c.current != nil {
+		return c.current, nil
+	}
+	now := c.now()
+	if old == nil || c.current != old || !now.Before(old.expires) {
+		if err == nil {
+			err = c.refusedTwice() // Graph refused the new token before this request saw it.
+		}
+		return nil, err
+	}
+	c.again = now.Add(renewAgain)
+	c.log.Warn("cannot renew the token; the old one is used while it lasts", "error", err, "expires", old.expires)
+	return old, nil
+}
+
+// drop forgets the token that a refused request carries, if it is still the one that is kept.
+func (c *Connection) drop(req *http.Request) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current == nil || c.current.header() != req.Header.Get("Authorization") {
+		return nil
+	}
+	now := c.now()
+	if !c.renewed.IsZero() && now.Before(c.renewed.Add(refusedAgain)) {
+		return c.refusedTwice()
+	}
+	c.current, c.renewed = nil, now
+	return nil
+}
+
+func (c *Connection) refusedTwice() error {
+	return &abi.Error{
+		Code:    abi.Auth,
+		Message: fmt.Sprintf("connection %s: Graph refuses one token after another; check that graph and authority belong to the same cloud, and the application's sign-ins in the Entra admin centre", c.name),
+	}
+}
+
+// fetch gets a token from the token service and keeps it. Each fetch makes its own credential: azidentity then has
+// nothing in its cache that would have to be forced out, and the secret does not stay in memory.
+func (c *Connection) fetch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	defer cancel()
+	secret, err := c.secret.read()
+	if err != nil {
+		return &abi.Error{Code: abi.Auth, Message: fmt.Sprintf("connection %s: client_secret: %v", c.name, err)}
+	}
+	service := &tokenService{connection: c}
+	credential, err := azidentity.NewClientSecretCredential(c.tenant, c.clientID, secret.reveal(), &azidentity.ClientSecretCredentialOptions{
+		ClientOptions: azcore.ClientOptions{
+			Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: c.authority.String() + "/"},
+			Transport: service,
+			Telemetry: policy.TelemetryOptions{ApplicationID: product},
+			Retry: policy.RetryOptions{
+				MaxRetries:    maxRetries,
+				TryTimeout:    tryTimeout,
+				RetryDelay:    retryDelay,
+				MaxRetryDelay: maxRetryDelay,
+			},
+		},
+		DisableInstanceDiscovery: true,
+	})
+	if err != nil {
+		return &abi.Error{Code: abi.Auth, Message: fmt.Sprintf("connection %s: tenant %q is neither a directory id nor a domain; correct it", c.name, c.tenant)}
+	}
+	start, wall := c.now(), time.Now()
+	got, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{c.graph.String() + "/.default"}})
+	if err != nil || !wellFormed(got.Token) {
+		return service.explain()
+	}
+	// azidentity reckons by the system's clock. The life counts from before the request, by the connection's.
+	life := got.ExpiresOn.Sub(time.Now()) - time.Since(wall)
+	expires := start.Add(life)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current = &token{bearer: redact(got.Token), renew: expires.Add(-min(renewAhead, life/2)), expires: expires}
+	return nil
+}
+
+// wellFormed reports whether s is a token by RFC 6750 section 2.1, so that it can be nothing but a header's value.
+func wellFormed(s string) bool {
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/', c == '=':
+		default:
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxToken
+}
