@@ -1,0 +1,371 @@
+// Package catalog knows which plugins are installed, in which versions, and which
+// of their modules the operator has approved.
+//
+// # Model
+//
+// Plugins live in one folder, <name>/<version>/{plugin.toml,plugin.wasm}, with
+// several versions side by side. The lock file holds the digest of every approved
+// module and of its manifest. Of the versions that a grant's constraint allows,
+// [Catalog.Resolve] takes the highest approved one: a newer version waits for the
+// operator. Nothing is read before it is asked for.
+//
+// # Failure
+//
+// A plugin that cannot be used is reported with the reason in [Installed.Problem],
+// and does not keep the others from working. A module whose bytes differ from the
+// approved ones does not run until it is approved again; the bytes that are hashed
+// are the bytes that are returned.
+package catalog
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/manifests"
+)
+
+// Names of the files in a version's folder.
+const (
+	ManifestFile = "plugin.toml"
+	ModuleFile   = "plugin.wasm"
+)
+
+// Bounds of what is looked at.
+const (
+	// MaxPlugins is how many plugins, and versions of each, are looked at.
+	MaxPlugins = 1000
+	// MaxModule is the size of the largest module that is read, in bytes.
+	MaxModule = 32 << 20
+)
+
+// Catalog is one folder of plugins and its lock. It is safe for concurrent use.
+type Catalog struct {
+	dir  string
+	lock string
+
+	mu        sync.Mutex
+	installed map[string][]*Installed
+	approved  *manifests.Lock
+}
+
+// Installed is one version of a plugin in the folder.
+type Installed struct {
+	Name string
+	// Version is nil if the folder's name is not a version.
+	Version *semver.Version
+	// Plugin is its manifest; nil if Problem tells why it cannot be read.
+	Plugin *manifests.Plugin
+	// State says whether the operator has approved it.
+	State State
+	// Problem is why it cannot be used, whatever is approved.
+	Problem error
+
+	dir            string
+	manifestDigest manifests.Digest
+	moduleDigest   manifests.Digest // of the lock; empty unless it has the version
+}
+
+// State is how an installed version stands to the lock.
+type State string
+
+// The states of an installed version.
+const (
+	// Unapproved: the lock does not have it.
+	Unapproved State = "not approved"
+	// Approved: the lock has it, and the manifest is the one that was approved.
+	// The module's bytes are compared when they are read.
+	Approved State = "approved"
+	// Changed: the lock has it, with another manifest or module.
+	Changed State = "changed since approved"
+)
+
+// String gives name@version.
+func (i *Installed) String() string {
+	return i.Name + "@" + filepath.Base(i.dir)
+}
+
+// New returns the catalog of a folder and a lock file; neither needs to exist.
+func New(dir, lock string) *Catalog {
+	return &Catalog{dir: dir, lock: lock, installed: make(map[string][]*Installed)}
+}
+
+// Names lists the installed plugins, sorted.
+func (c *Catalog) Names() ([]string, error) {
+	names, err := subfolders(c.dir)
+	if err != nil {
+		return nil, fmt.Errorf("read the plugins folder: %w", err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !isFolder(name) }), nil
+}
+
+// Versions lists the installed versions of a plugin, the highest first. It is
+// empty for a plugin that is not there.
+func (c *Catalog) Versions(name string) ([]*Installed, error) {
+	if !isFolder(name) {
+		return nil, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if versions, ok := c.installed[name]; ok {
+		return versions, nil
+	}
+	lock, err := c.readLock()
+	if err != nil {
+		return nil, err
+	}
+	folders, err := subfolders(filepath.Join(c.dir, name))
+	if err != nil {
+		return nil, fmt.Errorf("read the versions of the plugin %s: %w", name, err)
+	}
+	versions := make([]*Installed, 0, len(folders))
+	for _, folder := range folders {
+		versions = append(versions, c.open(name, folder, lock))
+	}
+	slices.SortStableFunc(versions, func(a, b *Installed) int {
+		switch {
+		case a.Version == nil && b.Version == nil:
+			return strings.Compare(a.dir, b.dir)
+		case a.Version == nil:
+			return 1
+		case b.Version == nil:
+			return -1
+		}
+		return b.Version.Compare(a.Version)
+	})
+	c.installed[name] = versions
+	return versions, nil
+}
+
+// open reads the manifest of one version.
+func (c *Catalog) open(name, folder string, lock *manifests.Lock) *Installed {
+	i := &Installed{Name: name, State: Unapproved, dir: filepath.Join(c.dir, name, folder)}
+	version, err := semver.StrictNewVersion(folder)
+	if err != nil {
+		i.Problem = fmt.Errorf("the folder %s is not named by a version such as 1.0.0", folder)
+		return i
+	}
+	i.Version = version
+	path := filepath.Join(i.dir, ManifestFile)
+	src, err := readFile(path, manifests.MaxPluginFile)
+	if err != nil {
+		i.Problem = fmt.Errorf("read manifest: %w", err)
+		return i
+	}
+	i.manifestDigest = digest(src)
+	plugin, err := manifests.ParsePlugin(path, src)
+	switch {
+	case err != nil:
+		i.Problem = err
+		return i
+	case plugin.Name != name || plugin.Version.String() != folder:
+		i.Problem = fmt.Errorf("%s says that it is %s@%s, but stands in the folder of %s@%s", path, plugin.Name, plugin.Version, name, folder)
+		return i
+	}
+	i.Plugin = plugin
+	if locked, ok := lock.Find(name, version); ok {
+		i.State, i.moduleDigest = Changed, locked.Wasm
+		if locked.Manifest == i.manifestDigest {
+			i.State = Approved
+		}
+	}
+	return i
+}
+
+// readLock reads the lock file once; a missing one approves nothing.
+func (c *Catalog) readLock() (*manifests.Lock, error) {
+	if c.approved != nil {
+		return c.approved, nil
+	}
+	lock, err := manifests.LoadLock(c.lock)
+	if errors.Is(err, fs.ErrNotExist) {
+		lock, err = &manifests.Lock{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.approved = lock
+	return lock, nil
+}
+
+// Resolve returns the version of a plugin that a grant means. The error is
+// [abi.PolicyDenied] if what there is may not run, and tells how to approve it.
+func (c *Catalog) Resolve(grant *manifests.Grant) (*Installed, error) {
+	versions, err := c.Versions(grant.Plugin)
+	if err != nil {
+		return nil, err
+	}
+	var waiting *Installed
+	for _, i := range versions {
+		switch {
+		case i.Version == nil || !grant.Version.Match(i.Version):
+		case i.Problem != nil:
+			if waiting == nil {
+				waiting = i
+			}
+		case i.State == Approved:
+			return i, nil
+		case i.State == Changed:
+			return nil, changed(i)
+		case waiting == nil:
+			waiting = i
+		}
+	}
+	switch {
+	case waiting == nil:
+		return nil, &abi.Error{
+			Code:    abi.PolicyDenied,
+			Message: fmt.Sprintf("no version of the plugin %s that the grant %s allows (%s) is installed in %s", grant.Plugin, grant.Name, grant.Version, c.dir),
+			Detail:  abi.Detail{Asked: grant.Plugin + " " + grant.Version.String(), Rule: "grant." + grant.Name + ".version"},
+		}
+	case waiting.Problem != nil:
+		return nil, &abi.Error{Code: abi.PluginFailed, Message: fmt.Sprintf("the plugin %s cannot be used: %v", waiting, waiting.Problem)}
+	}
+	return nil, &abi.Error{
+		Code:    abi.PolicyDenied,
+		Message: fmt.Sprintf("the plugin %s is not approved; look at it with \"postern plugin inspect %s\", then run \"postern plugin approve %s\"", waiting, waiting, waiting),
+		Detail:  abi.Detail{Asked: waiting.String(), Rule: filepath.Base(c.lock) + " has no digest of it"},
+	}
+}
+
+func changed(i *Installed) *abi.Error {
+	return &abi.Error{
+		Code:    abi.PolicyDenied,
+		Message: fmt.Sprintf("the plugin %s has changed since it was approved; if that was meant, run \"postern plugin approve %s\"", i, i),
+		Detail:  abi.Detail{Asked: i.String(), Rule: "its digest is not the approved one"},
+	}
+}
+
+// Module reads the module of an approved version. It returns the very bytes that
+// match the approved digest, or [abi.PolicyDenied].
+func (c *Catalog) Module(i *Installed) ([]byte, error) {
+	if i.State != Approved {
+		return nil, changed(i)
+	}
+	wasm, err := readFile(filepath.Join(i.dir, ModuleFile), MaxModule)
+	if err != nil {
+		return nil, fmt.Errorf("read the module of %s: %w", i, err)
+	}
+	if digest(wasm) != i.moduleDigest {
+		return nil, changed(i)
+	}
+	return wasm, nil
+}
+
+// Approve puts the digests of a version's manifest and module, as they are now,
+// into the lock. check is given the module's bytes and may refuse them.
+func (c *Catalog) Approve(i *Installed, now time.Time, check func(wasm []byte) error) error {
+	if i.Problem != nil {
+		return fmt.Errorf("%s cannot be approved: %w", i, i.Problem)
+	}
+	wasm, err := readFile(filepath.Join(i.dir, ModuleFile), MaxModule)
+	if err != nil {
+		return fmt.Errorf("read the module of %s: %w", i, err)
+	}
+	if err := check(wasm); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.approved = nil // another process may have approved something since
+	lock, err := c.readLock()
+	if err != nil {
+		return err
+	}
+	approval := manifests.LockedModule{
+		Plugin: i.Name, Version: i.Version,
+		Wasm: digest(wasm), Manifest: i.manifestDigest, Approved: now.UTC().Truncate(time.Second),
+	}
+	next := &manifests.Lock{Modules: slices.Clone(lock.Modules)}
+	next.Modules = slices.DeleteFunc(next.Modules, func(m manifests.LockedModule) bool {
+		return m.Plugin == approval.Plugin && m.Version == approval.Version
+	})
+	next.Modules = append(next.Modules, approval)
+	if err := writeFile(c.lock, next.Encode()); err != nil {
+		return fmt.Errorf("write the lock: %w", err)
+	}
+	c.approved = next
+	delete(c.installed, i.Name)
+	return nil
+}
+
+// isFolder reports whether name is a folder of the plugins folder itself. Whether
+// it is a plugin's name, its manifest decides, which must agree with it.
+func isFolder(name string) bool {
+	return filepath.IsLocal(name) && filepath.Base(name) == name && name[0] != '.'
+}
+
+func digest(b []byte) manifests.Digest {
+	return manifests.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(b)))
+}
+
+// subfolders lists the folders in dir, sorted; none if dir does not exist.
+func subfolders(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(MaxPlugins + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if len(entries) > MaxPlugins {
+		return nil, fmt.Errorf("%s holds more than %d entries", dir, MaxPlugins)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func readFile(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("%s is over %d bytes", path, most)
+	}
+	return b, err
+}
+
+// writeFile replaces the file whole or not at all.
+func writeFile(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return err
+}

@@ -1,0 +1,117 @@
+package graph
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fastjson"
+
+	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/manifests"
+)
+
+// Authorizer adds the credential to a request, if and only if it goes to its own
+// origin. host/connection has the one that production uses.
+type Authorizer interface {
+	// Authorize sets the Authorization header.
+	Authorize(ctx context.Context, req *http.Request) error
+	// Renew puts a newer token on a request that Graph answered with 401.
+	Renew(ctx context.Context, req *http.Request) error
+}
+
+// Saver keeps the bytes of an answer as a blob of the invocation.
+type Saver interface {
+	Blobs
+	Create(ctx context.Context, r io.Reader, contentType string) (abi.Blob, error)
+}
+
+// Request is a request that policy has allowed.
+type Request struct {
+	Method   string
+	Template manifests.Template
+	Params   []abi.Pair
+	Query    []abi.Pair
+	Headers  []abi.Pair
+	// Body is nil, or a tree that was read by [abi.Parse].
+	Body *fastjson.Value
+	// PageLimit is how many rows of a list to merge; 0 for one answer as it is.
+	PageLimit int
+	// Save keeps the answer as a blob.
+	Save bool
+	// URL is a link of an earlier answer, instead of Params and Query.
+	URL string
+	// Rate is the grant's own rate, waited for besides the connection's.
+	Rate *Rate
+}
+
+func (r *Request) write() bool { return r.Method != http.MethodGet }
+
+// Answer is what Graph answered, and what it took.
+type Answer struct {
+	Status  int
+	Headers []abi.Pair
+	// Body is nil without one.
+	Body *fastjson.Value
+	Blob *abi.Blob
+	// Next and Delta are Graph's links, not yet sealed, on the connection's origin.
+	Next, Delta string
+	Truncated   bool
+	Trace       Trace
+}
+
+// Trace is what the audit record says of an exchange's HTTP, also when it failed.
+type Trace struct {
+	// Requests counts the HTTP requests: one for each page.
+	Requests int
+	// Status, RequestID and ClientRequestID are those of the last.
+	Status                     int
+	RequestID, ClientRequestID string
+	// BytesOut and BytesIn count bodies.
+	BytesOut, BytesIn int64
+}
+
+// Client makes the requests of one connection. It is safe for concurrent use.
+type Client struct {
+	origin    *url.URL
+	auth      Authorizer
+	transport http.RoundTripper
+	rate      *Rate
+	userAgent string
+}
+
+// NewClient makes a client for the Graph origin, an https URL without a path.
+func NewClient(origin *url.URL, auth Authorizer, transport http.RoundTripper, rate *Rate, userAgent string) *Client {
+	return &Client{origin: origin, auth: auth, transport: transport, rate: rate, userAgent: userAgent}
+}
+
+// NewTransport makes the transport of one connection: TLS 1.2 or later, no proxy
+// but by configuration, bounded headers and times. roots are the authorities to
+// trust; nil for the system's.
+func NewTransport(roots *x509.CertPool) *http.Transport {
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSHandshakeTimeout:    handshakeTimeout,
+		ResponseHeaderTimeout:  headerTimeout,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxResponseHeaders,
+		MaxIdleConnsPerHost:    16,
+		ForceAttemptHTTP2:      true,
+	}
+}
+
+// Do makes the request. The values of the answer belong to p. The error is an
+// [*abi.Error]; the trace tells how far it came.
+func (c *Client) Do(ctx context.Context, p *fastjson.Parser, req *Request, blobs Saver) (*Answer, Trace, error) {
+	call := &call{client: c, req: req, blobs: blobs, id: uuid.NewString()}
+	answer, err := call.do(ctx, p)
+	return answer, call.trace, err
+}

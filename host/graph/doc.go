@@ -1,0 +1,18 @@
+// Package graph is the only way out: it turns a request that policy has allowed
+// into HTTP to the connection's own Graph origin, and Graph's answer into what a
+// guest may see.
+//
+// One request passes these stages, each a file:
+//
+//	url.go       template and values to a URL in which no value can change the path
+//	body.go      the checked tree written anew, blobs streamed in as base64
+//	rate.go      waits for the connection's and the grant's rate
+//	send.go      authorised by the connection, sent once, answered within bounds
+//	page.go      @odata.nextLink followed on the same origin, rows merged
+//	seal.go      links that a guest may keep but neither read nor forge
+//	errors.go    Graph's refusals as codes with advice
+//
+// Redirects are answers of a hostile or mistaken server and are refused. A write
+// is sent once: when Graph may have carried it out but did not say so, the error
+// is outcome_unknown.
+package graph

@@ -1,0 +1,201 @@
+package graph
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/postern-dev/postern/abi"
+)
+
+// area is the part of Graph that a request reaches: the same status and code
+// mean different things in each.
+type area uint8
+
+const (
+	mailbox   area = 1 << iota // messages, folders, calendars, rules, settings of a user
+	group                      // conversations, threads, posts and events of a group
+	directory                  // users, groups and members themselves
+	anywhere  = mailbox | group | directory
+)
+
+func areaOf(template string) area {
+	segments := strings.Split(strings.TrimPrefix(template, "/"), "/")
+	switch {
+	case len(segments) > 2 && segments[0] == "groups" && segments[2] != "members" && segments[2] != "owners":
+		return group
+	case len(segments) > 2 && (segments[0] == "users" || segments[0] == "me"):
+		return mailbox
+	default:
+		return directory
+	}
+}
+
+// cause is a row of the tables of refusals: what Graph answered, where, and what
+// it means. Empty columns match anything; the first row that matches decides.
+type cause struct {
+	status int
+	code   string
+	area   area
+	text   string // part of Graph's message; the one thing that tells two access denials apart
+	kind   abi.Code
+	advice string
+}
+
+// causes are the M, G and D sets: what each refusal of Graph means to its reader.
+// Codes are Graph's own, see
+// https://learn.microsoft.com/graph/errors and
+// https://learn.microsoft.com/graph/resolve-auth-errors.
+func causes() []cause {
+	return []cause{
+		{401, "", anywhere, "", abi.Auth, "the token is expired or meant for something else; check tenant, client_id and the clouds of graph and authority"},
+
+		{403, "ErrorAccessDenied", mailbox | group, "Access to OData is disabled", abi.AccessDenied, "an application access policy excludes this mailbox; ask an Exchange administrator (changes take over an hour)"},
+		{403, "ErrorQuotaExceeded", anywhere, "", abi.Quota, "the mailbox is full"},
+		{507, "", anywhere, "", abi.Quota, "the mailbox is full"},
+		{0, "ErrorQuotaExceeded", anywhere, "", abi.Quota, "the mailbox is full"},
+		{0, "ErrorSendAsDenied", anywhere, "", abi.AccessDenied, "the identity may not send as this mailbox; it needs SendAs or SendOnBehalf in Exchange"},
+		{403, "", mailbox, "", abi.AccessDenied, "the application or user lacks the permission or the mailbox is not shared with it"},
+		{403, "", group, "", abi.AccessDenied, "the permission is missing, or the user is not a member of the group"},
+		{403, "", directory, "", abi.AccessDenied, "the permission is missing; an administrator must consent to it"},
+
+		{400, "ErrorInvalidIdMalformed", anywhere, "", abi.InvalidID, "the id is cut, lower-cased or of another kind; copy it whole from a result"},
+		{0, "ErrorInvalidUrlQueryFilter", anywhere, "", abi.BadQuery, "the filter cannot be served"},
+		{0, "InefficientFilter", anywhere, "", abi.BadQuery, "the filter and the order do not go together; order by the first property of the filter"},
+		{0, "RequestBroker--ParseUri", anywhere, "", abi.BadQuery, "the query cannot be read"},
+		{0, "Request_UnsupportedQuery", anywhere, "", abi.BadQuery, "the filter is not supported or needs the header ConsistencyLevel"},
+		{0, "ErrorInvalidRecipients", anywhere, "", abi.InvalidInput, "a recipient is malformed"},
+		{0, "ErrorMessageSizeExceeded", anywhere, "", abi.TooLarge, "the message is over the size that the mailbox may send"},
+		{413, "", anywhere, "", abi.TooLarge, "the request is over Graph's limit of about 4 MB"},
+		{400, "", anywhere, "", abi.BadQuery, "Graph cannot serve the request as it is written"},
+
+		{404, "MailboxNotEnabledForRESTAPI", group, "", abi.NotSupported, "the group has no mailbox: it is no Microsoft 365 group, or is not ready yet"},
+		{404, "MailboxNotEnabledForRESTAPI", anywhere, "", abi.MailboxUnavailable, "the mailbox is inactive, deleted, on-premises or unlicensed"},
+		{404, "ResourceNotFound", mailbox, "", abi.MailboxUnavailable, "the mailbox is inactive, deleted, on-premises or unlicensed"},
+		{404, "ErrorInvalidUser", anywhere, "", abi.NotFound, "this tenant has no mailbox of that name; check the address"},
+		{404, "Request_ResourceNotFound", anywhere, "", abi.NotFound, "there is no such user or group"},
+		{404, "ErrorItemNotFound", group, "", abi.NotFound, "the conversation, thread or post is gone, belongs to another group, or cannot be seen by this identity"},
+		{404, "ErrorItemNotFound", anywhere, "", abi.NotFound, "it is not, or no longer, in this mailbox; ids change when an item moves"},
+		{404, "", anywhere, "", abi.NotFound, "it does not exist or cannot be seen by this identity"},
+		{410, "", anywhere, "", abi.NotFound, "the link has expired; start the list anew"},
+
+		{405, "", anywhere, "", abi.NotSupported, "Graph does not offer this for the thing named"},
+		{501, "", anywhere, "", abi.NotSupported, "Graph does not offer this"},
+		{409, "", anywhere, "", abi.Conflict, "a thing of that name exists there already"},
+		{412, "", anywhere, "", abi.Conflict, "it has changed meanwhile; read it again"},
+		{423, "", anywhere, "", abi.Conflict, "it is locked; try again later"},
+		{429, "", anywhere, "", abi.Throttled, "Graph asks to slow down; lower the rate of the connection"},
+	}
+}
+
+func (c *cause) matches(status int, code string, where area, message string) bool {
+	return (c.status == 0 || c.status == status) &&
+		(c.code == "" || c.code == code) &&
+		c.area&where != 0 &&
+		(c.text == "" || strings.Contains(message, c.text))
+}
+
+// refusal makes the error of an answer that is not a success. Of Graph's text only
+// codes and ids pass on: messages can echo what was sent, tokens included.
+func refusal(req *Request, res *http.Response, body []byte, now time.Time) *abi.Error {
+	code, inner, message := readError(body)
+	e := &abi.Error{
+		Code: abi.Upstream,
+		Detail: abi.Detail{
+			Status: res.StatusCode, GraphCode: code, InnerCode: inner, Time: now,
+			RequestID:       word(res.Header.Get("request-id")),
+			ClientRequestID: word(res.Header.Get("client-request-id")),
+			RetryAfter:      retryAfter(res.Header.Get("Retry-After"), now),
+		},
+	}
+	advice := "the fault is on Microsoft's side or on the way there; try again later"
+	if res.StatusCode/100 == 3 {
+		advice = "Graph does not redirect; check the connection's graph origin and what stands between"
+	}
+	if res.StatusCode/100 == 5 && req.write() && res.StatusCode != http.StatusNotImplemented && res.StatusCode != http.StatusInsufficientStorage && !unprocessed(res) {
+		return unknownOutcome(e, "Graph answered "+strconv.Itoa(res.StatusCode))
+	}
+	where := areaOf(req.Template.String())
+	for _, c := range causes() {
+		if c.matches(res.StatusCode, code, where, message) {
+			e.Code, advice = c.kind, c.advice
+			break
+		}
+	}
+	answer := strconv.Itoa(res.StatusCode)
+	if code != "" {
+		answer += " " + code
+	}
+	e.Message = advice + " (Graph answered " + answer + " to " + req.Method + " " + req.Template.String() + ")"
+	return e
+}
+
+// unprocessed reports whether a refusal promises that nothing was done: 503 with
+// Retry-After does, like 429.
+func unprocessed(res *http.Response) bool {
+	return res.StatusCode == http.StatusServiceUnavailable && res.Header.Get("Retry-After") != ""
+}
+
+func unknownOutcome(e *abi.Error, why string) *abi.Error {
+	e.Code = abi.OutcomeUnknown
+	e.Message = why + " after the request had left: it may or may not have been carried out, and was not repeated; look before you try again"
+	return e
+}
+
+// readError reads Graph's error envelope, whose inner errors come under two spellings.
+func readError(body []byte) (code, inner, message string) {
+	v, err := abi.Parse(new(fastjson.Parser), body, maxErrorBody)
+	if err != nil {
+		return "", "", ""
+	}
+	e := v.Get("error")
+	code, message = word(string(e.GetStringBytes("code"))), string(e.GetStringBytes("message"))
+	for range abi.MaxDepth {
+		next := e.Get("innerError")
+		if next == nil {
+			next = e.Get("innererror")
+		}
+		if next == nil {
+			return code, inner, message
+		}
+		if c := word(string(next.GetStringBytes("code"))); c != "" {
+			inner = c
+		}
+		e = next
+	}
+	return code, inner, message
+}
+
+// word passes a code or an id of the server on only if it looks like one. What a
+// hostile server could hide in a longer text stays behind.
+func word(s string) string {
+	const longest = 80
+	if len(s) > longest {
+		return ""
+	}
+	for _, c := range s {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_.:", c)) {
+			return ""
+		}
+	}
+	return s
+}
+
+// retryAfter reads the three forms of Retry-After that Graph sends: whole
+// seconds, a fraction, an HTTP date. 0 if there is none.
+func retryAfter(header string, now time.Time) time.Duration {
+	const longest = 24 * time.Hour
+	if seconds, err := strconv.ParseFloat(header, 64); err == nil {
+		if !(seconds > 0) {
+			return 0
+		}
+		return time.Duration(min(seconds, longest.Seconds()) * float64(time.Second))
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return min(max(at.Sub(now), 0), longest)
+	}
+	return 0
+}

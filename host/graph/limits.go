@@ -1,0 +1,32 @@
+package graph
+
+import "time"
+
+// Bounds of what leaves and of what is read.
+const (
+	// maxValue bounds a value placed in a path, in characters (ids have up to
+	// some 200; addresses 320).
+	maxValue = 2000
+	// maxDecoding is how many rounds of percent-decoding a value is judged by.
+	maxDecoding = 5
+	// maxURL bounds the URL of a request, in bytes.
+	maxURL = 16 << 10
+	// maxPages is how many pages of one list are followed.
+	maxPages = 1000
+	// maxErrorBody is how much of an error's body is read, in bytes.
+	maxErrorBody = 64 << 10
+	// maxResponseHeaders bounds the headers of an answer, in bytes.
+	maxResponseHeaders = 64 << 10
+	// maxLinkAge is how long a sealed link can be redeemed. Delta tokens live
+	// shorter in practice.
+	maxLinkAge = 90 * 24 * time.Hour
+)
+
+// Times within which parts of an exchange must be done; the invocation's own
+// timeout bounds the whole.
+const (
+	dialTimeout      = 10 * time.Second
+	handshakeTimeout = 10 * time.Second
+	headerTimeout    = 60 * time.Second
+	idleTimeout      = 90 * time.Second
+)

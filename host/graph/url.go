@@ -1,0 +1,172 @@
+package graph
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/manifests"
+)
+
+// buildURL makes the one URL of a request: origin, version, template with values,
+// query options. Whatever the values are, the path has the template's segments.
+func buildURL(origin *url.URL, req *Request) (string, error) {
+	var b strings.Builder
+	b.WriteString(origin.Scheme + "://" + origin.Host + apiVersion)
+	if err := appendPath(&b, req.Template, req.Params); err != nil {
+		return "", err
+	}
+	for i, option := range req.Query {
+		b.WriteByte("?&"[min(i, 1)])
+		b.WriteString(option.Name) // from the allow-list of host/policy
+		b.WriteByte('=')
+		b.WriteString(escape(option.Value))
+	}
+	if b.Len() > maxURL {
+		return "", &abi.Error{Code: abi.TooLarge, Message: fmt.Sprintf("the request's URL is over %d bytes; shorten the filter or the search", maxURL)}
+	}
+	return b.String(), nil
+}
+
+// CheckParams reports, without sending anything, whether the values can be placed
+// in the template. The error is [abi.InvalidInput] and names the parameter.
+func CheckParams(template manifests.Template, params []abi.Pair) error {
+	return appendPath(new(strings.Builder), template, params)
+}
+
+func appendPath(b *strings.Builder, template manifests.Template, params []abi.Pair) error {
+	used := 0
+	collection := ""
+	for _, segment := range template.Segments() {
+		if segment.Parameter == "" {
+			b.WriteString("/" + segment.Literal)
+			collection = segment.Literal
+			continue
+		}
+		value, ok := lookup(params, segment.Parameter)
+		if !ok {
+			return badValue(segment.Parameter, "has no value")
+		}
+		if problem := checkValue(value); problem != "" {
+			return badValue(segment.Parameter, problem)
+		}
+		used++
+		if collection == "users" && value[0] == '$' {
+			// Graph reads /users/$name as a system word; a user principal name
+			// may begin so. See https://learn.microsoft.com/graph/api/user-get.
+			b.WriteString("('" + escape(strings.ReplaceAll(value, "'", "''")) + "')")
+			continue
+		}
+		b.WriteString("/" + escape(value))
+	}
+	if used != len(params) {
+		return &abi.Error{Code: abi.InvalidInput, Message: "params has values that the path " + template.String() + " does not name"}
+	}
+	return nil
+}
+
+func lookup(params []abi.Pair, name string) (string, bool) {
+	for _, p := range params {
+		if p.Name == name {
+			return p.Value, true
+		}
+	}
+	return "", false
+}
+
+func badValue(name, problem string) error {
+	return &abi.Error{
+		Code:    abi.InvalidInput,
+		Message: "the value of " + name + " " + problem,
+		Detail:  abi.Detail{Parameter: name},
+	}
+}
+
+// checkValue tells why a value cannot be one segment of a path, or "". Values are
+// percent-encoded whole, so none could change the path at Graph itself; refused is
+// what a server or a proxy that decodes once more than it should could take for
+// another path.
+func checkValue(value string) string {
+	switch {
+	case value == "":
+		return "is empty"
+	case !utf8.ValidString(value):
+		return "is not valid UTF-8"
+	case utf8.RuneCountInString(value) > maxValue:
+		return fmt.Sprintf("is over %d characters", maxValue)
+	}
+	for range maxDecoding + 1 {
+		if problem := checkText(value); problem != "" {
+			return problem
+		}
+		decoded := decode(value)
+		if decoded == value {
+			return ""
+		}
+		value = decoded
+	}
+	return "is percent-encoded again and again"
+}
+
+func checkText(value string) string {
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		return "holds a control character"
+	}
+	isSeparator := func(r rune) bool { return r == '/' || r == '\\' }
+	for _, element := range strings.FieldsFunc(value, isSeparator) {
+		// Path parameters (";x") and blanks around dots are dropped by some servers.
+		element, _, _ = strings.Cut(element, ";")
+		if element = strings.TrimSpace(element); element == "." || element == ".." {
+			return "holds a dot segment"
+		}
+	}
+	return ""
+}
+
+// decode decodes the percent-escapes that are well formed, once, and leaves the
+// rest as it is.
+func decode(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
+			b.WriteByte(unhex(s[i+1])<<4 | unhex(s[i+2]))
+			i += 2
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c | 0x20 - 'a' + 10
+}
+
+// escape percent-encodes everything but RFC 3986's unreserved characters.
+func escape(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := range len(s) {
+		c := s[i]
+		if '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '.' || c == '_' || c == '~' {
+			b.WriteByte(c)
+			continue
+		}
+		b.Write([]byte{'%', hex[c>>4], hex[c&0xF]})
+	}
+	return b.String()
+}

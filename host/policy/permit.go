@@ -1,0 +1,254 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/manifests"
+	"github.com/postern-dev/postern/manifests/permissions"
+)
+
+// Find returns the grant that names both the action and the connection; there is
+// at most one for each plugin. plugin narrows it down to one plugin's grants,
+// unless it is empty.
+func Find(config *manifests.Config, plugin, action, connection string) (*manifests.Grant, bool) {
+	for i := range config.Grants {
+		g := &config.Grants[i]
+		if (plugin == "" || g.Plugin == plugin) && slices.Contains(g.Actions, action) && slices.Contains(g.Connections, connection) {
+			return g, true
+		}
+	}
+	return nil, false
+}
+
+// NotGranted is the denial of an action that no grant names on the connection.
+func NotGranted(config *manifests.Config, plugin *manifests.Plugin, action *manifests.Action, connection string) *abi.Error {
+	return &abi.Error{
+		Code:    abi.PolicyDenied,
+		Message: fmt.Sprintf("%s is not granted on the connection %s; add a grant to the operator's file, or the action and the connection to one that it has", action.ID, connection),
+		Detail: abi.Detail{
+			Asked: action.ID + " on " + connection,
+			Rule:  "no grant: nothing runs without one",
+			Allow: config.SuggestGrant(plugin, connection, action.Capabilities, action.ID).Encode(),
+		},
+	}
+}
+
+// Permit is what an action may do under a grant.
+type Permit struct {
+	Plugin *manifests.Plugin
+	Action *manifests.Action
+	Grant  *manifests.Grant
+	// Limits are the plugin's, lowered by the grant.
+	Limits manifests.Limits
+	scheme permissions.Scheme
+}
+
+// NewPermit checks that the grant covers every capability that the action needs,
+// and that a token of this scheme can use them.
+func NewPermit(plugin *manifests.Plugin, action *manifests.Action, grant *manifests.Grant, scheme permissions.Scheme) (*Permit, error) {
+	for _, id := range action.Capabilities {
+		if !slices.Contains(grant.Capabilities, id) {
+			return nil, notGrantedCapability(grant, id, action.ID)
+		}
+		if capability, ok := plugin.Capability(id); ok && len(stated(capability, scheme)) == 0 {
+			return nil, wrongToken(action.ID, id, scheme)
+		}
+	}
+	return &Permit{
+		Plugin: plugin, Action: action, Grant: grant,
+		Limits: plugin.Limits.Lower(grant.Limits),
+		scheme: scheme,
+	}, nil
+}
+
+func notGrantedCapability(grant *manifests.Grant, capability, action string) *abi.Error {
+	rule := "grant." + grant.Name + ".capabilities"
+	wider := *grant
+	wider.Capabilities = append(slices.Clone(grant.Capabilities), capability)
+	return &abi.Error{
+		Code:    abi.PolicyDenied,
+		Message: fmt.Sprintf("%s needs the capability %s, which the grant %s does not give; add it to %s", action, capability, grant.Name, rule),
+		Detail: abi.Detail{
+			Asked: capability + " for " + action,
+			Rule:  rule,
+			Allow: wider.Encode(),
+		},
+	}
+}
+
+func wrongToken(action, capability string, scheme permissions.Scheme) *abi.Error {
+	needs := "a signed-in user: Microsoft Graph has no application permission for it"
+	if scheme == permissions.Delegated {
+		needs = "an application's own identity: Microsoft Graph has no delegated permission for it"
+	}
+	return &abi.Error{
+		Code:    abi.NotSupported,
+		Message: fmt.Sprintf("%s needs %s", action, needs),
+		Detail:  abi.Detail{Asked: capability + " for " + action, Rule: "the connection has the kind of token that is called " + scheme.String()},
+	}
+}
+
+// stated returns the permissions that the capability states for the scheme.
+func stated(c *manifests.Capability, scheme permissions.Scheme) []string {
+	if scheme == permissions.Delegated {
+		return c.Permissions.Delegated
+	}
+	return c.Permissions.Application
+}
+
+// Request judges one Graph request. It returns the template and the recipients
+// that the body names.
+func (p *Permit) Request(g *abi.GraphRequest) (manifests.Template, []string, error) {
+	template, err := p.template(g)
+	if err != nil {
+		return template, nil, err
+	}
+	if err := p.params(g.Params, template); err != nil {
+		return template, nil, err
+	}
+	if err := options(g); err != nil {
+		return template, nil, err
+	}
+	recipients, err := p.recipients(g)
+	return template, recipients, err
+}
+
+// template finds the request in the capability that it names.
+func (p *Permit) template(g *abi.GraphRequest) (manifests.Template, error) {
+	asked := g.Method + " " + g.Path
+	if !slices.Contains(p.Action.Capabilities, g.Capability) && !slices.Contains(p.Action.Optional, g.Capability) {
+		return manifests.Template{}, p.fault(asked, "action "+p.Action.ID,
+			fmt.Sprintf("%s does not list the capability %s in its manifest", p.Action.ID, g.Capability))
+	}
+	capability, ok := p.Plugin.Capability(g.Capability)
+	if !ok {
+		return manifests.Template{}, p.fault(asked, "capability "+g.Capability, "the manifest has no capability "+g.Capability)
+	}
+	if err := p.Covers(capability); err != nil {
+		return manifests.Template{}, err
+	}
+	for _, r := range capability.Requests {
+		if r.Method == g.Method && r.Path.String() == g.Path {
+			return r.Path, nil
+		}
+	}
+	return manifests.Template{}, p.fault(asked, "capability "+g.Capability,
+		fmt.Sprintf("the capability %s does not allow %s", g.Capability, asked))
+}
+
+// Covers tells why the requests of a capability that the action lists are denied,
+// or nil.
+func (p *Permit) Covers(capability *manifests.Capability) error {
+	if !slices.Contains(p.Grant.Capabilities, capability.ID) {
+		return notGrantedCapability(p.Grant, capability.ID, p.Action.ID)
+	}
+	if len(stated(capability, p.scheme)) == 0 {
+		return wrongToken(p.Action.ID, capability.ID, p.scheme)
+	}
+	return nil
+}
+
+// fault is the denial of what the manifest does not ask for: no grant can allow it.
+func (p *Permit) fault(asked, rule, problem string) *abi.Error {
+	return &abi.Error{
+		Code:    abi.PolicyDenied,
+		Message: problem + "; only a new version of the plugin " + p.Plugin.Name + " can ask for it",
+		Detail:  abi.Detail{Asked: asked, Rule: "plugin.toml: " + rule},
+	}
+}
+
+// params holds the values against the grant's constraints. A request that does not
+// name a constrained parameter at all is denied too: it would reach past it.
+func (p *Permit) params(values []abi.Pair, template manifests.Template) error {
+	for _, name := range slices.Sorted(maps.Keys(p.Grant.Only.Params)) {
+		rule := "grant." + p.Grant.Name + ".only." + name
+		i := slices.IndexFunc(values, func(v abi.Pair) bool { return v.Name == name })
+		if i < 0 {
+			return &abi.Error{
+				Code:    abi.PolicyDenied,
+				Message: fmt.Sprintf("%s allows requests for certain values of %s only, and %s names none", rule, name, template),
+				Detail:  abi.Detail{Asked: template.String(), Rule: rule},
+			}
+		}
+		if !matches(p.Grant.Only.Params[name], values[i].Value) {
+			return p.outside(name, values[i].Value)
+		}
+	}
+	return nil
+}
+
+// outside is the denial of a value that no pattern of the constraint matches.
+func (p *Permit) outside(name, value string) *abi.Error {
+	rule := "grant." + p.Grant.Name + ".only." + name
+	detail := abi.Detail{Asked: name + " " + value, Rule: rule}
+	if pattern, err := manifests.ParsePattern(value); err == nil {
+		wider := *p.Grant
+		wider.Only = widened(p.Grant.Only, name, pattern)
+		detail.Allow = wider.Encode()
+	}
+	return &abi.Error{
+		Code:    abi.PolicyDenied,
+		Message: fmt.Sprintf("%s does not allow %q; add it there if it should be reached", rule, value),
+		Detail:  detail,
+	}
+}
+
+// widened is only with one more pattern under name.
+func widened(only manifests.Only, name string, pattern manifests.Pattern) manifests.Only {
+	if name == recipientsName {
+		only.Recipients = append(slices.Clone(only.Recipients), pattern)
+		return only
+	}
+	only.Params = maps.Clone(only.Params)
+	only.Params[name] = append(slices.Clone(only.Params[name]), pattern)
+	return only
+}
+
+func matches(allowed []manifests.Pattern, value string) bool {
+	return slices.ContainsFunc(allowed, func(p manifests.Pattern) bool { return p.Match(value) })
+}
+
+// options checks query options and headers against what any guest may use.
+func options(g *abi.GraphRequest) error {
+	for _, option := range g.Query {
+		if !slices.Contains(queryOptions(), option.Name) {
+			return notOffered("the query option "+option.Name, strings.Join(queryOptions(), " "))
+		}
+	}
+	for _, h := range g.Headers {
+		if !slices.ContainsFunc(headers(), func(name string) bool { return strings.EqualFold(name, h.Name) }) {
+			return notOffered("the header "+h.Name, strings.Join(headers(), " "))
+		}
+		if len(h.Value) > maxHeaderValue || strings.ContainsFunc(h.Value, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return notOffered("the value of the header "+h.Name, fmt.Sprintf("printable ASCII of at most %d characters", maxHeaderValue))
+		}
+	}
+	return nil
+}
+
+func notOffered(asked, offered string) *abi.Error {
+	return &abi.Error{
+		Code:    abi.PolicyDenied,
+		Message: asked + " is not among what a plugin may use: " + offered,
+		Detail:  abi.Detail{Asked: asked, Rule: "host: allow-list of " + abi.Name},
+	}
+}
+
+// maxHeaderValue bounds the value of a header that a guest sets, in bytes.
+const maxHeaderValue = 1024
+
+// queryOptions lists what a guest may put behind the question mark. $expand is not
+// among them: it reaches resources that the template does not name.
+func queryOptions() []string {
+	return []string{
+		"$count", "$filter", "$orderby", "$search", "$select", "$skip", "$top",
+		"endDateTime", "includeHiddenFolders", "startDateTime",
+	}
+}
+
+// headers lists the headers that a guest may set.
+func headers() []string { return []string{"ConsistencyLevel", "If-Match", "Prefer"} }
