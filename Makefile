@@ -1,0 +1,62 @@
+# What a user runs. Everything needs only Go, git, make and a C compiler (for -race).
+
+GO       ?= go
+GOFLAGS  ?= -trimpath
+LDFLAGS  := -s -w
+PLUGINS  := groups mail calendar rules
+FUZZTIME ?= 10s
+
+export CGO_ENABLED = 0
+
+.PHONY: build plugins demo test lint bench fuzz clean
+
+## build: bin/postern and dist/plugins/<name>/<version>/{plugin.toml,plugin.wasm}
+build: bin/postern plugins
+
+.PHONY: bin/postern
+bin/postern:
+	$(GO) build $(GOFLAGS) -ldflags "$(LDFLAGS)" -o $@ ./cmd/postern
+
+## plugins: the modules, each in the folder that its manifest names
+plugins:
+	@for name in $(PLUGINS); do \
+		version=$$(sed -n 's/^version = "\(.*\)".*/\1/p' plugins/$$name/plugin.toml | head -n 1); \
+		folder=dist/plugins/$$name/$$version; \
+		mkdir -p $$folder && \
+		GOOS=wasip1 GOARCH=wasm $(GO) build $(GOFLAGS) -buildmode=c-shared -ldflags "$(LDFLAGS)" -o $$folder/plugin.wasm ./plugins/$$name && \
+		cp plugins/$$name/plugin.toml $$folder/ && \
+		printf '%-10s %-8s %8d bytes\n' $$name $$version $$(wc -c < $$folder/plugin.wasm) || exit 1; \
+	done
+
+## demo: what Postern does, in a minute, on this machine alone
+demo: build
+	@bin/postern demo --plugins dist/plugins
+
+## test: every test, with the race detector
+test: plugins
+	CGO_ENABLED=1 $(GO) test -race ./...
+	cd examples/hello-plugin && CGO_ENABLED=1 $(GO) test -race ./...
+
+## lint: formatting, vet, staticcheck, and govulncheck where its database can be reached
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@$(GO) tool govulncheck ./... || test $$? -ne 3
+
+## bench: the standard benchmarks, and bench/results.json from them
+bench: plugins
+	@mkdir -p bench
+	$(GO) run ./bench -o bench/results.json
+
+## fuzz: every fuzz target for FUZZTIME (10s)
+fuzz:
+	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
+		for name in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$target/*_test.go | sed 's/^func //'); do \
+			echo "$$target $$name"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$target || exit 1; \
+		done; \
+	done
+
+clean:
+	rm -rf bin dist bench/results.json

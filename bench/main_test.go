@@ -1,0 +1,48 @@
+package main
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const output = `goos: linux
+pkg: example
+BenchmarkOwn/path=sandbox-2   100   3000 ns/op   512 B/op
+BenchmarkOwn/path=sandbox-2   100   1000 ns/op   512 B/op
+BenchmarkOwn/path=sandbox-2   100   2000 ns/op   512 B/op
+BenchmarkOwn/path=native-2    100   1000 ns/op   256 B/op
+PASS
+`
+
+func TestClaimsAreJudgedByMedianAndRatio(t *testing.T) {
+	samples, err := read(strings.NewReader(output))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := claim{
+		Name: "own", Benchmark: "Own/path=sandbox", Unit: "sec/op",
+		Peer: "Own/path=native", PeerName: "native", Reach: 1.5,
+	}
+	rows, err := judge([]claim{own}, samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reach, holds := 1.5, false
+	want := []row{{
+		Name: "own", Value: 2e-6, Unit: "sec/op", Spread: 0.25,
+		Peer: "native", PeerValue: 1e-6, Ratio: 2, Reach: &reach, Holds: &holds,
+	}}
+	near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b)) })
+	if diff := cmp.Diff(want, rows, near); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestClaimWithoutSamplesIsAnError(t *testing.T) {
+	if _, err := judge([]claim{{Name: "gone", Benchmark: "Gone", Unit: "sec/op"}}, nil); err == nil || !strings.Contains(err.Error(), "gone") {
+		t.Errorf("judge: %v", err)
+	}
+}
