@@ -1,0 +1,28 @@
+package graphtest
+
+import "time"
+
+const (
+	// maxRequestBody is the largest body that Graph reads, in bytes; above it the answer is 413. Graph's documentation says "4 MB".
+	maxRequestBody = 4 << 20
+	// maxMessageSize is the largest MIME message that a mailbox takes, in bytes: Exchange Online's own ceiling.
+	maxMessageSize = 150 << 20
+	// maxPathSegments is how many segments a request path may have; the longest path of Graph that is imitated has nine.
+	maxPathSegments = 64
+	// maxJournal is how many received requests the journal keeps; the oldest are dropped.
+	maxJournal = 10_000
+	// maxTokens is how many checked tokens are remembered, so that a signature is not checked again for every request.
+	maxTokens = 1_000
+	// maxNesting is how many messages inside messages are opened; deeper ones are attachments with nothing but their bytes.
+	maxNesting = 5
+	// maxFolderDepth is how deep folders may nest below the root. Exchange's own limit is 300.
+	maxFolderDepth = 300
+	// maxOccurrences bounds how many occurrences of a series one calendarView walks through.
+	maxOccurrences = 10_000
+	// maxRecipients is how many recipients a message may have in all. Exchange Online's default.
+	maxRecipients = 500
+	// previewLength is the length of bodyPreview in characters.
+	previewLength = 255
+	// tokenLifetime is how long an access token of the token endpoint is good for; Entra's default is 60 to 90 minutes, and it says 3599 s.
+	tokenLifetime = 3599 * time.Second
+)

@@ -1,0 +1,385 @@
+package graphtest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postern-dev/postern/host/graphtest/odata"
+)
+
+// message is a message in a mailbox.
+type message struct {
+	content  *content
+	mailbox  *Mailbox
+	folder   *folder
+	received time.Time
+	read     bool
+	number   int // in its mailbox
+	version  int
+	record   *record
+}
+
+// deliver stores a message in a folder.
+func (m *Mailbox) deliver(f *folder, c *content, read bool) *message {
+	m.items++
+	item := &message{content: c, mailbox: m, folder: f, read: read, number: m.items, received: c.sent}
+	if item.received.IsZero() {
+		item.received = m.server.now()
+	}
+	item.received = item.received.Truncate(time.Second)
+	if c.messageID == "" {
+		c.messageID = fmt.Sprintf("<%s@%s>", newGUID("message", m.user.ID, strconv.Itoa(item.number)), domainOf(m.user.Mail))
+	}
+	item.store()
+	m.messages.add(item)
+	f.messages.add(item)
+	if !read {
+		f.unread++
+	}
+	return item
+}
+
+func domainOf(address string) string {
+	return address[strings.LastIndexByte(address, '@')+1:]
+}
+
+// store makes the message's ids and its record, and files it under its ids.
+func (m *message) store() {
+	number := strconv.Itoa(m.number)
+	id := newID(idMessage, m.mailbox.user.ID, m.folder.id, number)
+	immutable := newID(idMessageImmutable, m.mailbox.user.ID, number)
+	// One content may stand in several mailboxes; each has its own attachments with their own ids.
+	own := *m.content
+	own.attachments = make([]*attachment, len(m.content.attachments))
+	for i, a := range m.content.attachments {
+		copied := *a
+		copied.store(m.received, []string{id, strconv.Itoa(i)}, []string{immutable, strconv.Itoa(i)})
+		own.attachments[i] = &copied
+	}
+	m.content = &own
+	m.record = m.content.record(id, m.mailbox.user.ID, m, m.received, m.received)
+	m.record.immutable = immutable
+	m.mailbox.byID[id] = m
+	m.mailbox.byID[immutable] = m
+}
+
+// conversationKind gives the conversation ids of messages the URL-safe alphabet of mail items.
+const conversationKind = idFolder
+
+// record makes the JSON of a message. Of a message inside another, stored is nil and the ids are empty.
+func (c *content) record(id, owner string, stored *message, received, changed time.Time) *record {
+	conversation := newID(conversationKind, "conversation", owner, strings.ToLower(c.topic))
+	headers := make([]any, len(c.headers))
+	for i, h := range c.headers {
+		headers[i] = object{{"name", h.name}, {"value", h.value}}
+	}
+	hasAttachments := slices.ContainsFunc(c.attachments, func(a *attachment) bool { return !a.inline })
+	changeKey, parent, read, link, version := "", any(nil), true, any(nil), 0
+	if stored != nil {
+		parent, read, version = stored.folder.id, stored.read, stored.version
+		link = "https://outlook.office365.com/owa/?ItemID=" + id + "&exvsurl=1&viewmodel=ReadMessageItem"
+	}
+	changeKey = newChangeKey(id, version)
+	r := newRecord("message", id,
+		member{"createdDateTime", received},
+		member{"lastModifiedDateTime", changed},
+		member{"changeKey", changeKey},
+		member{"categories", stringList(c.categories)},
+		member{"receivedDateTime", received},
+		member{"sentDateTime", c.sentOr(received)},
+		member{"hasAttachments", hasAttachments},
+		member{"internetMessageId", optional(c.messageID)},
+		member{"subject", validText(c.subject)},
+		member{"bodyPreview", c.preview},
+		member{"importance", c.importance},
+		member{"parentFolderId", parent},
+		member{"conversationId", conversation},
+		member{"conversationIndex", []byte(conversation[:22])},
+		member{"isDeliveryReceiptRequested", c.delivery},
+		member{"isReadReceiptRequested", c.readReceipt},
+		member{"isRead", read},
+		member{"isDraft", false},
+		member{"webLink", link},
+		member{"inferenceClassification", "focused"},
+		member{"body", c.bodyObject()},
+		member{"sender", c.sender.one()},
+		member{"from", c.from.one()},
+		member{"toRecipients", objects(c.to)},
+		member{"ccRecipients", objects(c.cc)},
+		member{"bccRecipients", objects(c.bcc)},
+		member{"replyTo", objects(c.replyTo)},
+		member{"flag", object{{"flagStatus", "notFlagged"}}},
+		member{"internetMessageHeaders", headers},
+		member{"uniqueBody", c.bodyObject()},
+	)
+	if c.html {
+		text := object{{"contentType", "text"}, {"content", c.text()}}
+		r.inText("body", text).inText("uniqueBody", text)
+	}
+	r.etag = `W/"` + changeKey + `"`
+	return r.onDemand("internetMessageHeaders", "uniqueBody")
+}
+
+func (c *content) sentOr(received time.Time) time.Time {
+	if c.sent.IsZero() {
+		return received
+	}
+	return c.sent
+}
+
+func (c *content) bodyObject() object {
+	kind := "text"
+	if c.html {
+		kind = "html"
+	}
+	return object{{"contentType", kind}, {"content", c.body}}
+}
+
+func (m *message) inspect() Message {
+	all := map[string]bool{}
+	for _, f := range m.record.fields {
+		all[f.name] = true
+	}
+	return Message{
+		ID:                m.record.id,
+		ImmutableID:       m.record.immutable,
+		InternetMessageID: m.content.messageID,
+		Subject:           m.content.subject,
+		From:              m.content.from.address,
+		To:                addresses(m.content.to),
+		Received:          m.received,
+		IsRead:            m.read,
+		MIME:              m.content.mime,
+		JSON:              m.record.json(&view{selected: all}),
+	}
+}
+
+const messageListOptions = optionSelect | optionTop | optionSkip | optionFilter | optionOrder | optionSearch | optionCount
+
+func messageRoutes() []*route {
+	list := []*route{}
+	for _, messages := range []string{"/users/{user}/messages", "/users/{user}/mailFolders/{folder}/messages"} {
+		list = append(list,
+			&route{method: http.MethodGet, template: messages, area: outlook, typ: "message", options: messageListOptions, handle: listMessages},
+			&route{method: http.MethodGet, template: messages + "/{message}", area: outlook, typ: "message", options: optionSelect | optionExpand, handle: getMessage},
+			&route{method: http.MethodGet, template: messages + "/{message}/$value", area: outlook, typ: "message", handle: getMessageValue},
+		)
+	}
+	return list
+}
+
+// message resolves the mailbox and the message of the path.
+func (c *call) message() (*Mailbox, *message, error) {
+	mailbox, err := c.mailbox()
+	if err != nil {
+		return nil, nil, err
+	}
+	id := c.value("message")
+	if !idIs(id, idMessage) && !(c.view.immutable && idIs(id, idMessageImmutable)) {
+		return nil, nil, errMalformedID()
+	}
+	item := mailbox.byID[id]
+	if item == nil {
+		return nil, nil, errItemNotFound()
+	}
+	if name := c.value("folder"); name != "" {
+		f, err := mailbox.folder(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if item.folder != f {
+			return nil, nil, errItemNotFound()
+		}
+	}
+	return mailbox, item, nil
+}
+
+func getMessage(c *call) (*reply, error) {
+	_, item, err := c.message()
+	if err != nil {
+		return nil, err
+	}
+	if c.query.expand == nil {
+		return c.entity(item.record)
+	}
+	if !strings.EqualFold(c.query.expand[0], "attachments") {
+		return nil, errNotImitated("$expand=" + c.query.expand[0] + " on messages")
+	}
+	return c.entity(item.record, expanded("attachments", item.content.attachments))
+}
+
+// expanded is the member of an expanded collection of attachments.
+func expanded(name string, list []*attachment) []byte {
+	out := append(encodeString(nil, name), ":["...)
+	for i, a := range list {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, a.record.json(&view{})...)
+	}
+	return append(out, ']')
+}
+
+func getMessageValue(c *call) (*reply, error) {
+	_, item, err := c.message()
+	if err != nil {
+		return nil, err
+	}
+	return &reply{status: http.StatusOK, contentType: "text/plain", body: item.content.mime}, nil
+}
+
+func listMessages(c *call) (*reply, error) {
+	if err := c.checkMessageQuery(); err != nil {
+		return nil, err
+	}
+	mailbox, err := c.mailbox()
+	if err != nil {
+		return nil, err
+	}
+	messages := mailbox.messages
+	if name := c.value("folder"); name != "" {
+		f, err := mailbox.folder(name)
+		if err != nil {
+			return nil, err
+		}
+		messages = f.messages
+	}
+	if c.query.search != nil {
+		messages = searchMessages(messages, c.query.search)
+	}
+	return c.list(collect(messages, func(m *message) *record { return m.record }))
+}
+
+// checkMessageQuery refuses the combinations of query options that the mail store does not serve; see
+// https://learn.microsoft.com/graph/api/user-list-messages and https://learn.microsoft.com/graph/search-query-parameter.
+func (c *call) checkMessageQuery() error {
+	q := c.query
+	if q.search != nil {
+		if q.filter != nil {
+			return refuse(http.StatusBadRequest, "SearchWithFilter", "The query parameter '$filter' is not supported with '$search'.")
+		}
+		if q.order != nil {
+			return refuse(http.StatusBadRequest, "SearchWithOrderBy", "The query parameter '$orderby' is not supported with '$search'.")
+		}
+		for _, property := range q.search.Properties() {
+			if !slices.Contains(searchProperties, property) {
+				return refuse(http.StatusBadRequest, "BadRequest", "The property '%s' is not a search property of messages.", property)
+			}
+		}
+	}
+	if q.filter == nil || q.order == nil {
+		return nil
+	}
+	// Every property of $orderby must be in $filter, in the same order, before any other.
+	filtered := distinct(q.filter.Paths())
+	for i, by := range q.order {
+		if i >= len(filtered) || !strings.EqualFold(strings.Join(by.Path, "/"), filtered[i]) {
+			return refuse(http.StatusBadRequest, "InefficientFilter", "The restriction or sort order is too complex for this operation.")
+		}
+	}
+	return nil
+}
+
+// distinct joins paths and drops repeated ones.
+func distinct(paths [][]string) []string {
+	var list []string
+	for _, path := range paths {
+		joined := strings.Join(path, "/")
+		if !slices.ContainsFunc(list, func(seen string) bool { return strings.EqualFold(seen, joined) }) {
+			list = append(list, joined)
+		}
+	}
+	return list
+}
+
+// searchProperties are the KQL properties of messages; the empty one is a bare term. See
+// https://learn.microsoft.com/graph/search-query-parameter.
+var searchProperties = []string{
+	"", "attachment", "bcc", "body", "cc", "from", "hasattachments", "importance", "kind", "participants", "received", "recipients", "sent",
+	"size", "subject", "to",
+}
+
+// mostSearched is how many messages a $search finds at most.
+const mostSearched = 1000
+
+// searchMessages finds messages, newest sent first.
+func searchMessages(messages messageList, search *odata.Search) messageList {
+	var found messageList
+	for _, m := range messages {
+		if search.Match(searched{m}) {
+			found = append(found, m)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *message) int {
+		return b.content.sentOr(b.received).Compare(a.content.sentOr(a.received))
+	})
+	return found[:min(len(found), mostSearched)]
+}
+
+// searched is a message as a $search sees it.
+type searched struct{ *message }
+
+func (s searched) Text(property string) ([]string, bool) {
+	c := s.content
+	switch property {
+	case "":
+		return append(texts([]person{c.from}), c.subject, c.text()), true
+	case "subject":
+		return []string{c.subject}, true
+	case "body":
+		return []string{c.text()}, true
+	case "from":
+		return texts([]person{c.from, c.sender}), true
+	case "to":
+		return texts(c.to), true
+	case "cc":
+		return texts(c.cc), true
+	case "bcc":
+		return texts(c.bcc), true
+	case "recipients":
+		return texts(slices.Concat(c.to, c.cc, c.bcc)), true
+	case "participants":
+		return texts(slices.Concat([]person{c.from}, c.to, c.cc, c.bcc)), true
+	case "attachment":
+		names := make([]string, len(c.attachments))
+		for i, a := range c.attachments {
+			names[i] = a.name
+		}
+		return names, true
+	case "hasattachments":
+		return []string{strconv.FormatBool(slices.ContainsFunc(c.attachments, func(a *attachment) bool { return !a.inline }))}, true
+	case "importance":
+		return []string{c.importance}, true
+	case "kind":
+		return []string{"email"}, true
+	case "size":
+		return []string{strconv.Itoa(len(c.mime))}, true
+	case "received":
+		return []string{s.received.Format(time.DateOnly)}, true
+	case "sent":
+		return []string{c.sentOr(s.received).Format(time.DateOnly)}, true
+	}
+	return nil, false
+}
+
+func (s searched) Moment(property string) (time.Time, bool) {
+	switch property {
+	case "received":
+		return s.received, true
+	case "sent":
+		return s.content.sentOr(s.received), true
+	}
+	return time.Time{}, false
+}
+
+func texts(people []person) []string {
+	var list []string
+	for _, p := range people {
+		list = append(list, p.name, p.address)
+	}
+	return list
+}

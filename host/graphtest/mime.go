@@ -1,0 +1,268 @@
+package graphtest
+
+import (
+	"bytes"
+	"mime"
+	"net/mail"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jhillyerd/enmime/v2"
+)
+
+// parseMIME reads a message from its MIME source. Whatever cannot be read is left out, never the message: of a source whose structure
+// cannot be read, what stands behind the header is the body. Depth is how many messages the source is nested in.
+func parseMIME(source []byte, depth int) *content {
+	mail := withoutSeparator(source)
+	c := &content{mime: source, importance: "normal", headers: readHeaders(mail)}
+	c.fromHeaders()
+	parser := enmime.NewParser(enmime.DisableTextConversion(true), enmime.MultipartWOBoundaryAsSinglePart(true), enmime.SkipMalformedParts(true))
+	envelope, err := parser.ReadEnvelope(bytes.NewReader(mail))
+	if err != nil {
+		c.setBody(behindHeader(mail, c.headers), false)
+		return c
+	}
+	for _, parts := range [][]*enmime.Part{envelope.Attachments, envelope.Inlines, envelope.OtherParts} {
+		for _, part := range parts {
+			if isBody(part) {
+				continue
+			}
+			c.attachments = append(c.attachments, attachmentOf(part, depth))
+		}
+	}
+	switch {
+	case envelope.HTML != "":
+		c.setBody(envelope.HTML, true)
+	case envelope.Text != "" || len(c.attachments) > 0:
+		c.setBody(envelope.Text, false)
+	default:
+		c.setBody(behindHeader(mail, c.headers), false)
+	}
+	return c
+}
+
+// isBody reports whether a part that is marked inline is text of the body, not a file.
+func isBody(part *enmime.Part) bool {
+	return part.TextContent() && strings.EqualFold(part.Disposition, "inline") && part.FileName == "" && part.ContentID == ""
+}
+
+// withoutSeparator drops the line "From sender date" that mail folders of the mbox kind put before a message.
+func withoutSeparator(source []byte) []byte {
+	if !bytes.HasPrefix(source, []byte("From ")) {
+		return source
+	}
+	_, mail, _ := bytes.Cut(source, []byte("\n"))
+	return mail
+}
+
+// fromHeaders fills in what the header says.
+func (c *content) fromHeaders() {
+	c.subject = c.text1("Subject")
+	c.topic = topicOf(c.subject)
+	c.from = first(c.people("From"))
+	c.sender = first(c.people("Sender"))
+	if c.sender == (person{}) {
+		c.sender = c.from
+	}
+	c.to, c.cc, c.bcc, c.replyTo = c.people("To"), c.people("Cc"), c.people("Bcc"), c.people("Reply-To")
+	c.messageID = messageID.FindString(c.header("Message-ID"))
+	if date, err := mail.ParseDate(c.header("Date")); err == nil {
+		c.sent = date.UTC()
+	}
+	priority := strings.ToLower(c.header("Importance") + c.header("X-Priority"))
+	switch {
+	case strings.HasPrefix(priority, "high"), strings.HasPrefix(priority, "1"), strings.HasPrefix(priority, "2"):
+		c.importance = "high"
+	case strings.HasPrefix(priority, "low"), strings.HasPrefix(priority, "4"), strings.HasPrefix(priority, "5"):
+		c.importance = "low"
+	}
+	c.readReceipt = c.header("Disposition-Notification-To") != ""
+	c.delivery = c.header("Return-Receipt-To") != ""
+}
+
+// messageID finds an id in its header, which may hold comments or blanks beside it.
+var messageID = regexp.MustCompile(`<[^<>\s]+>`)
+
+// header returns the first header of the name, as it stands in the source.
+func (c *content) header(name string) string {
+	for _, h := range c.headers {
+		if strings.EqualFold(h.name, name) {
+			return h.value
+		}
+	}
+	return ""
+}
+
+// text1 returns the first header of the name with its encoded words decoded.
+func (c *content) text1(name string) string {
+	return strings.TrimSpace(enmime.DecodeRFC2047(c.header(name)))
+}
+
+// people reads every address header of the name. One that breaks the grammar is read piece by piece.
+func (c *content) people(name string) []person {
+	var list []person
+	for _, h := range c.headers {
+		if !strings.EqualFold(h.name, name) || h.value == "" {
+			continue
+		}
+		parsed, err := enmime.ParseAddressList(h.value)
+		if err != nil {
+			list = append(list, loosePeople(enmime.DecodeRFC2047(h.value))...)
+			continue
+		}
+		for _, address := range parsed {
+			list = append(list, person{name: validText(address.Name), address: validText(address.Address)})
+		}
+	}
+	return list
+}
+
+// loosePeople takes what looks like addresses out of a text.
+func loosePeople(text string) []person {
+	var list []person
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ';' }) {
+		part = strings.TrimSpace(validText(part))
+		if part == "" {
+			continue
+		}
+		name, rest, bracketed := strings.Cut(part, "<")
+		address := part
+		if bracketed {
+			address, _, _ = strings.Cut(rest, ">")
+		} else {
+			name = ""
+		}
+		list = append(list, person{name: strings.Trim(strings.TrimSpace(name), `"`), address: strings.TrimSpace(address)})
+	}
+	return list
+}
+
+func first(people []person) person {
+	if len(people) == 0 {
+		return person{}
+	}
+	return people[0]
+}
+
+func validText(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+
+// readHeaders reads the header block in its order, unfolded. A line that is not a header is passed over.
+func readHeaders(source []byte) []header {
+	var list []header
+	for line := range bytes.Lines(source) {
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			break
+		}
+		if line[0] == ' ' || line[0] == '\t' {
+			if len(list) > 0 {
+				list[len(list)-1].value += " " + strings.TrimSpace(headerText(line))
+			}
+			continue
+		}
+		name, value, found := bytes.Cut(line, []byte(":"))
+		if !found || len(name) == 0 || bytes.ContainsAny(name, " \t") {
+			continue
+		}
+		list = append(list, header{validText(string(name)), strings.TrimSpace(headerText(value))})
+	}
+	return list
+}
+
+// headerText decodes a header line that is not UTF-8 as Latin-1, as mail programs do.
+func headerText(line []byte) string {
+	if utf8.Valid(line) {
+		return string(line)
+	}
+	runes := make([]rune, len(line))
+	for i, b := range line {
+		runes[i] = rune(b)
+	}
+	return string(runes)
+}
+
+// behindHeader is what follows the first empty line, or everything if there is no header.
+func behindHeader(source []byte, headers []header) string {
+	if len(headers) == 0 {
+		return validText(string(source))
+	}
+	end := emptyLine.FindIndex(source)
+	if end == nil {
+		return ""
+	}
+	return validText(string(source[end[1]:]))
+}
+
+// emptyLine ends a header.
+var emptyLine = regexp.MustCompile(`\n\r?\n`)
+
+// composeMIME makes the source of a message that came as JSON.
+func (c *content) composeMIME() error {
+	root := enmime.NewPart("text/plain")
+	if c.html {
+		root.ContentType = "text/html"
+	}
+	root.Charset = "utf-8"
+	root.Content = []byte(c.body)
+	if len(c.attachments) > 0 {
+		body := root
+		root = enmime.NewPart("multipart/mixed")
+		root.Boundary = "graphtest-" + newGUID(c.messageID)
+		root.AddChild(body)
+		for _, a := range c.attachments {
+			part := enmime.NewPart(a.contentType)
+			part.Disposition = "attachment"
+			if a.inline {
+				part.Disposition = "inline"
+			}
+			part.FileName, part.ContentID, part.Content = a.name, a.contentID, a.bytes
+			root.AddChild(part)
+		}
+	}
+	for _, h := range c.headers {
+		root.Header.Add(h.name, h.value)
+	}
+	root.Header.Set("MIME-Version", "1.0")
+	var out bytes.Buffer
+	if err := root.Encode(&out); err != nil {
+		return err
+	}
+	c.mime = out.Bytes()
+	return nil
+}
+
+// setHeaders makes the headers of a message that came as JSON; custom ones follow the usual ones. Bcc is left out, as in a mail.
+func (c *content) setHeaders(custom []header) {
+	list := []header{
+		{"Date", c.sent.Format("Mon, 02 Jan 2006 15:04:05 -0700")},
+		{"From", mailboxText(c.from)},
+		{"Message-ID", c.messageID},
+		{"Subject", mime.QEncoding.Encode("utf-8", c.subject)},
+	}
+	for _, one := range []struct {
+		name   string
+		people []person
+	}{{"To", c.to}, {"Cc", c.cc}, {"Reply-To", c.replyTo}} {
+		if len(one.people) == 0 {
+			continue
+		}
+		written := make([]string, len(one.people))
+		for i, p := range one.people {
+			written[i] = mailboxText(p)
+		}
+		list = append(list, header{one.name, strings.Join(written, ", ")})
+	}
+	if c.importance != "normal" {
+		list = append(list, header{"Importance", c.importance})
+	}
+	c.headers = append(list, custom...)
+}
+
+// mailboxText writes a person as an RFC 5322 mailbox.
+func mailboxText(p person) string {
+	if p.name == "" {
+		return p.address
+	}
+	return (&mail.Address{Name: p.name, Address: p.address}).String()
+}

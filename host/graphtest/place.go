@@ -1,0 +1,63 @@
+package graphtest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/postern-dev/postern/host/graphtest/internal/schema"
+)
+
+// place is where a path stands in Graph's metadata. It serves only to tell the segments that Graph has from those that it has not.
+type place struct {
+	typ        string
+	collection bool
+	beyond     bool // known to Graph, but outside the metadata that the emulator carries
+}
+
+// roots are the collections at Graph's root that the emulator does not carry, as far as callers of mail and directory meet them.
+var roots = []string{
+	"$batch", "admin", "applications", "auditlogs", "communications", "contacts", "devices", "directory", "directoryobjects", "directoryroles",
+	"domains", "drives", "identity", "invitations", "organization", "places", "reports", "schemaextensions", "search", "security",
+	"serviceprincipals", "shares", "sites", "subscribedskus", "subscriptions", "teams",
+}
+
+// cut are navigation properties of users and groups that are not in the carried metadata.
+var cut = map[string][]string{
+	"user": {"activities", "agreementacceptances", "authentication", "chats", "contactfolders", "drive", "drives", "followedsites", "inferenceclassification",
+		"insights", "joinedteams", "licensedetails", "manageddevices", "onenote", "onlinemeetings", "outlook", "people", "permissiongrants", "photo",
+		"photos", "planner", "presence", "settings", "teamwork", "todo"},
+	"group": {"drive", "drives", "grouplifecyclepolicies", "onenote", "permissiongrants", "photo", "photos", "planner", "settings", "sites", "team"},
+}
+
+// next steps over one segment; known is false if Graph has no such segment there.
+func (p place) next(types *schema.Schema, segment string) (next place, known bool) {
+	name := strings.ToLower(segment)
+	switch {
+	case p.typ == "":
+		return rootPlace(name)
+	case strings.HasPrefix(name, "$") || strings.HasPrefix(name, "microsoft.graph."):
+		return place{beyond: true}, name == "$count" || name == "$value" || name == "$ref" || name[0] == 'm'
+	}
+	if returns, ok := types.Operation(p.typ, p.collection, segment); ok {
+		return place{typ: returns.Type, collection: returns.Collection, beyond: returns.Type == ""}, true
+	}
+	if p.collection {
+		return place{typ: p.typ}, isKey(segment)
+	}
+	if property, ok := types.Property(p.typ, segment); ok {
+		return place{typ: property.Type, collection: property.Collection}, true
+	}
+	return place{beyond: true}, slices.Contains(cut[p.typ], name)
+}
+
+func rootPlace(name string) (place, bool) {
+	switch name {
+	case "me":
+		return place{typ: "user"}, true
+	case "users":
+		return place{typ: "user", collection: true}, true
+	case "groups":
+		return place{typ: "group", collection: true}, true
+	}
+	return place{beyond: true}, slices.Contains(roots, name)
+}

@@ -1,0 +1,253 @@
+package graphtest
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postern-dev/postern/host/graphtest/internal/schema"
+)
+
+// Delivery is a mail that a mailbox sent.
+type Delivery struct {
+	At                time.Time
+	From              string
+	Recipients        []string // of To, Cc and Bcc
+	Subject           string
+	InternetMessageID string
+	MIME              []byte
+}
+
+// Delivered lists the mails that were sent through the server, oldest first, those to other tenants too.
+func (s *Server) Delivered() []Delivery {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.delivered)
+}
+
+func sendRoutes() []*route {
+	return []*route{
+		{method: http.MethodPost, template: "/users/{user}/sendMail", area: outlook, typ: "message", writes: true, handle: sendMail},
+	}
+}
+
+func sendMail(c *call) (*reply, error) {
+	mailbox, err := c.mailbox()
+	if err != nil {
+		return nil, err
+	}
+	var (
+		mail *content
+		save = true
+	)
+	if hasMediaType(c.request.Header.Get("Content-Type"), "text/plain") {
+		mail, err = c.mailFromMIME(mailbox)
+	} else {
+		mail, save, err = c.mailFromJSON(mailbox)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := mailbox.checkMail(mail); err != nil {
+		return nil, err
+	}
+	mailbox.send(mail, save)
+	return accepted(), nil
+}
+
+// mailFromMIME reads the variant of sendMail whose body is the MIME source in base64.
+func (c *call) mailFromMIME(mailbox *Mailbox) (*content, error) {
+	source, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(c.body)))
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "ErrorMimeContentInvalidBase64String", "Invalid base64 string for MIME content.")
+	}
+	mail := parseMIME(source, 0)
+	if mail.from == (person{}) {
+		mail.from = mailbox.person()
+	}
+	mail.sender, mail.sent = mailbox.person(), c.now
+	return mail, nil
+}
+
+func (c *call) mailFromJSON(mailbox *Mailbox) (mail *content, save bool, err error) {
+	parameters, err := c.parameters("user", "sendMail")
+	if err != nil {
+		return nil, false, err
+	}
+	object, ok := parameters["Message"].(schema.Object)
+	if !ok {
+		return nil, false, refuse(http.StatusBadRequest, "ErrorInvalidRequest", "The parameter 'Message' is required.")
+	}
+	save, given := parameters["SaveToSentItems"].(bool)
+	mail, err = c.contentOf(object, mailbox)
+	return mail, save || !given, err
+}
+
+// contentOf makes a mail of a message object.
+func (c *call) contentOf(message schema.Object, mailbox *Mailbox) (*content, error) {
+	mail := &content{importance: "normal", from: mailbox.person(), sender: mailbox.person(), sent: c.now.Truncate(time.Second)}
+	mail.subject, _ = message["subject"].(string)
+	mail.topic = topicOf(mail.subject)
+	if importance, ok := message["importance"].(string); ok {
+		mail.importance = importance
+	}
+	if from := recipient(message["from"]); from != (person{}) {
+		mail.from = from
+	}
+	mail.to, mail.cc, mail.bcc = recipients(message["toRecipients"]), recipients(message["ccRecipients"]), recipients(message["bccRecipients"])
+	mail.replyTo = recipients(message["replyTo"])
+	mail.readReceipt, _ = message["isReadReceiptRequested"].(bool)
+	mail.delivery, _ = message["isDeliveryReceiptRequested"].(bool)
+	mail.categories = categories(message["categories"])
+	body, _ := message["body"].(schema.Object)
+	text, _ := body["content"].(string)
+	mail.setBody(text, body["contentType"] == "html")
+	mail.messageID = fmt.Sprintf("<%s@%s>", strings.ToUpper(newGUID("sent", mailbox.user.ID, fmt.Sprint(mailbox.items+1))), domainOf(mailbox.user.Mail))
+	custom, err := customHeaders(message["internetMessageHeaders"])
+	if err != nil {
+		return nil, err
+	}
+	if mail.attachments, err = attachmentsOf(message["attachments"]); err != nil {
+		return nil, err
+	}
+	mail.setHeaders(custom)
+	return mail, mail.composeMIME()
+}
+
+// customHeaders reads the headers that a client adds; their names must start with x-.
+func customHeaders(value any) ([]header, error) {
+	var custom []header
+	for _, one := range list(value) {
+		h, _ := one.(schema.Object)
+		name, _ := h["name"].(string)
+		text, _ := h["value"].(string)
+		if !strings.HasPrefix(strings.ToLower(name), "x-") {
+			return nil, refuse(http.StatusBadRequest, "InvalidInternetMessageHeader",
+				"The internet message header name '%s' should start with 'x-' or 'X-'.", name)
+		}
+		if strings.ContainsAny(name+text, "\r\n\x00:") && strings.ContainsAny(name, "\r\n\x00: ") || strings.ContainsAny(text, "\r\n\x00") {
+			return nil, refuse(http.StatusBadRequest, "InvalidInternetMessageHeader", "The internet message header '%s' holds a line break or a forbidden character.", name)
+		}
+		custom = append(custom, header{name, text})
+	}
+	return custom, nil
+}
+
+// attachmentsOf reads the attachments inside a message or a post.
+func attachmentsOf(value any) ([]*attachment, error) {
+	var attachments []*attachment
+	for _, one := range list(value) {
+		a, _ := one.(schema.Object)
+		switch a["@odata.type"] {
+		case "fileAttachment":
+		case nil, "attachment":
+			return nil, refuse(http.StatusBadRequest, "RequestBodyRead", "An attachment needs @odata.type, such as '#microsoft.graph.fileAttachment'.")
+		default:
+			return nil, errNotImitated(fmt.Sprintf("writing a %v", a["@odata.type"]))
+		}
+		name, _ := a["name"].(string)
+		content, hasContent := a["contentBytes"].([]byte)
+		if name == "" || !hasContent {
+			return nil, refuse(http.StatusBadRequest, "ErrorRequiredPropertyMissing", "Required property is missing: an attachment needs name and contentBytes.")
+		}
+		kind, _ := a["contentType"].(string)
+		if kind == "" {
+			kind = "application/octet-stream"
+		}
+		id, _ := a["contentId"].(string)
+		inline, _ := a["isInline"].(bool)
+		attachments = append(attachments, &attachment{name: name, contentType: kind, contentID: id, inline: inline, bytes: content})
+	}
+	return attachments, nil
+}
+
+func list(value any) []any {
+	items, _ := value.([]any)
+	return items
+}
+
+// categories reads a collection of names; nulls are left out.
+func categories(value any) []string {
+	var texts []string
+	for _, one := range list(value) {
+		if text, ok := one.(string); ok {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+func recipient(value any) person {
+	r, _ := value.(schema.Object)
+	address, _ := r["emailAddress"].(schema.Object)
+	var p person
+	p.address, _ = address["address"].(string)
+	p.name, _ = address["name"].(string)
+	return p
+}
+
+func recipients(value any) []person {
+	var people []person
+	for _, one := range list(value) {
+		people = append(people, recipient(one))
+	}
+	return people
+}
+
+// person is the mailbox's owner as a sender.
+func (m *Mailbox) person() person { return person{m.user.DisplayName, m.user.Mail} }
+
+// checkMail refuses a mail that Exchange would not take.
+func (m *Mailbox) checkMail(mail *content) error {
+	all := slices.Concat(mail.to, mail.cc, mail.bcc)
+	if len(all) == 0 {
+		return refuse(http.StatusBadRequest, "ErrorInvalidRecipients", "At least one recipient is not valid., There are no recipients.")
+	}
+	if len(all) > maxRecipients {
+		return refuse(http.StatusBadRequest, "ErrorInvalidRecipients", "The message has more than %d recipients.", maxRecipients)
+	}
+	for _, p := range all {
+		if !isAddress(p.address) {
+			return refuse(http.StatusBadRequest, "ErrorInvalidRecipients", "At least one recipient is not valid., Recipient '%s' isn't resolved. All recipients must be resolved before a message can be submitted.", p.address)
+		}
+	}
+	if !m.sendAs[strings.ToLower(mail.from.address)] {
+		return refuse(http.StatusForbidden, "ErrorSendAsDenied", "The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account.")
+	}
+	return nil
+}
+
+// send delivers a mail: a copy with Bcc to Sent Items, one without to each mailbox of the tenant that is addressed, and a post to each
+// group. Mail to others is only recorded.
+func (m *Mailbox) send(mail *content, save bool) {
+	s := m.server
+	all := slices.Concat(mail.to, mail.cc, mail.bcc)
+	if save {
+		m.deliver(m.wellKnown["sentitems"], mail, true)
+	}
+	received := *mail
+	received.bcc = nil
+	reached := map[string]bool{}
+	for _, p := range all {
+		address := strings.ToLower(p.address)
+		if reached[address] {
+			continue
+		}
+		reached[address] = true
+		if user := s.userIndex[address]; user != nil && user.mailbox != nil {
+			user.mailbox.deliver(user.mailbox.wellKnown["inbox"], &received, false)
+		}
+		for _, g := range s.groupList {
+			if strings.EqualFold(g.mail, address) && g.unified {
+				g.receive(&received, s.now())
+			}
+		}
+	}
+	s.delivered = append(s.delivered, Delivery{
+		At: s.now(), From: mail.from.address, Recipients: addresses(all),
+		Subject: mail.subject, InternetMessageID: mail.messageID, MIME: mail.mime,
+	})
+}

@@ -1,0 +1,197 @@
+package graphtest
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+)
+
+// graphAudiences are the audiences that Graph accepts, beside the server's own origin.
+var graphAudiences = []string{
+	"https://graph.microsoft.com",
+	"https://graph.microsoft.com/",
+	"00000003-0000-0000-c000-000000000000",
+	"https://graph.microsoft.us",
+	"https://dod-graph.microsoft.us",
+	"https://microsoftgraph.chinacloudapi.cn",
+}
+
+// An App is an application registration with its consent in the tenant.
+type App struct {
+	// ClientID is the application id. Required.
+	ClientID string
+	// Name is what the app_displayname claim says.
+	Name string
+	// Secret is the client secret. Empty means that the app has none.
+	Secret string
+	// SecretExpires is when the secret stops working; the zero time means never.
+	SecretExpires time.Time
+	// Roles are the application permissions that an administrator consented to, such as Mail.Read. Tokens hold what is granted when
+	// they are made.
+	Roles []string
+}
+
+// AddApp registers an application, or replaces the one with the same client id.
+func (s *Server) AddApp(app App) error {
+	if app.ClientID == "" {
+		return errors.New("an application needs a ClientID")
+	}
+	app.Roles = slices.Clone(app.Roles)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apps[strings.ToLower(app.ClientID)] = &app
+	return nil
+}
+
+// A Token describes an access token for Server.Token to make, without a sign-in. With a User it is a delegated token, otherwise an
+// app-only one.
+type Token struct {
+	// ClientID is the application's id; empty means a made-up one. The application need not be registered.
+	ClientID string
+	// Roles are the application permissions of an app-only token.
+	Roles []string
+	// User is the signed-in user of a delegated token: address, user principal name or id.
+	User string
+	// Scopes are the delegated permissions.
+	Scopes []string
+	// Audience is the resource that the token is for; empty means https://graph.microsoft.com.
+	Audience string
+	// Tenant is the directory that the token is for; empty means the server's.
+	Tenant string
+	// Lifetime is how long the token is good for; zero means 3,599 seconds, and a negative one makes an expired token.
+	Lifetime time.Duration
+}
+
+// Token makes an access token.
+func (s *Server) Token(t Token) (string, error) {
+	if t.ClientID == "" {
+		t.ClientID = newGUID("app", s.tenant)
+	}
+	if t.Audience == "" {
+		t.Audience = graphAudiences[0]
+	}
+	if t.Tenant == "" {
+		t.Tenant = s.tenant
+	}
+	if t.Lifetime == 0 {
+		t.Lifetime = tokenLifetime
+	}
+	now := s.now()
+	claims := &accessClaims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Audience:  jwt.ClaimStrings{t.Audience},
+			Issuer:    "https://sts.windows.net/" + t.Tenant + "/",
+			IssuedAt:  jwt.NewNumericDate(now.Add(min(0, t.Lifetime))),
+			ExpiresAt: jwt.NewNumericDate(now.Add(t.Lifetime)),
+			ID:        uuid.NewString(),
+		},
+		AppID:    t.ClientID,
+		Tenant:   t.Tenant,
+		Version:  "1.0",
+		ObjectID: newGUID("service principal", s.tenant, t.ClientID),
+		IDType:   "app",
+		Roles:    t.Roles,
+	}
+	if t.User != "" {
+		s.mu.RLock()
+		user := s.userIndex[strings.ToLower(t.User)]
+		s.mu.RUnlock()
+		if user == nil {
+			return "", fmt.Errorf("no user %q is in the tenant: add the user or its mailbox first", t.User)
+		}
+		claims.ObjectID, claims.UPN, claims.IDType = user.ID, user.UserPrincipalName, "user"
+		claims.Scopes, claims.Roles = strings.Join(t.Scopes, " "), nil
+	}
+	claims.Subject = claims.ObjectID
+	return s.signer.sign(claims)
+}
+
+// accessClaims are the claims of an access token, as Entra writes them in version 1.0 tokens for Graph.
+type accessClaims struct {
+	jwt.RegisteredClaims
+	AppID    string   `json:"appid"`
+	Tenant   string   `json:"tid"`
+	Version  string   `json:"ver"`
+	ObjectID string   `json:"oid"`
+	UPN      string   `json:"upn,omitempty"`
+	IDType   string   `json:"idtyp"`
+	Roles    []string `json:"roles,omitempty"`
+	Scopes   string   `json:"scp,omitempty"`
+
+	// granted remembers, by route, which of the token's permissions allow it.
+	granted sync.Map
+}
+
+// signer signs access tokens and checks them. Its key is made when the first token is.
+type signer struct {
+	key func() (*rsa.PrivateKey, error)
+
+	mu      sync.Mutex
+	checked map[string]*accessClaims // tokens whose signature was good
+}
+
+const (
+	// signingKeyBits is the size of Entra's own signing keys.
+	signingKeyBits = 2048
+	// signingKeyID names the key in tokens and in the key set.
+	signingKeyID = "graphtest-1"
+)
+
+func newSigner() *signer {
+	return &signer{
+		key:     sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, signingKeyBits) }),
+		checked: map[string]*accessClaims{},
+	}
+}
+
+func (s *signer) sign(claims *accessClaims) (string, error) {
+	key, err := s.key()
+	if err != nil {
+		return "", fmt.Errorf("make the token signing key: %w", err)
+	}
+	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
+	token.Header["kid"] = signingKeyID
+	signed, err := token.SignedString(key)
+	if err != nil {
+		return "", fmt.Errorf("sign the access token: %w", err)
+	}
+	return signed, nil
+}
+
+// verify returns the claims of a token with a good signature. Times and audience are the caller's to check.
+func (s *signer) verify(token string) (*accessClaims, error) {
+	s.mu.Lock()
+	claims, known := s.checked[token]
+	s.mu.Unlock()
+	if known {
+		return claims, nil
+	}
+	key, err := s.key()
+	if err != nil {
+		return nil, fmt.Errorf("make the token signing key: %w", err)
+	}
+	claims = &accessClaims{}
+	_, err = jwt.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) { return key.Public(), nil },
+		jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}), jwt.WithoutClaimsValidation())
+	if err != nil {
+		return nil, err
+	}
+	if claims.ExpiresAt == nil || claims.Subject == "" {
+		return nil, errors.New("the token lacks a claim")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.checked) >= maxTokens {
+		clear(s.checked)
+	}
+	s.checked[token] = claims
+	return claims, nil
+}
