@@ -1,0 +1,13 @@
+// Command calendar is the plugin for the calendars of users and groups.
+package main
+
+import "github.com/postern-dev/postern/sdk"
+
+var plugin = sdk.Plugin{
+	"event.list": listEvents,
+}
+
+//go:wasmexport postern_invoke
+func invoke(size int32) int32 { return plugin.Invoke(size) }
+
+func main() {}

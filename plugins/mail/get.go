@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/sdk"
+)
+
+// get returns one message and, when asked, its headers, the content of its
+// attachments and its MIME source. Content is kept in blobs, byte by byte as
+// Exchange gives it.
+//
+// https://learn.microsoft.com/graph/api/message-get
+func get(call *sdk.Call) error {
+	m := &mailItem{call: call, params: sdk.Params{"user": call.String("email_address"), "message": call.String("id")}}
+	message, err := m.read(call.Bool("get_headers"))
+	if err != nil {
+		return err
+	}
+	row := sdk.Pick(message,
+		"id", "subject", "body", "bodyPreview", "sender", "from", "toRecipients", "ccRecipients", "bccRecipients",
+		"replyTo", "receivedDateTime", "sentDateTime", "hasAttachments", "importance", "isRead", "internetMessageId",
+		"conversationId", "parentFolderId", "categories", "webLink", "internetMessageHeaders").
+		Put("headers", headers(call, message)).
+		Put("attachments", nil).
+		Put("email", nil)
+	if call.Bool("download_attachments") {
+		attachments, err := m.attachments()
+		if err != nil {
+			return err
+		}
+		row.List("attachments", attachments)
+	}
+	if call.Bool("download_email") {
+		source, err := m.get("/users/{user}/messages/{message}/$value", sdk.Request{Save: true})
+		if err != nil {
+			return err
+		}
+		row.Nested("email", sdk.NewObject().Blob(source.Blob))
+	}
+	call.Row(row.Value)
+	call.Message("The message was read.")
+	return nil
+}
+
+// mailItem is one message on its way.
+type mailItem struct {
+	call   *sdk.Call
+	params sdk.Params
+	// defaultIDs says that the id which the caller gave is not an immutable one.
+	defaultIDs bool
+}
+
+// read gets the message. An id that is not found as an immutable one is tried once
+// more as a default one: callers may hold either.
+func (m *mailItem) read(withHeaders bool) (*sdk.Value, error) {
+	fields := "id,subject,body,bodyPreview,sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,receivedDateTime," +
+		"sentDateTime,hasAttachments,importance,isRead,internetMessageId,conversationId,parentFolderId,categories,webLink"
+	if withHeaders {
+		fields += ",internetMessageHeaders"
+	}
+	const path = "/users/{user}/messages/{message}"
+	request := sdk.Request{Query: sdk.Query{"$select": fields}}
+	reply, err := m.get(path, request)
+	if errors.Is(err, abi.NotFound) || errors.Is(err, abi.InvalidID) {
+		m.defaultIDs = true
+		again, errAgain := m.get(path, request)
+		switch {
+		case errAgain == nil:
+			return again.Body, nil
+		case errors.Is(err, abi.InvalidID):
+			return nil, errAgain // of both answers the one that took the id for an id
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return reply.Body, nil
+}
+
+// get makes one GET about the message.
+func (m *mailItem) get(path string, request sdk.Request) (*sdk.Reply, error) {
+	request.Capability = "mail.read"
+	request.Path = path
+	if request.Params == nil {
+		request.Params = m.params
+	}
+	if !m.defaultIDs {
+		request.Headers = sdk.Headers{"Prefer": immutable}
+	}
+	reply, err := m.call.Graph(request)
+	if err == nil && request.Save && reply.Blob == nil {
+		return nil, sdk.NewError(abi.Internal, "the host saved an answer but did not tell the name of its blob")
+	}
+	return reply, err
+}
+
+// headers groups the Internet headers by their lower-case name, for names repeat:
+// each value of a list stands where it stood in the message. Nil without headers.
+func headers(call *sdk.Call, message *sdk.Value) *sdk.Value {
+	list := message.GetArray("internetMessageHeaders")
+	if list == nil {
+		return nil
+	}
+	var names []string
+	values := make(map[string][]string)
+	for _, header := range list {
+		name := lowerASCII(string(header.GetStringBytes("name")))
+		if _, seen := values[name]; !seen {
+			names = append(names, name)
+		}
+		values[name] = append(values[name], string(header.GetStringBytes("value")))
+	}
+	grouped := sdk.NewObject()
+	for _, name := range names {
+		grouped.Texts(name, values[name])
+	}
+	return grouped.Value
+}
+
+// lowerASCII lowers A to Z: header names are ASCII (RFC 5322, 2.2).
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}

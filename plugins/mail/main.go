@@ -1,0 +1,19 @@
+// Command mail is the plugin for the messages of mailboxes.
+package main
+
+import "github.com/postern-dev/postern/sdk"
+
+var plugin = sdk.Plugin{
+	"mail.get":    get,
+	"mail.search": search,
+	"mail.send":   send,
+}
+
+//go:wasmexport postern_invoke
+func invoke(size int32) int32 { return plugin.Invoke(size) }
+
+func main() {}
+
+// immutable asks Graph for ids that stay when an item moves to another folder,
+// and lets it take such ids (https://learn.microsoft.com/graph/outlook-immutable-id).
+const immutable = `IdType="ImmutableId"`
