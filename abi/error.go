@@ -48,28 +48,31 @@ func (e *Error) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// AppendJSON appends {"code","message","detail"}.
+// AppendJSON appends {"code","message","detail"}. Much of an error comes from servers and files, so what is over the
+// bounds of the contract is cut: an error must not make the document unreadable that it stands in.
 func (e *Error) AppendJSON(dst []byte) []byte {
 	w := writer{b: dst}
 	w.open()
 	w.text("code", string(e.Code))
 	w.name("message")
-	w.b = AppendString(w.b, e.Message)
+	w.b = AppendString(w.b, cut(e.Message, MaxLogMessage))
 	w.name("detail")
 	w.open()
 	d := &e.Detail
-	w.integer("status", int64(d.Status))
-	w.text("graph_code", d.GraphCode)
-	w.text("inner_code", d.InnerCode)
-	w.text("request_id", d.RequestID)
-	w.text("client_request_id", d.ClientRequestID)
+	if d.Status >= leastStatus && d.Status <= mostStatus {
+		w.integer("status", int64(d.Status))
+	}
+	w.text("graph_code", cut(d.GraphCode, MaxWord))
+	w.text("inner_code", cut(d.InnerCode, MaxWord))
+	w.text("request_id", cut(d.RequestID, MaxWord))
+	w.text("client_request_id", cut(d.ClientRequestID, MaxWord))
 	w.time("time", d.Time)
-	w.integer("retry_after_ms", d.RetryAfter.Milliseconds())
-	w.text("parameter", d.Parameter)
-	w.text("asked", d.Asked)
-	w.text("rule", d.Rule)
-	w.text("allow", d.Allow)
-	w.texts("near", d.Near)
+	w.integer("retry_after_ms", min(max(d.RetryAfter, 0), maxRetryAfter).Milliseconds())
+	w.text("parameter", cut(d.Parameter, MaxWord))
+	w.text("asked", cut(d.Asked, MaxLogMessage))
+	w.text("rule", cut(d.Rule, MaxLogMessage))
+	w.text("allow", cut(d.Allow, MaxLogMessage))
+	w.texts("near", d.Near[:min(len(d.Near), maxNear)], MaxLogMessage)
 	w.close()
 	w.close()
 	return w.b
@@ -78,8 +81,15 @@ func (e *Error) AppendJSON(dst []byte) []byte {
 // MarshalJSON lets encoding/json write the same bytes as [Error.AppendJSON].
 func (e *Error) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), nil }
 
-// maxNear bounds the names in an error's detail.
-const maxNear = 20
+const (
+	// maxNear bounds the names in an error's detail.
+	maxNear = 20
+	// maxRetryAfter bounds the wait in an error's detail.
+	maxRetryAfter = 24 * time.Hour
+	// leastStatus and mostStatus bound an HTTP status.
+	leastStatus = 100
+	mostStatus  = 599
+)
 
 // error reads {"code","message","detail"}.
 func (r *reader) error(v *fastjson.Value) *Error {
@@ -106,12 +116,11 @@ func (r *reader) error(v *fastjson.Value) *Error {
 }
 
 func (r *reader) detail(v *fastjson.Value, d *Detail) {
-	const longest = int64(24 * time.Hour / time.Millisecond)
 	r.object(v, "error.detail", func(key string, v *fastjson.Value) bool {
 		name := "error.detail." + key
 		switch key {
 		case "status":
-			d.Status = int(r.integer(v, name, 100, 599))
+			d.Status = int(r.integer(v, name, leastStatus, mostStatus))
 		case "graph_code":
 			d.GraphCode = r.text(v, name, MaxWord)
 		case "inner_code":
@@ -123,7 +132,7 @@ func (r *reader) detail(v *fastjson.Value, d *Detail) {
 		case "time":
 			d.Time = r.time(v, name)
 		case "retry_after_ms":
-			d.RetryAfter = time.Duration(r.integer(v, name, 0, longest)) * time.Millisecond
+			d.RetryAfter = time.Duration(r.integer(v, name, 0, maxRetryAfter.Milliseconds())) * time.Millisecond
 		case "parameter":
 			d.Parameter = r.text(v, name, MaxWord)
 		case "asked":

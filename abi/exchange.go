@@ -3,6 +3,7 @@ package abi
 import (
 	"encoding/base64"
 	"strconv"
+	"strings"
 
 	"github.com/valyala/fastjson"
 )
@@ -164,12 +165,7 @@ func ParseExchange(p *fastjson.Parser, b []byte) (*Exchange, error) {
 	case OpBatch:
 		x.Batch = r.batch(v)
 	case OpRows:
-		r.object(v, "it", func(key string, v *fastjson.Value) bool {
-			if key == "rows" {
-				x.Rows = r.rows(v, key)
-			}
-			return key == "rows" || key == "op"
-		})
+		x.Rows = r.rowsRequest(v)
 	case OpBlob:
 		x.Blob = r.blobRequest(v)
 	case OpLog:
@@ -178,6 +174,21 @@ func ParseExchange(p *fastjson.Parser, b []byte) (*Exchange, error) {
 		r.fail("op must be graph, batch, rows, blob or log")
 	}
 	return x, r.err()
+}
+
+func (r *reader) rowsRequest(v *fastjson.Value) (rows []*fastjson.Value) {
+	hasRows := false
+	r.object(v, "it", func(key string, v *fastjson.Value) bool {
+		if key == "rows" {
+			hasRows = true
+			rows = r.rows(v, key)
+		}
+		return key == "rows" || key == "op"
+	})
+	if !hasRows {
+		r.fail("rows must be there")
+	}
+	return rows
 }
 
 func (r *reader) batch(v *fastjson.Value) []GraphRequest {
@@ -198,7 +209,9 @@ func (r *reader) batch(v *fastjson.Value) []GraphRequest {
 
 func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
 	g := &GraphRequest{}
+	hasOther := false
 	r.object(v, "it", func(key string, v *fastjson.Value) bool {
+		hasOther = hasOther || key != "op" && key != "page" && key != "link"
 		switch key {
 		case "op":
 			return hasOp
@@ -217,17 +230,13 @@ func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
 		case "body":
 			g.Body = v
 		case "page":
-			r.object(v, key, func(key string, v *fastjson.Value) bool {
-				if key != "limit" {
-					return false
-				}
-				g.PageLimit = int(r.integer(v, "page.limit", 1, MaxPageLimit))
-				return true
-			})
+			g.PageLimit = r.page(v)
 		case "save":
 			g.Save = r.boolean(v, key)
 		case "link":
-			g.Link = r.text(v, key, MaxExchange)
+			if g.Link = r.text(v, key, MaxExchange); g.Link == "" {
+				r.fail("link must not be empty")
+			}
 		default:
 			return false
 		}
@@ -235,7 +244,7 @@ func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
 	})
 	switch {
 	case g.Link != "":
-		if g.Capability != "" || g.Method != "" || g.Path != "" || g.Params != nil || g.Query != nil || g.Headers != nil || g.Body != nil || g.Save {
+		if hasOther {
 			r.fail("nothing but page may stand beside link")
 		}
 	case g.Capability == "" || g.Path == "":
@@ -252,17 +261,33 @@ func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
 	return g
 }
 
+func (r *reader) page(v *fastjson.Value) (limit int) {
+	r.object(v, "page", func(key string, v *fastjson.Value) bool {
+		if key != "limit" {
+			return false
+		}
+		limit = int(r.integer(v, "page.limit", 1, MaxPageLimit))
+		return true
+	})
+	if limit == 0 {
+		r.fail("page.limit must be there")
+	}
+	return limit
+}
+
 func (r *reader) blobRequest(v *fastjson.Value) *BlobRequest {
 	b := &BlobRequest{}
-	hasData := false
+	hasData, hasRange := false, false
 	r.object(v, "it", func(key string, v *fastjson.Value) bool {
 		switch key {
 		case "op":
 		case "name":
 			b.Name = r.word(v, key)
 		case "offset":
+			hasRange = true
 			b.Offset = r.integer(v, key, 0, 1<<53)
 		case "length":
+			hasRange = true
 			b.Length = int(r.integer(v, key, 1, MaxBlobRead))
 		case "data":
 			hasData = true
@@ -272,7 +297,7 @@ func (r *reader) blobRequest(v *fastjson.Value) *BlobRequest {
 		}
 		return true
 	})
-	if hasData == (b.Name != "") || hasData && (b.Offset != 0 || b.Length != 0) || !hasData && b.Length == 0 {
+	if hasData == (b.Name != "") || hasData && hasRange || !hasData && b.Length == 0 {
 		r.fail("either data, or name and length, must be there")
 	}
 	return b
@@ -281,8 +306,11 @@ func (r *reader) blobRequest(v *fastjson.Value) *BlobRequest {
 func (r *reader) base64(v *fastjson.Value, name string) []byte {
 	text := r.text(v, name, base64.StdEncoding.EncodedLen(MaxBlobRead))
 	data, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") { // Even the strict decoder skips line breaks.
 		r.fail(name + " must be standard base64")
+	}
+	if len(data) > MaxBlobRead {
+		r.fail(name + " is over " + strconv.Itoa(MaxBlobRead) + " bytes")
 	}
 	return data
 }

@@ -87,7 +87,7 @@ type Result struct {
 	Truncated bool
 	// State is what a trigger wants to find at its next invocation.
 	State *fastjson.Value
-	// Error says that the action failed. All else but Message is then empty.
+	// Error says that the action failed. All else is then empty.
 	Error *Error
 }
 
@@ -119,7 +119,9 @@ func ParseResult(p *fastjson.Parser, b []byte) (*Result, error) {
 	r := reader{document: "result"}
 	res := &Result{}
 	data := false
+	members := 0
 	r.object(v, "it", func(key string, v *fastjson.Value) bool {
+		members++
 		switch key {
 		case "data":
 			data = true
@@ -139,6 +141,9 @@ func ParseResult(p *fastjson.Parser, b []byte) (*Result, error) {
 	})
 	if data == (res.Error != nil) {
 		r.fail("either data or error must be there")
+	}
+	if res.Error != nil && members > 1 {
+		r.fail("nothing may stand beside error")
 	}
 	return res, r.err()
 }

@@ -2,6 +2,7 @@ package abi
 
 import (
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/valyala/fastjson"
@@ -46,7 +47,7 @@ func check(b []byte, limit int) string {
 	if !utf8.Valid(b) {
 		return "is not valid UTF-8"
 	}
-	if problem := checkNesting(b); problem != "" {
+	if problem := checkStructure(b); problem != "" {
 		return problem
 	}
 	if err := fastjson.ValidateBytes(b); err != nil {
@@ -55,9 +56,10 @@ func check(b []byte, limit int) string {
 	return ""
 }
 
-// checkNesting bounds the depth and refuses escapes that stand for half a
+// checkStructure bounds the depth and refuses in strings what fastjson takes:
+// control characters beside an escape, and escapes that stand for half a
 // surrogate pair, which parsers turn into different texts.
-func checkNesting(b []byte) string {
+func checkStructure(b []byte) string {
 	depth := 0
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
@@ -68,9 +70,9 @@ func checkNesting(b []byte) string {
 		case '}', ']':
 			depth--
 		case '"':
-			end, whole := skipString(b, i+1)
-			if !whole {
-				return "a string escapes half of a surrogate pair"
+			end, problem := skipString(b, i+1)
+			if problem != "" {
+				return problem
 			}
 			i = end
 		}
@@ -79,9 +81,12 @@ func checkNesting(b []byte) string {
 }
 
 // skipString returns the index of the quote that closes the string whose text
-// starts at i, and whether all its surrogates come in pairs.
-func skipString(b []byte, i int) (end int, whole bool) {
+// starts at i.
+func skipString(b []byte, i int) (end int, problem string) {
 	for ; i < len(b) && b[i] != '"'; i++ {
+		if b[i] < 0x20 {
+			return i, "a string holds a control character that is not escaped"
+		}
 		if b[i] != '\\' {
 			continue
 		}
@@ -92,11 +97,11 @@ func skipString(b []byte, i int) (end int, whole bool) {
 		}
 		low, ok := escapedUnit(b, i+6)
 		if unit > 0xDBFF || !ok || b[i+5] != '\\' || low < 0xDC00 || low > 0xDFFF {
-			return i, false
+			return i, "a string escapes half of a surrogate pair"
 		}
 		i += 10
 	}
-	return i, true
+	return i, ""
 }
 
 // escapedUnit reads the UTF-16 unit of the escape uXXXX at b[i].
@@ -243,14 +248,19 @@ func appendString[T string | []byte](dst []byte, s T) []byte {
 }
 
 // clip shortens text that goes into an error message.
-func clip(s string) string {
-	const most = 120
+func clip(s string) string { return cut(s, 120) }
+
+// cut shortens s to most bytes, between characters, and marks that it did. Bytes that are not UTF-8 grow when they
+// are written, so they are replaced first.
+func cut(s string, most int) string {
+	const mark = "…"
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= most {
 		return s
 	}
-	end := most
+	end := most - len(mark)
 	for !utf8.RuneStart(s[end]) {
 		end--
 	}
-	return s[:end] + "…"
+	return s[:end] + mark
 }

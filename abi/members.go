@@ -2,6 +2,7 @@ package abi
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -94,11 +95,23 @@ func (r *reader) integer(v *fastjson.Value, name string, least, most int64) int6
 }
 
 func (r *reader) time(v *fastjson.Value, name string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, r.text(v, name, MaxWord))
-	if err != nil {
+	s := r.text(v, name, MaxWord)
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || !canonicalTime(s) || t.UTC().Year() < 1 || t.UTC().Year() > 9999 {
 		r.fail(name + " must be a time by RFC 3339")
+		return time.Time{}
 	}
 	return t
+}
+
+// canonicalTime refuses what [time.Parse] takes beyond RFC 3339: one digit for the
+// hour, a comma before the fraction, an offset of 24 hours or of 60 minutes.
+func canonicalTime(s string) bool {
+	const offset = len("+00:00")
+	if s[len("2006-01-02T15")] != ':' || strings.Contains(s, ",") {
+		return false
+	}
+	return s[len(s)-1] == 'Z' || s[len(s)-offset+1:len(s)-offset+3] < "24" && s[len(s)-2:] < "60"
 }
 
 // pairs reads an object of strings, in its own order.
@@ -190,7 +203,7 @@ func (w *writer) pairs(name string, pairs []Pair) {
 	w.close()
 }
 
-func (w *writer) texts(name string, texts []string) {
+func (w *writer) texts(name string, texts []string, most int) {
 	if len(texts) == 0 {
 		return
 	}
@@ -200,7 +213,7 @@ func (w *writer) texts(name string, texts []string) {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
-		w.b = AppendString(w.b, s)
+		w.b = AppendString(w.b, cut(s, most))
 	}
 	w.b = append(w.b, ']')
 }

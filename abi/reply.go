@@ -110,7 +110,7 @@ func (r *reader) reply(v *fastjson.Value, outer bool) *Reply {
 		members++
 		switch key {
 		case "status":
-			reply.Status = int(r.integer(v, key, 100, 599))
+			reply.Status = int(r.integer(v, key, leastStatus, mostStatus))
 		case "headers":
 			reply.Headers = r.pairs(v, key)
 		case "body":

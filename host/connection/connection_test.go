@@ -679,6 +679,30 @@ func TestOpenRefusesWhatIsNoOrigin(t *testing.T) {
 	}
 }
 
+func FuzzAnswersOfTheTokenService(f *testing.F) {
+	f.Add(uint8(0), []byte(`{"error":"invalid_client","error_codes":[7000215],"correlation_id":"33333333-3333-4333-8333-333333333333"}`))
+	f.Add(uint8(1), []byte(`{"error_codes":[-1,1e99,"x",null,99999999999999999999]}`))
+	f.Add(uint8(2), []byte(`{"token_type":"Bearer","expires_in":"3599","access_token":"x"}`))
+	f.Fuzz(func(t *testing.T, which uint8, body []byte) {
+		statuses := []int{400, 401, 200, 302, 404} // None that is tried again after a wait.
+		s := start(t)
+		s.service.set(nil, func(string) *http.Response { return answers(statuses[int(which)%len(statuses)], string(body)) })
+		req := request(t, messages)
+		err := s.Authorize(t.Context(), req)
+		var e *abi.Error
+		switch {
+		case err == nil:
+			if !strings.HasPrefix(req.Header.Get("Authorization"), "Bearer ") {
+				t.Error("no token, and no error")
+			}
+		case !errors.As(err, &e) || len(e.Message) > 300 || req.Header.Get("Authorization") != "":
+			t.Errorf("got %v", err)
+		case strings.ContainsFunc(e.Message, func(r rune) bool { return r < ' ' || r > '~' }):
+			t.Errorf("the error holds what was answered: %q", e.Message)
+		}
+	})
+}
+
 // TestNeitherSecretNorTokenComesOut looks for both in everything that the package and the libraries below it say.
 func TestNeitherSecretNorTokenComesOut(t *testing.T) {
 	var said strings.Builder

@@ -1,6 +1,7 @@
 package connection_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/graphtest"
+	"github.com/postern-dev/postern/manifests"
 )
 
 // tenantWith starts a tenant with one mailbox and one application.
@@ -191,4 +193,47 @@ func TestATokenServiceThatIsNotThere(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func Example() {
+	server, err := graphtest.NewServer()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	if err := server.AddApp(graphtest.App{ClientID: clientID, Secret: "s3cret", Roles: []string{"User.Read.All"}}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	config, err := manifests.ParseConfig("postern.toml", fmt.Appendf(nil, `
+[connection.contoso]
+tenant = %q
+client_id = %q
+client_secret = { env = "CONTOSO_SECRET" }
+graph = %q
+authority = %q
+`, server.Tenant(), clientID, server.URL, server.URL))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	conn, err := connection.Open(config.Connections[0], connection.Options{
+		Transport: server.RoundTripper(),
+		Getenv:    func(string) string { return "s3cret" },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	ours, _ := http.NewRequest(http.MethodGet, conn.Origin().String()+"/v1.0/users", nil)
+	fmt.Println(conn.Authorize(context.Background(), ours), ours.Header.Get("Authorization") != "")
+	theirs, _ := http.NewRequest(http.MethodGet, "https://evil.example/v1.0/users", nil)
+	fmt.Println(conn.Authorize(context.Background(), theirs) != nil, theirs.Header.Get("Authorization") != "")
+	fmt.Printf("%+v\n", conn)
+	// Output:
+	// <nil> true
+	// true false
+	// connection contoso
 }

@@ -147,7 +147,7 @@ func (c *Connection) fetch(ctx context.Context) error {
 		return service.explain()
 	}
 	// azidentity reckons by the system's clock. The life counts from before the request, by the connection's.
-	life := got.ExpiresOn.Sub(time.Now()) - time.Since(wall)
+	life := time.Until(got.ExpiresOn) - time.Since(wall)
 	expires := start.Add(life)
 	c.mu.Lock()
 	defer c.mu.Unlock()

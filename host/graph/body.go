@@ -3,6 +3,7 @@ package graph
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"io"
 
 	"github.com/valyala/fastjson"
@@ -32,7 +33,8 @@ type part struct {
 }
 
 // newBody prepares the body. The size of each blob is read now, so that the
-// request can state its length.
+// request can state its length. The error is [abi.InvalidInput] for a malformed
+// reference, [abi.NotFound] for a blob of another invocation, or [abi.TooLarge].
 func newBody(v *fastjson.Value, blobs Blobs) (*body, error) {
 	b := &body{}
 	text, err := b.write(nil, v, blobs)
@@ -40,7 +42,15 @@ func newBody(v *fastjson.Value, blobs Blobs) (*body, error) {
 		return nil, err
 	}
 	b.addText(text)
-	return b, nil
+	return b, b.checkSize()
+}
+
+func (b *body) checkSize() error {
+	const partsOfBlob = 2 // the text before it and the blob
+	if b.size > maxBody || len(b.parts) > partsOfBlob*maxBodyBlobs+1 {
+		return &abi.Error{Code: abi.TooLarge, Message: fmt.Sprintf("the body of the request is over %d MiB or %d blobs; Graph takes about 4 MB at a time", maxBody>>20, maxBodyBlobs)}
+	}
+	return nil
 }
 
 func (b *body) addText(text []byte) {
@@ -63,7 +73,7 @@ func (b *body) write(dst []byte, v *fastjson.Value, blobs Blobs) ([]byte, error)
 		encoded := int64(base64.StdEncoding.EncodedLen(int(size)))
 		b.parts = append(b.parts, part{blob: name, size: size})
 		b.size += encoded
-		return []byte{'"'}, nil
+		return []byte{'"'}, b.checkSize()
 	case v.Type() == fastjson.TypeObject:
 		dst = append(dst, '{')
 		first := true

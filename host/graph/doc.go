@@ -8,6 +8,7 @@
 //	body.go      the checked tree written anew, blobs streamed in as base64
 //	rate.go      waits for the connection's and the grant's rate
 //	send.go      authorised by the connection, sent once, answered within bounds
+//	guard.go     an answer that repeats the token is thrown away
 //	page.go      @odata.nextLink followed on the same origin, rows merged
 //	seal.go      links that a guest may keep but neither read nor forge
 //	errors.go    Graph's refusals as codes with advice

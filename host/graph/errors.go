@@ -54,14 +54,14 @@ func causes() []cause {
 		{401, "", anywhere, "", abi.Auth, "the token is expired or meant for something else; check tenant, client_id and the clouds of graph and authority"},
 
 		{403, "ErrorAccessDenied", mailbox | group, "Access to OData is disabled", abi.AccessDenied, "an application access policy excludes this mailbox; ask an Exchange administrator (changes take over an hour)"},
-		{403, "ErrorQuotaExceeded", anywhere, "", abi.Quota, "the mailbox is full"},
 		{507, "", anywhere, "", abi.Quota, "the mailbox is full"},
 		{0, "ErrorQuotaExceeded", anywhere, "", abi.Quota, "the mailbox is full"},
 		{0, "ErrorSendAsDenied", anywhere, "", abi.AccessDenied, "the identity may not send as this mailbox; it needs SendAs or SendOnBehalf in Exchange"},
 		{403, "", mailbox, "", abi.AccessDenied, "the application or user lacks the permission or the mailbox is not shared with it"},
-		{403, "", group, "", abi.AccessDenied, "the permission is missing, or the user is not a member of the group"},
+		{403, "", group, "", abi.AccessDenied, "the permission is missing, or the user is not a member of the group; an application's own identity may need a signed-in user instead"},
 		{403, "", directory, "", abi.AccessDenied, "the permission is missing; an administrator must consent to it"},
 
+		{0, "UnknownError", anywhere, "", abi.Upstream, "the fault is on Microsoft's side; try again later"},
 		{400, "ErrorInvalidIdMalformed", anywhere, "", abi.InvalidID, "the id is cut, lower-cased or of another kind; copy it whole from a result"},
 		{0, "ErrorInvalidUrlQueryFilter", anywhere, "", abi.BadQuery, "the filter cannot be served"},
 		{0, "InefficientFilter", anywhere, "", abi.BadQuery, "the filter and the order do not go together; order by the first property of the filter"},
@@ -74,7 +74,7 @@ func causes() []cause {
 
 		{404, "MailboxNotEnabledForRESTAPI", group, "", abi.NotSupported, "the group has no mailbox: it is no Microsoft 365 group, or is not ready yet"},
 		{404, "MailboxNotEnabledForRESTAPI", anywhere, "", abi.MailboxUnavailable, "the mailbox is inactive, deleted, on-premises or unlicensed"},
-		{404, "ResourceNotFound", mailbox, "", abi.MailboxUnavailable, "the mailbox is inactive, deleted, on-premises or unlicensed"},
+		{404, "ResourceNotFound", mailbox | group, "", abi.MailboxUnavailable, "the mailbox is inactive, deleted, on-premises or unlicensed"},
 		{404, "ErrorInvalidUser", anywhere, "", abi.NotFound, "this tenant has no mailbox of that name; check the address"},
 		{404, "Request_ResourceNotFound", anywhere, "", abi.NotFound, "there is no such user or group"},
 		{404, "ErrorItemNotFound", group, "", abi.NotFound, "the conversation, thread or post is gone, belongs to another group, or cannot be seen by this identity"},
@@ -100,28 +100,31 @@ func (c *cause) matches(status int, code string, where area, message string) boo
 
 // refusal makes the error of an answer that is not a success. Of Graph's text only
 // codes and ids pass on: messages can echo what was sent, tokens included.
-func refusal(req *Request, res *http.Response, body []byte, now time.Time) *abi.Error {
+func (c *call) refusal(res *http.Response, body []byte, now time.Time) *abi.Error {
 	code, inner, message := readError(body)
 	e := &abi.Error{
 		Code: abi.Upstream,
 		Detail: abi.Detail{
 			Status: res.StatusCode, GraphCode: code, InnerCode: inner, Time: now,
-			RequestID:       word(res.Header.Get("request-id")),
-			ClientRequestID: word(res.Header.Get("client-request-id")),
+			RequestID:       c.trace.RequestID,
+			ClientRequestID: c.id,
 			RetryAfter:      retryAfter(res.Header.Get("Retry-After"), now),
 		},
 	}
 	advice := "the fault is on Microsoft's side or on the way there; try again later"
-	if res.StatusCode/100 == 3 {
+	switch res.StatusCode / 100 {
+	case 3:
 		advice = "Graph does not redirect; check the connection's graph origin and what stands between"
+	case 4:
+		e.Code, advice = abi.BadQuery, "Graph cannot serve the request as it is written"
 	}
-	if res.StatusCode/100 == 5 && req.write() && res.StatusCode != http.StatusNotImplemented && res.StatusCode != http.StatusInsufficientStorage && !unprocessed(res) {
+	if res.StatusCode/100 == 5 && c.req.write() && res.StatusCode != http.StatusNotImplemented && res.StatusCode != http.StatusInsufficientStorage && !unprocessed(res) {
 		return unknownOutcome(e, "Graph answered "+strconv.Itoa(res.StatusCode))
 	}
-	where := areaOf(req.Template.String())
-	for _, c := range causes() {
-		if c.matches(res.StatusCode, code, where, message) {
-			e.Code, advice = c.kind, c.advice
+	where := areaOf(c.req.Template.String())
+	for _, row := range causes() {
+		if row.matches(res.StatusCode, code, where, message) {
+			e.Code, advice = row.kind, row.advice
 			break
 		}
 	}
@@ -129,7 +132,7 @@ func refusal(req *Request, res *http.Response, body []byte, now time.Time) *abi.
 	if code != "" {
 		answer += " " + code
 	}
-	e.Message = advice + " (Graph answered " + answer + " to " + req.Method + " " + req.Template.String() + ")"
+	e.Message = advice + " (Graph answered " + answer + " to " + c.req.Method + " " + c.req.Template.String() + ")"
 	return e
 }
 

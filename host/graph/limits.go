@@ -13,6 +13,11 @@ const (
 	maxURL = 16 << 10
 	// maxPages is how many pages of one list are followed.
 	maxPages = 1000
+	// maxBody bounds the body of a request, blobs included, in bytes. Graph itself
+	// refuses more than about 4 MB.
+	maxBody = 16 << 20
+	// maxBodyBlobs is how many blobs a body may stream in.
+	maxBodyBlobs = 100
 	// maxErrorBody is how much of an error's body is read, in bytes.
 	maxErrorBody = 64 << 10
 	// maxResponseHeaders bounds the headers of an answer, in bytes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/valyala/fastjson"
 
@@ -23,8 +24,8 @@ func (c *call) pages(ctx context.Context, p *fastjson.Parser, target string) (*A
 	answer := &Answer{}
 	rows := 0
 	for target != "" && !answer.Truncated {
-		if _, again := seen[target]; again || len(seen) == maxPages {
-			return nil, c.malformed("is a list that does not end")
+		if _, again := seen[target]; again {
+			return nil, c.malformed("is a list that goes in a circle")
 		}
 		seen[target] = struct{}{}
 		part, err := c.one(ctx, &page, target)
@@ -48,9 +49,12 @@ func (c *call) pages(ctx context.Context, p *fastjson.Parser, target string) (*A
 			rows++
 		}
 		target = part.Next
-		if rows == c.req.PageLimit && target != "" {
+		if target != "" && (rows == c.req.PageLimit || len(seen) == maxPages) {
 			answer.Truncated = true
 		}
+	}
+	if answer.Truncated {
+		answer.Delta = "" // going on from there would miss the rows that were cut
 	}
 	merged = append(merged, "]}"...)
 	v, err := abi.Parse(p, merged, abi.MaxReply)
@@ -74,7 +78,7 @@ func (c *call) takeLink(body *fastjson.Value, name string) (string, error) {
 	link := string(v.GetStringBytes())
 	body.Del(name)
 	if !pinned(c.client.origin, link) {
-		return "", &abi.Error{Code: abi.Upstream, Message: "Graph's answer links to another origin than " + c.client.origin.Host + ", which was not followed", Detail: c.detail()}
+		return "", c.malformed("links to another place than the API at " + c.client.origin.Host + ", which was not followed")
 	}
 	return link, nil
 }
@@ -82,17 +86,14 @@ func (c *call) takeLink(body *fastjson.Value, name string) (string, error) {
 // pinned reports whether link leads to the API at origin, and in the one spelling
 // of its origin.
 func pinned(origin *url.URL, link string) bool {
-	if len(link) > maxURL || !strings.HasPrefix(link, origin.Scheme+"://"+origin.Host+apiVersion+"/") {
+	path, ok := strings.CutPrefix(link, origin.Scheme+"://"+origin.Host+apiVersion+"/")
+	if !ok || len(link) > maxURL || strings.ContainsAny(link, "#\\") || strings.ContainsFunc(link, unicode.IsControl) {
 		return false
 	}
 	u, err := url.Parse(link)
-	if err != nil || u.Scheme != origin.Scheme || u.Host != origin.Host || u.User != nil || u.Fragment != "" {
+	if err != nil || u.Scheme != origin.Scheme || u.Host != origin.Host || u.User != nil {
 		return false
 	}
-	for segment := range strings.SplitSeq(u.Path, "/") {
-		if segment == "." || segment == ".." {
-			return false
-		}
-	}
-	return true
+	path, _, _ = strings.Cut(path, "?")
+	return !strings.Contains("/"+path, "//") && eachDecoding(path, checkText) == ""
 }

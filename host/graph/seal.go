@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
@@ -62,7 +63,7 @@ func (s *Sealer) Seal(link Link, owner string) (string, error) {
 func (s *Sealer) Open(sealed, owner string, now time.Time) (Link, error) {
 	var link Link
 	cipherText, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	if err != nil {
+	if err != nil || strings.ContainsAny(sealed, "\r\n") { // which the decoder skips
 		return link, badLink("it is damaged")
 	}
 	plain, err := s.aead.Open(nil, nil, cipherText, []byte(owner))

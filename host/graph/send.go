@@ -22,15 +22,29 @@ import (
 type call struct {
 	client *Client
 	req    *Request
+	body   *body // nil without one
 	blobs  Saver
 	id     string
 	trace  Trace
+	// token is what the latest request was authorised with. No answer may repeat it.
+	token string
 }
 
 func (c *call) do(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
 	target := c.req.URL
+	var err error
+	switch {
+	case c.req.write() && c.req.PageLimit > 0:
+		return nil, &abi.Error{Code: abi.InvalidInput, Message: "only the rows of a GET come in pages; leave page out"}
+	case c.req.Body == nil:
+	case !c.req.write():
+		return nil, &abi.Error{Code: abi.InvalidInput, Message: "a GET carries no body; leave body out"}
+	default:
+		if c.body, err = newBody(c.req.Body, c.blobs); err != nil {
+			return nil, err
+		}
+	}
 	if target == "" {
-		var err error
 		if target, err = buildURL(c.client.origin, c.req); err != nil {
 			return nil, err
 		}
@@ -50,31 +64,35 @@ func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Ans
 	defer res.Body.Close()
 	counted := &counter{Reader: res.Body}
 	defer func() { c.trace.BytesIn += counted.n }()
+	content := newGuard(counted, c.token)
 	c.trace.Status = res.StatusCode
-	c.trace.RequestID = word(res.Header.Get("request-id"))
+	c.trace.RequestID = word(content.header(res, "request-id"))
 	if res.StatusCode/100 != 2 {
-		body, _ := io.ReadAll(io.LimitReader(counted, maxErrorBody))
-		return nil, refusal(c.req, res, body, time.Now())
+		body, err := io.ReadAll(io.LimitReader(content, maxErrorBody))
+		if errors.Is(err, errEcho) {
+			body = nil
+		}
+		return nil, c.refusal(res, body, time.Now())
 	}
 	answer := &Answer{Status: res.StatusCode}
 	for _, name := range []string{"ETag", "Preference-Applied"} {
-		if value := res.Header.Get(name); value != "" && len(value) <= abi.MaxWord {
+		if value := content.header(res, name); value != "" && len(value) <= abi.MaxWord {
 			answer.Headers = append(answer.Headers, abi.Pair{Name: name, Value: value})
 		}
 	}
 	if c.req.Save {
-		blob, err := c.blobs.Create(ctx, counted, mediaType(res))
+		blob, err := c.blobs.Create(ctx, content, mediaType(content.header(res, "Content-Type")))
 		if err != nil {
 			return nil, c.broken(ctx, err)
 		}
 		answer.Blob = &blob
 		return answer, nil
 	}
-	return answer, c.read(ctx, p, res, counted, answer)
+	return answer, c.read(ctx, p, content, mediaType(content.header(res, "Content-Type")), answer)
 }
 
 // read reads the JSON body of an answer, within the bound of a reply.
-func (c *call) read(ctx context.Context, p *fastjson.Parser, res *http.Response, body io.Reader, answer *Answer) error {
+func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, media string, answer *Answer) error {
 	const envelope = 64 << 10 // room for what a reply holds besides the body
 	b, err := io.ReadAll(io.LimitReader(body, abi.MaxReply-envelope+1))
 	if err != nil {
@@ -84,9 +102,9 @@ func (c *call) read(ctx context.Context, p *fastjson.Parser, res *http.Response,
 		return nil
 	}
 	if len(b) > abi.MaxReply-envelope {
-		return &abi.Error{Code: abi.TooLarge, Message: "Graph's answer is over 16 MB; ask for fewer rows or members, or save it as a blob", Detail: c.detail()}
+		return c.unusable(abi.TooLarge, "is over 16 MB; ask for fewer rows or members, or save it as a blob")
 	}
-	if media := mediaType(res); media != "application/json" {
+	if media != "application/json" {
 		return c.malformed("is not JSON but " + media)
 	}
 	v, err := abi.Parse(p, b, abi.MaxReply)
@@ -102,10 +120,12 @@ func (c *call) read(ctx context.Context, p *fastjson.Parser, res *http.Response,
 	return err
 }
 
-// malformed is the error of a success whose body cannot be used. A write has
-// happened all the same.
-func (c *call) malformed(problem string) error {
-	e := &abi.Error{Code: abi.Upstream, Message: "Graph's answer " + problem, Detail: c.detail()}
+func (c *call) malformed(problem string) error { return c.unusable(abi.Upstream, problem) }
+
+// unusable is the error of a success whose body cannot be used. A write has
+// probably happened all the same.
+func (c *call) unusable(code abi.Code, problem string) error {
+	e := &abi.Error{Code: code, Message: "Graph's answer " + problem, Detail: c.detail()}
 	if c.req.write() {
 		return unknownOutcome(e, "Graph's answer "+problem)
 	}
@@ -142,22 +162,32 @@ func (c *call) sendOnce(ctx context.Context, target string, authorize func(conte
 	if err := c.client.rate.Wait(ctx); err != nil {
 		return nil, c.unsent(err)
 	}
-	// A transport that does not tell has to be taken to have sent the request.
+	// Once there is a connection, the request may have left: it is written beside
+	// this function, and what ends the wait does not tell how far it came. A
+	// transport that tells nothing has to be taken to have sent it.
 	var left atomic.Bool
 	left.Store(true)
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:      func(string) { left.Store(false) },
-		WroteHeaders: func() { left.Store(true) },
+		GetConn: func(string) { left.Store(false) },
+		GotConn: func(httptrace.GotConnInfo) { left.Store(true) },
 	})
-	req, size, err := c.build(traced, target)
+	req, err := c.build(traced, target)
 	if err != nil {
 		return nil, err
 	}
 	if err := authorize(ctx, req); err != nil {
 		return nil, c.unsent(err)
 	}
+	c.token = strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
+	if c.body != nil {
+		// The transport sends a body again only if a kept connection turned out to
+		// be closed before anything was written to it.
+		req.ContentLength = c.body.size
+		req.GetBody = func() (io.ReadCloser, error) { return c.body.reader(c.blobs), nil }
+		req.Body = c.body.reader(c.blobs)
+		c.trace.BytesOut += c.body.size
+	}
 	c.trace.Requests++
-	c.trace.BytesOut += size
 	c.trace.ClientRequestID = c.id
 	res, err := c.client.transport.RoundTrip(req)
 	if err != nil {
@@ -167,10 +197,11 @@ func (c *call) sendOnce(ctx context.Context, target string, authorize func(conte
 	return res, nil
 }
 
-func (c *call) build(ctx context.Context, target string) (*http.Request, int64, error) {
+// build makes the request without its body, which is opened once it is sure to be sent.
+func (c *call) build(ctx context.Context, target string) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, c.req.Method, target, nil)
 	if err != nil {
-		return nil, 0, &abi.Error{Code: abi.Internal, Message: "the URL of the request cannot be read"}
+		return nil, &abi.Error{Code: abi.Internal, Message: "the URL of the request cannot be read"}
 	}
 	for _, h := range c.req.Headers {
 		req.Header.Set(h.Name, h.Value)
@@ -182,17 +213,10 @@ func (c *call) build(ctx context.Context, target string) (*http.Request, int64, 
 	if c.req.Save {
 		req.Header.Set("Accept", "*/*")
 	}
-	if c.req.Body == nil {
-		return req, 0, nil
+	if c.body != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
-	body, err := newBody(c.req.Body, c.blobs)
-	if err != nil {
-		return nil, 0, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.ContentLength = body.size
-	req.Body = body.reader(c.blobs)
-	return req, body.size, nil
+	return req, nil
 }
 
 // unsent is the error of a request that never left.
@@ -201,34 +225,56 @@ func (c *call) unsent(err error) error {
 	if errors.As(err, &coded) {
 		return coded
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return &abi.Error{Code: abi.DeadlineExceeded, Message: "the invocation's time was over before the request could be sent; nothing was sent", Detail: c.detail()}
+	if problem := ending(err); problem != "" {
+		return &abi.Error{Code: abi.DeadlineExceeded, Message: problem + " before the request could be sent; nothing was sent", Detail: c.detail()}
 	}
 	return err
+}
+
+// ending tells in words that err is the end of a context, or "".
+func ending(err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the invocation's time was over"
+	case errors.Is(err, context.Canceled):
+		return "the invocation was cancelled"
+	default:
+		return ""
+	}
 }
 
 // failed is the error of a request that got no answer. left tells whether it may
 // have reached Graph.
 func (c *call) failed(ctx context.Context, err error, left bool) error {
-	if left && c.req.write() {
+	switch {
+	case left && c.req.write():
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the connection broke")
-	}
-	if ctx.Err() != nil {
+	case ctx.Err() != nil && left:
+		return c.late(ctx)
+	case ctx.Err() != nil:
 		return c.unsent(ctx.Err())
+	default:
+		return &abi.Error{Code: abi.Upstream, Message: "Graph cannot be reached at " + c.client.origin.Host + ": " + networkProblem(err), Detail: c.detail()}
 	}
-	return &abi.Error{Code: abi.Upstream, Message: "Graph cannot be reached at " + c.client.origin.Host + ": " + networkProblem(err), Detail: c.detail()}
 }
 
-// broken is the error of an answer that ended too soon.
+// late is the error of a read whose answer did not come in time.
+func (c *call) late(ctx context.Context) error {
+	return &abi.Error{Code: abi.DeadlineExceeded, Message: ending(ctx.Err()) + " before Graph had answered; ask for less, or raise the timeout", Detail: c.detail()}
+}
+
+// broken is the error of an answer that ended too soon or could not be kept.
 func (c *call) broken(ctx context.Context, err error) error {
 	var coded *abi.Error
 	switch {
-	case errors.As(err, &coded):
-		return coded
 	case c.req.write():
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the answer broke off")
+	case errors.As(err, &coded):
+		return coded
+	case errors.Is(err, errEcho):
+		return c.malformed("repeats the connection's token and was thrown away; check the connection's graph origin and what stands between")
 	case ctx.Err() != nil:
-		return c.unsent(ctx.Err())
+		return c.late(ctx)
 	default:
 		return &abi.Error{Code: abi.Upstream, Message: "Graph's answer broke off; try again", Detail: c.detail()}
 	}
@@ -258,8 +304,8 @@ func networkProblem(err error) string {
 	}
 }
 
-func mediaType(res *http.Response) string {
-	media, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
+func mediaType(header string) string {
+	media, _, err := mime.ParseMediaType(header)
 	if err != nil || len(media) > abi.MaxWord {
 		return "application/octet-stream"
 	}

@@ -7,6 +7,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/manifests"
 )
@@ -50,7 +52,7 @@ func appendPath(b *strings.Builder, template manifests.Template, params []abi.Pa
 		if !ok {
 			return badValue(segment.Parameter, "has no value")
 		}
-		if problem := checkValue(value); problem != "" {
+		if problem := checkValue(segment.Parameter, value); problem != "" {
 			return badValue(segment.Parameter, problem)
 		}
 		used++
@@ -86,10 +88,10 @@ func badValue(name, problem string) error {
 }
 
 // checkValue tells why a value cannot be one segment of a path, or "". Values are
-// percent-encoded whole, so none could change the path at Graph itself; refused is
-// what a server or a proxy that decodes once more than it should could take for
-// another path.
-func checkValue(value string) string {
+// percent-encoded whole, so none could add a segment at Graph itself. Refused is
+// what Graph would take for a word of its own instead of a key, and what a server
+// or a proxy that decodes once more than it should could take for another path.
+func checkValue(parameter, value string) string {
 	switch {
 	case value == "":
 		return "is empty"
@@ -98,32 +100,75 @@ func checkValue(value string) string {
 	case utf8.RuneCountInString(value) > maxValue:
 		return fmt.Sprintf("is over %d characters", maxValue)
 	}
-	for range maxDecoding + 1 {
+	raw := value
+	return eachDecoding(value, func(value string) string {
 		if problem := checkText(value); problem != "" {
 			return problem
 		}
-		decoded := decode(value)
-		if decoded == value {
+		return checkKey(parameter, value, value == raw)
+	})
+}
+
+// eachDecoding checks a text and what percent-decoding makes of it, again and again.
+func eachDecoding(text string, check func(string) string) string {
+	for range maxDecoding + 1 {
+		if problem := check(text); problem != "" {
+			return problem
+		}
+		decoded := decode(text)
+		if decoded == text {
 			return ""
 		}
-		value = decoded
+		text = decoded
 	}
 	return "is percent-encoded again and again"
 }
 
-func checkText(value string) string {
-	if strings.ContainsFunc(value, unicode.IsControl) {
+// checkText tells what in a text could change the path that it is part of, or "".
+func checkText(text string) string {
+	if !utf8.ValidString(text) {
+		return "holds percent-escapes that are not UTF-8" // overlong forms hide dots and slashes
+	}
+	if strings.ContainsFunc(text, unicode.IsControl) {
 		return "holds a control character"
 	}
 	isSeparator := func(r rune) bool { return r == '/' || r == '\\' }
-	for _, element := range strings.FieldsFunc(value, isSeparator) {
-		// Path parameters (";x") and blanks around dots are dropped by some servers.
+	// Some servers fold look-alikes such as the full-width dot.
+	for _, element := range strings.FieldsFunc(norm.NFKC.String(text), isSeparator) {
+		// Some drop path parameters (";x") and the dots and blanks at an end.
 		element, _, _ = strings.Cut(element, ";")
-		if element = strings.TrimSpace(element); element == "." || element == ".." {
+		if strings.Contains(element, ".") && strings.Trim(element, ". +") == "" {
 			return "holds a dot segment"
 		}
 	}
 	return ""
+}
+
+// checkKey tells why Graph or what stands before it may not take a value for the
+// key of a thing, or "".
+func checkKey(parameter, value string, raw bool) string {
+	isDirectory := parameter == "user" || parameter == "group" || parameter == "member"
+	switch {
+	case strings.TrimSpace(value) != value:
+		return "starts or ends with a blank"
+	case strings.Contains(value, `\`):
+		return "holds a backslash, which some servers take for a slash"
+	case isDirectory && strings.Contains(value, "/"):
+		return "holds a slash, which no name or id of the directory does"
+	case value[0] == '$' && !(raw && parameter == "user"):
+		return "starts with a dollar sign, like a word of Graph's own"
+	case strings.Contains(value, "("), strings.EqualFold(value, "delta"), isTypeName(value):
+		return "is a function or a type of Graph's own"
+	}
+	return ""
+}
+
+// isTypeName reports whether Graph could read the value as a cast or a bound
+// function, which stand in a path where a key may.
+// See https://docs.oasis-open.org/odata/odata/v4.01/odata-v4.01-part2-url-conventions.html
+func isTypeName(value string) bool {
+	lower := strings.ToLower(value)
+	return !strings.Contains(value, "@") && (strings.HasPrefix(lower, "microsoft.graph.") || strings.HasPrefix(lower, "graph."))
 }
 
 // decode decodes the percent-escapes that are well formed, once, and leaves the

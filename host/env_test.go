@@ -1,0 +1,248 @@
+package host_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/host/audit"
+	"github.com/postern-dev/postern/host/graphtest"
+	"github.com/postern-dev/postern/manifests"
+)
+
+// house is a host with its plugins, its files and a tenant to work on.
+type house struct {
+	*host.Host
+	dir    string
+	graph  *graphtest.Server
+	tenant *graphtest.SampleTenant
+	log    *bytes.Buffer
+}
+
+// furnishing says what of a house is out of the ordinary.
+type furnishing struct {
+	// grants replaces the grants of all actions.
+	grants string
+	// connection is added to the connection's table.
+	connection string
+	// plugins are folders of plugin sources, relative to this one; nil for all of the project's.
+	plugins []string
+	// unapproved leaves the plugins as they are installed.
+	unapproved bool
+	secret     string
+	graph      []graphtest.Option
+	// inProcess serves Graph without a socket.
+	inProcess bool
+}
+
+const allGrants = `
+[grant.groups]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["group.read", "group.post.reply"]
+actions = ["group.conversation.list", "group.thread.list", "group.post.reply"]
+
+[grant.mail]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["mail.read", "mail.search", "mail.send"]
+actions = ["mail.get", "mail.search", "mail.send"]
+
+[grant.calendar]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["calendar.read"]
+actions = ["event.list"]
+
+[grant.rules]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["rule.read"]
+actions = ["rule.list", "rule.get"]
+`
+
+// furnish builds a house that is torn down with the test.
+func furnish(tb testing.TB, f furnishing) *house {
+	tb.Helper()
+	h := &house{dir: tb.TempDir(), log: new(bytes.Buffer)}
+	var err error
+	if f.inProcess {
+		f.graph = append(f.graph, graphtest.WithoutNetwork())
+	}
+	if h.graph, err = graphtest.NewServer(f.graph...); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { h.graph.Close() })
+	if h.tenant, err = h.graph.AddSampleTenant(); err != nil {
+		tb.Fatal(err)
+	}
+	if f.secret == "" {
+		f.secret = h.tenant.App.Secret
+	}
+	if f.grants == "" {
+		f.grants = allGrants
+	}
+	if f.plugins == nil {
+		f.plugins = []string{"../plugins/groups", "../plugins/mail", "../plugins/calendar", "../plugins/rules"}
+	}
+	for _, source := range f.plugins {
+		install(tb, source, filepath.Join(h.dir, "plugins"))
+	}
+	h.write(tb, "ca.pem", string(h.graph.CAPEM()))
+	h.write(tb, "secret", f.secret+"\n")
+	h.write(tb, "postern.toml", fmt.Sprintf(`
+[connection.contoso]
+tenant = %q
+client_id = %q
+client_secret = { file = "secret" }
+graph = %q
+authority = %q
+ca_file = "ca.pem"
+%s
+%s`, h.graph.Tenant(), h.tenant.App.ClientID, h.graph.URL, h.graph.URL, f.connection, f.grants))
+	h.open(tb, f)
+	if !f.unapproved {
+		h.approve(tb)
+	}
+	return h
+}
+
+// open opens the host anew, as a new process would.
+func (h *house) open(tb testing.TB, f furnishing) {
+	tb.Helper()
+	config, err := manifests.LoadConfig(filepath.Join(h.dir, "postern.toml"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	options := host.Config{
+		Operator: config,
+		Logger:   slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if f.inProcess {
+		options.Transport = h.graph.RoundTripper()
+	}
+	opened, err := host.Open(tb.Context(), options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h.Host = opened
+	tb.Cleanup(func() { opened.Close() })
+}
+
+func (h *house) write(tb testing.TB, name, content string) {
+	tb.Helper()
+	if err := os.WriteFile(filepath.Join(h.dir, name), []byte(content), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// approve approves all that is installed.
+func (h *house) approve(tb testing.TB) {
+	tb.Helper()
+	names, err := h.Catalog().Names()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, name := range names {
+		versions, err := h.Catalog().Versions(name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, v := range versions {
+			if err := h.Catalog().Approve(v, time.Now(), func([]byte) error { return nil }); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+}
+
+// run invokes an action on the only connection.
+func (h *house) run(tb testing.TB, action string, parameters map[string]any) (*host.Result, error) {
+	tb.Helper()
+	return h.Invoke(context.Background(), host.Invocation{Action: action, Parameters: parameters})
+}
+
+// must is run for what has to succeed.
+func (h *house) must(tb testing.TB, action string, parameters map[string]any) *host.Result {
+	tb.Helper()
+	result, err := h.run(tb, action, parameters)
+	if err != nil {
+		tb.Fatalf("%s: %v", action, err)
+	}
+	return result
+}
+
+// record reads the audit record.
+func (h *house) record(tb testing.TB) []audit.Record {
+	tb.Helper()
+	f, err := os.Open(filepath.Join(h.dir, "audit.jsonl"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	var records []audit.Record
+	for r, err := range audit.Read(f, func(*audit.Record) bool { return true }) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		records = append(records, r)
+	}
+	return records
+}
+
+// modules are the plugins that this process has built, by source folder.
+var modules sync.Map
+
+// install builds the plugin at source, once for all tests, and puts it where the
+// host looks for it.
+func install(tb testing.TB, source, plugins string) {
+	tb.Helper()
+	manifest, err := manifests.LoadPlugin(filepath.Join(source, "plugin.toml"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	build, _ := modules.LoadOrStore(source, sync.OnceValues(func() ([]byte, error) { return buildModule(source) }))
+	wasm, err := build.(func() ([]byte, error))()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	folder := filepath.Join(plugins, manifest.Name, manifest.Version.String())
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		tb.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(source, "plugin.toml"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"plugin.toml": text, "plugin.wasm": wasm} {
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// buildModule builds a plugin by the command that its author would use.
+func buildModule(source string) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "postern-plugin-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "plugin.wasm")
+	command := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w", "-o", out, ".")
+	command.Dir = source
+	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
+	if output, err := command.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build %s: %w\n%s", source, err, strings.TrimSpace(string(output)))
+	}
+	return os.ReadFile(out)
+}

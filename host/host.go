@@ -1,0 +1,239 @@
+// Package host embeds Postern: it runs the actions of plugins in sandboxes and
+// makes their Graph requests for them, as far as the operator's file allows.
+//
+//	config, err := manifests.LoadConfig("postern.toml")
+//	h, err := host.Open(ctx, host.Config{Operator: config})
+//	defer h.Close()
+//	result, err := h.Invoke(ctx, host.Invocation{
+//		Action:     "mail.get",
+//		Connection: "contoso",
+//		Parameters: map[string]any{"email_address": "soc@contoso.com", "id": "AAMk…"},
+//	})
+//
+// # What happens in an invocation
+//
+//  1. invoke.go: the catalog resolves the action to one approved module.
+//  2. parameters.go: the parameters are checked against its manifest.
+//  3. policy decides whether the action may run on the connection at all.
+//  4. sandbox runs the module in pristine memory.
+//  5. exchange.go: each exchange is decoded, judged by policy, sent by graph with the
+//     token of connection, and written to the audit record before its reply
+//     reaches the guest.
+//  6. result.go: what the guest responded with becomes the envelope that every
+//     surface returns.
+//
+// # Failure
+//
+// Every failure is an [*abi.Error] with a stable code. Nothing runs without a grant,
+// and a bound that is hit ends its own invocation only.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/postern-dev/postern/host/audit"
+	"github.com/postern-dev/postern/host/blob"
+	"github.com/postern-dev/postern/host/catalog"
+	"github.com/postern-dev/postern/host/connection"
+	"github.com/postern-dev/postern/host/graph"
+	"github.com/postern-dev/postern/host/sandbox"
+	"github.com/postern-dev/postern/manifests"
+)
+
+// Version is the version of the host, as User-Agent and "postern version" show it.
+const Version = "0.1.0"
+
+// Config is what a host is opened with. Only Operator must be there.
+type Config struct {
+	// Operator is the operator's file: connections, grants, and where files are kept.
+	Operator *manifests.Config
+	// Logger takes what guests and the host have to say. Nil is [slog.Default].
+	Logger *slog.Logger
+	// Transport carries all requests, to Graph and to the token service, instead of
+	// TLS connections of the host's own. Nil in production.
+	Transport http.RoundTripper
+	// Now is the clock that stamps invocations and audit lines. Nil is [time.Now].
+	Now func() time.Time
+}
+
+// Host runs actions. It is safe for concurrent use.
+type Host struct {
+	config  *manifests.Config
+	log     *slog.Logger
+	options Config
+	catalog *catalog.Catalog
+	sealer  *graph.Sealer
+
+	// What a command may not need is opened when first used.
+	sandbox lazy[*sandbox.Runtime]
+	audit   lazy[*audit.Log]
+	blobs   lazy[*blob.Store]
+	modules keyed[string, *sandbox.Module]
+	clients keyed[string, *client]
+	rates   keyed[string, *graph.Rate]
+}
+
+// client is a connection and what makes its requests.
+type client struct {
+	connection *connection.Connection
+	graph      *graph.Client
+}
+
+// Open makes a host. It touches no file and no network yet; the first invocation
+// does. Close it after the last invocation has ended.
+func Open(_ context.Context, config Config) (*Host, error) {
+	if config.Operator == nil {
+		return nil, errors.New("host: Config.Operator must be set; manifests.LoadConfig reads one")
+	}
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	sealer, err := graph.NewSealer(graph.NewKey())
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	h := &Host{
+		config:  config.Operator,
+		log:     config.Logger,
+		options: config,
+		catalog: catalog.New(config.Operator.PluginsDir(), config.Operator.LockFile()),
+		sealer:  sealer,
+	}
+	return h, nil
+}
+
+// Close ends what still runs and closes the audit record.
+func (h *Host) Close() error {
+	var errs []error
+	if runtime, ok := h.sandbox.opened(); ok {
+		errs = append(errs, runtime.Close(context.Background()))
+	}
+	if log, ok := h.audit.opened(); ok {
+		errs = append(errs, log.Close())
+	}
+	if store, ok := h.blobs.opened(); ok {
+		errs = append(errs, store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Catalog returns the installed plugins.
+func (h *Host) Catalog() *catalog.Catalog { return h.catalog }
+
+// Blobs returns the store of what invocations saved, by the names in their results.
+func (h *Host) Blobs() (*blob.Store, error) {
+	return h.blobs.get(func() (*blob.Store, error) {
+		dir := h.config.BlobsDir()
+		if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+			return nil, err
+		}
+		return blob.Open(dir)
+	})
+}
+
+func (h *Host) auditLog() (*audit.Log, error) {
+	return h.audit.get(func() (*audit.Log, error) { return audit.Open(h.config.AuditFile()) })
+}
+
+func (h *Host) runtime(ctx context.Context) (*sandbox.Runtime, error) {
+	return h.sandbox.get(func() (*sandbox.Runtime, error) { return sandbox.New(context.WithoutCancel(ctx)) })
+}
+
+// module reads, checks and compiles the module of a version, once.
+func (h *Host) module(ctx context.Context, i *catalog.Installed) (*sandbox.Module, error) {
+	runtime, err := h.runtime(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return h.modules.get(i.String(), func() (*sandbox.Module, error) {
+		wasm, err := h.catalog.Module(i)
+		if err != nil {
+			return nil, err
+		}
+		return runtime.Compile(context.WithoutCancel(ctx), wasm)
+	})
+}
+
+// client opens a connection, once.
+func (h *Host) client(c *manifests.Connection) (*client, error) {
+	return h.clients.get(c.Name, func() (*client, error) {
+		conn, err := connection.Open(*c, connection.Options{
+			Transport: h.options.Transport, Dir: h.config.Dir, Logger: h.log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		transport := h.options.Transport
+		if transport == nil {
+			transport = graph.NewTransport(conn.RootCAs())
+		}
+		rate := graph.NewRate("connection."+c.Name+".rate", c.Rate.Count, c.Rate.Per)
+		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, rate, "postern/"+Version)}, nil
+	})
+}
+
+// rate returns the rate of a grant, shared by all its invocations.
+func (h *Host) rate(g *manifests.Grant) *graph.Rate {
+	rate, _ := h.rates.get(g.Name, func() (*graph.Rate, error) {
+		return graph.NewRate("grant."+g.Name+".limits.rate", g.Rate.Count, g.Rate.Per), nil
+	})
+	return rate
+}
+
+// lazy holds a value that is made when first asked for; a failure is tried again.
+type lazy[T any] struct {
+	mu    sync.Mutex
+	value T
+	made  bool
+}
+
+func (l *lazy[T]) get(open func() (T, error)) (T, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.made {
+		return l.value, nil
+	}
+	value, err := open()
+	if err == nil {
+		l.value, l.made = value, true
+	}
+	return value, err
+}
+
+func (l *lazy[T]) opened() (T, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.value, l.made
+}
+
+// keyed holds a lazy value for each key. The keys come from the operator's file
+// and the plugins folder, so there are few.
+type keyed[K comparable, T any] struct {
+	mu     sync.Mutex
+	values map[K]*lazy[T]
+}
+
+func (k *keyed[K, T]) get(key K, open func() (T, error)) (T, error) {
+	k.mu.Lock()
+	if k.values == nil {
+		k.values = make(map[K]*lazy[T])
+	}
+	value := k.values[key]
+	if value == nil {
+		value = new(lazy[T])
+		k.values[key] = value
+	}
+	k.mu.Unlock()
+	return value.get(open)
+}

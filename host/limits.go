@@ -1,0 +1,17 @@
+package host
+
+// Bounds of one invocation, besides those of its manifest and grant.
+const (
+	// maxRows is how many result rows an invocation may return.
+	maxRows = 1_000_000
+	// maxRowBytes bounds all result rows together, in bytes of JSON.
+	maxRowBytes = 64 << 20
+	// maxBlobBytes bounds what an invocation may save as blobs, in bytes: a few
+	// messages of the largest size that Exchange Online takes, 150 MB.
+	maxBlobBytes = 1 << 30
+	// maxLogLines is how many lines an invocation may log. The rest is counted.
+	maxLogLines = 1000
+	// batchWidth is how many requests of a batch are under way at once: Outlook
+	// serves four for one mailbox.
+	batchWidth = 4
+)

@@ -1,0 +1,96 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/catalog"
+)
+
+// Installed finds an installed version of a plugin. version may be empty if only one is installed. The error is
+// [abi.NotFound] and names the versions that are there.
+func (h *Host) Installed(name, version string) (*catalog.Installed, error) {
+	versions, err := h.catalog.Versions(name)
+	if err != nil {
+		return nil, err
+	}
+	if version == "" && len(versions) == 1 {
+		return versions[0], nil
+	}
+	var near []string
+	for _, i := range versions {
+		if i.String() == name+"@"+version {
+			return i, nil
+		}
+		near = append(near, i.String())
+	}
+	switch {
+	case len(near) == 0:
+		return nil, h.notInstalled(name)
+	case version == "":
+		return nil, &abi.Error{
+			Code:    abi.InvalidInput,
+			Message: fmt.Sprintf("%d versions of the plugin %s are installed; say which: %s", len(near), name, strings.Join(near, ", ")),
+			Detail:  abi.Detail{Near: near},
+		}
+	}
+	return nil, &abi.Error{
+		Code:    abi.NotFound,
+		Message: fmt.Sprintf("%s@%s is not installed; there is %s", name, version, strings.Join(near, ", ")),
+		Detail:  abi.Detail{Near: near},
+	}
+}
+
+func (h *Host) notInstalled(name string) error {
+	names, err := h.catalog.Names()
+	if err != nil {
+		return err
+	}
+	there := "that folder holds no plugin: copy one there as NAME/VERSION/plugin.toml and plugin.wasm"
+	if len(names) > 0 {
+		there = "there is " + strings.Join(names, ", ")
+	}
+	return &abi.Error{
+		Code:    abi.NotFound,
+		Message: fmt.Sprintf("no plugin %q is installed in %s; %s", name, h.config.PluginsDir(), there),
+		Detail:  abi.Detail{Near: names},
+	}
+}
+
+// Approve records the digests of an installed version, manifest and module as they are now, so that grants can use
+// it. The module must be admitted by the sandbox, and stays compiled for this host's invocations. version may be empty
+// if only one is installed. It needs no connection and no grant.
+func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Installed, error) {
+	i, err := h.Installed(name, version)
+	if err != nil {
+		return nil, err
+	}
+	runtime, err := h.runtime(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = h.catalog.Approve(i, h.options.Now(), func(wasm []byte) error {
+		module, err := runtime.Compile(context.WithoutCancel(ctx), wasm)
+		if err == nil {
+			h.modules.put(i.String(), module)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("approve %s: %w", i, err)
+	}
+	_, approved, _ := strings.Cut(i.String(), "@")
+	return h.Installed(name, approved)
+}
+
+// put replaces the value of a key.
+func (k *keyed[K, T]) put(key K, value T) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.values == nil {
+		k.values = make(map[K]*lazy[T])
+	}
+	k.values[key] = &lazy[T]{value: value, made: true}
+}

@@ -1,0 +1,95 @@
+// Command prober is a plugin for tests of the host: it asks for exactly the
+// exchanges that its caller writes out, byte by byte, and returns the replies. What
+// the SDK would never send, an attacker's own guest can.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"unsafe"
+)
+
+//go:wasmimport postern receive
+func receive(ptr unsafe.Pointer)
+
+//go:wasmimport postern request
+func request(ptr unsafe.Pointer, size int32) int32
+
+//go:wasmimport postern respond
+func respond(ptr unsafe.Pointer, size int32)
+
+func main() {}
+
+//go:wasmexport postern_invoke
+func invoke(size int32) int32 {
+	document := take(size)
+	var invocation struct {
+		Parameters struct {
+			Exchanges []string
+			Repeat    int
+			Misbehave string
+			Print     string
+		}
+	}
+	if err := json.Unmarshal(document, &invocation); err != nil {
+		panic(err)
+	}
+	p := invocation.Parameters
+	if p.Print != "" {
+		fmt.Println(p.Print)
+	}
+	misbehave(p.Misbehave)
+	rows := []map[string]any{{"invocation": string(document)}}
+	for range max(p.Repeat, 1) {
+		for _, exchange := range p.Exchanges {
+			reply := ask(exchange)
+			if p.Repeat == 0 {
+				rows = append(rows, map[string]any{"reply": json.RawMessage(reply)})
+			}
+		}
+	}
+	answer(map[string]any{"data": rows})
+	return 0
+}
+
+func take(size int32) []byte {
+	b := make([]byte, size)
+	receive(unsafe.Pointer(unsafe.SliceData(b)))
+	return b
+}
+
+func ask(exchange string) []byte {
+	return take(request(unsafe.Pointer(unsafe.StringData(exchange)), int32(len(exchange))))
+}
+
+func answer(result any) {
+	b, err := json.Marshal(result)
+	if err != nil {
+		panic(err)
+	}
+	respond(unsafe.Pointer(unsafe.SliceData(b)), int32(len(b)))
+}
+
+func misbehave(how string) {
+	switch how {
+	case "spin":
+		for {
+		}
+	case "allocate":
+		var kept [][]byte
+		for {
+			kept = append(kept, make([]byte, 1<<20))
+			kept[len(kept)-1][0] = 1
+		}
+	case "recurse":
+		fmt.Println(recurse(0))
+	case "panic":
+		panic("a fault of the plugin")
+	case "garbage":
+		b := []byte(`{"data":[],"data":[]}`)
+		respond(unsafe.Pointer(unsafe.SliceData(b)), int32(len(b)))
+	}
+}
+
+//go:noinline
+func recurse(n int) int { return recurse(n+1) + 1 }
