@@ -246,3 +246,7 @@ func buildModule(source string) ([]byte, error) {
 	}
 	return os.ReadFile(out)
 }
+
+func hostInvocation(action, connection string) host.Invocation {
+	return host.Invocation{Action: action, Connection: connection}
+}

@@ -289,7 +289,7 @@ func (c *Catalog) Approve(i *Installed, now time.Time, check func(wasm []byte) e
 	}
 	next := &manifests.Lock{Modules: slices.Clone(lock.Modules)}
 	next.Modules = slices.DeleteFunc(next.Modules, func(m manifests.LockedModule) bool {
-		return m.Plugin == approval.Plugin && m.Version == approval.Version
+		return m.Plugin == approval.Plugin && m.Version.String() == approval.Version.String()
 	})
 	next.Modules = append(next.Modules, approval)
 	if err := writeFile(c.lock, next.Encode()); err != nil {

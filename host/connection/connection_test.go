@@ -716,12 +716,15 @@ func TestNeitherSecretNorTokenComesOut(t *testing.T) {
 		slog.New(slog.NewTextHandler(&said, nil)).Info("text", "value", v)
 		slog.New(slog.NewJSONHandler(&said, nil)).Info("json", "value", v)
 	}
-	s := start(t)
-	s.authorized(t)
-	show(s.Connection)
-	show(struct{ C any }{s.Connection})
-	show(struct{ c *connection.Connection }{s.Connection})
-	reachable(&said, reflect.ValueOf(s.Connection), map[uintptr]bool{})
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		s.authorized(t)
+		synctest.Wait() // What follows reads all memory of the connection.
+		show(s.Connection)
+		show(struct{ C any }{s.Connection})
+		show(struct{ c *connection.Connection }{s.Connection})
+		reachable(&said, reflect.ValueOf(s.Connection), map[uintptr]bool{})
+	})
 
 	for _, answer := range []*http.Response{
 		refuses(401, "invalid_client", 7000215), refuses(400, canary), answers(400, canary), answers(200, bird+canary), answers(200, `{"access_token":"`+bird+`", "error":"`+canary+`"}`),

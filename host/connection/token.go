@@ -55,7 +55,7 @@ func (c *Connection) token(ctx context.Context) (*token, error) {
 		return t, nil
 	}
 	select {
-	case result := <-c.flight.DoChan("", func() (any, error) { return nil, c.fetch(ctx) }):
+	case result := <-c.flight.DoChan("", func() (any, error) { return nil, c.refresh(ctx) }):
 		return c.afterFetch(t, result.Err)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("connection %s: waiting for a token: %w", c.name, ctx.Err())
@@ -71,6 +71,14 @@ func (c *Connection) cached() (t *token, due bool) {
 		return nil, true
 	}
 	return c.current, !now.Before(c.current.renew) && !now.Before(c.again)
+}
+
+// refresh fetches a token unless another flight has landed since this one was asked for.
+func (c *Connection) refresh(ctx context.Context) error {
+	if _, due := c.cached(); !due {
+		return nil
+	}
+	return c.fetch(ctx)
 }
 
 // afterFetch gives the fetched token, or falls back on the old one if that is still good.

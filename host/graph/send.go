@@ -95,6 +95,9 @@ func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Ans
 func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, media string, answer *Answer) error {
 	const envelope = 64 << 10 // room for what a reply holds besides the body
 	b, err := io.ReadAll(io.LimitReader(body, abi.MaxReply-envelope+1))
+	if err == nil {
+		err = ctx.Err() // a server that notices it may end the body there, as if it were whole
+	}
 	if err != nil {
 		return c.broken(ctx, err)
 	}

@@ -186,9 +186,7 @@ func TestValuesThatCouldBecomeAnotherPathAreRefused(t *testing.T) {
 		{"message", "..;x", "holds a dot segment"},
 		{"message", "%2e%2E", "holds a dot segment"},
 		{"message", "AAMk%252F..", "holds a dot segment"},
-		{"message", "％2e％2e／x", "holds percent-escapes"}, // replaced below: folded look-alikes are not decoded
 		{"message", "．．", "holds a dot segment"},
-		{"message", "..∕x", ""},
 		{"message", "%c0%ae%c0%ae", "holds percent-escapes that are not UTF-8"},
 		{"message", "a\x00b", "holds a control character"},
 		{"message", "a%2500b", "holds a control character"},
@@ -210,9 +208,6 @@ func TestValuesThatCouldBecomeAnotherPathAreRefused(t *testing.T) {
 		{"message", "\xff", "is not valid UTF-8"},
 		{"message", "%2525252525252525" + "2e", "is percent-encoded again and again"},
 	} {
-		if tc.want == "" || strings.Contains(tc.value, "％") {
-			continue
-		}
 		params := []abi.Pair{{Name: "user", Value: "x"}, {Name: "message", Value: "x"}}
 		for i := range params {
 			if params[i].Name == tc.parameter {
@@ -229,11 +224,11 @@ func TestValuesThatCouldBecomeAnotherPathAreRefused(t *testing.T) {
 func TestValuesAndTemplateMustAgree(t *testing.T) {
 	path := template(t, "/users/{user}/messages/{message}")
 	for name, params := range map[string][]abi.Pair{
-		"a value is missing":      {{Name: "user", Value: "x"}},
-		"a value is too many":     {{Name: "user", Value: "x"}, {Name: "message", Value: "y"}, {Name: "folder", Value: "z"}},
+		"a value is missing":       {{Name: "user", Value: "x"}},
+		"a value is too many":      {{Name: "user", Value: "x"}, {Name: "message", Value: "y"}, {Name: "folder", Value: "z"}},
 		"a value has another name": {{Name: "user", Value: "x"}, {Name: "Message", Value: "y"}},
-		"a value comes twice":     {{Name: "user", Value: "x"}, {Name: "user", Value: "y"}, {Name: "message", Value: "z"}},
-		"there are no values":     nil,
+		"a value comes twice":      {{Name: "user", Value: "x"}, {Name: "user", Value: "y"}, {Name: "message", Value: "z"}},
+		"there are no values":      nil,
 	} {
 		if err := CheckParams(path, params); !errors.Is(err, abi.InvalidInput) {
 			t.Errorf("%s: got %v", name, err)

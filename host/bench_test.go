@@ -1,0 +1,141 @@
+package host_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/host/graphtest"
+	"github.com/postern-dev/postern/host/sandbox"
+	"github.com/postern-dev/postern/manifests"
+)
+
+// BenchmarkInvocation runs an action through its module, with all that an
+// invocation takes but the network, beside the same request made natively.
+func BenchmarkInvocation(b *testing.B) {
+	h := furnish(b, furnishing{inProcess: true, plugins: []string{"../plugins/mail", "../plugins/rules"}, grants: `
+[grant.mail]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["mail.read"]
+actions = ["mail.get"]
+
+[grant.rules]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["rule.read"]
+actions = ["rule.list", "rule.get"]
+`})
+	token, err := h.graph.Token(graphtest.Token{Roles: []string{"Mail.Read", "MailboxSettings.Read"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	rules := h.must(b, "rule.list", map[string]any{"user_id": dana})
+	var rule struct{ ID string }
+	if err := json.Unmarshal(rules.Data[0], &rule); err != nil {
+		b.Fatal(err)
+	}
+	message := h.tenant.SOC.Messages("Inbox")[0].ID
+	for _, bench := range []struct {
+		action     string
+		parameters map[string]any
+		path       string
+	}{
+		{"rule.get", map[string]any{"user_id": dana, "rule_id": rule.ID}, "/users/" + url.PathEscape(dana) + "/mailFolders/inbox/messageRules/" + url.PathEscape(rule.ID)},
+		{"mail.get", map[string]any{"email_address": soc, "id": message}, "/users/" + url.PathEscape(soc) + "/messages/" + url.PathEscape(message) +
+			"?$select=id,subject,body,bodyPreview,sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,receivedDateTime,sentDateTime,hasAttachments,importance,isRead,internetMessageId,conversationId,parentFolderId,categories,webLink,internetMessageHeaders"},
+	} {
+		b.Run("action="+bench.action+"/path=sandbox", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := h.Invoke(b.Context(), host.Invocation{Action: bench.action, Parameters: bench.parameters}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		h.graph.ResetJournal()
+		b.Run("action="+bench.action+"/path=native", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := native(h.graph.RoundTripper(), h.graph.URL+"/v1.0"+bench.path, token); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		h.graph.ResetJournal()
+	}
+}
+
+// native is the request as a plain Go program would make it.
+func native(transport http.RoundTripper, url, token string) error {
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Prefer", `IdType="ImmutableId"`)
+	res, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	var body map[string]any
+	if err := json.NewDecoder(res.Body).Decode(&body); err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %v", res.Status, body)
+	}
+	return nil
+}
+
+// BenchmarkCompile admits and compiles a module, as the first invocation of a
+// process does.
+func BenchmarkCompile(b *testing.B) {
+	wasm, err := buildModule("../plugins/mail")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("module=mail", func(b *testing.B) {
+		b.ReportMetric(float64(len(wasm)), "module-bytes")
+		for b.Loop() {
+			runtime, err := sandbox.New(b.Context())
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := runtime.Compile(b.Context(), wasm); err != nil {
+				b.Fatal(err)
+			}
+			runtime.Close(b.Context())
+		}
+	})
+}
+
+// BenchmarkManifests reads what every command reads.
+func BenchmarkManifests(b *testing.B) {
+	plugin, err := os.ReadFile("../plugins/mail/plugin.toml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	policies, err := filepath.Glob("../manifests/policies/*.toml")
+	if err != nil || len(policies) == 0 {
+		b.Fatal("no policies", err)
+	}
+	config, err := os.ReadFile(policies[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := manifests.ParsePlugin("plugin.toml", plugin); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := manifests.ParseConfig("postern.toml", config); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
