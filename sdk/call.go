@@ -25,7 +25,7 @@ type Call struct {
 
 	host   Host
 	buffer []byte           // the exchange being written
-	spare  *fastjson.Parser // for the next list, if it is not nil
+	spare  *fastjson.Parser // of the last list, for the next; nil if none or in use
 
 	result  abi.Result // without rows
 	rows    int        // how many there are, handed over ones too
@@ -33,7 +33,7 @@ type Call struct {
 	problem error      // what went wrong while handing rows over
 }
 
-func newCall(inv *abi.Invocation, host Host, spare *fastjson.Parser) *Call {
+func newCall(inv *abi.Invocation, host Host) *Call {
 	return &Call{
 		Parameters: Parameters{inv.Parameters},
 		id:         inv.ID,
@@ -41,7 +41,6 @@ func newCall(inv *abi.Invocation, host Host, spare *fastjson.Parser) *Call {
 		now:        inv.Now,
 		state:      inv.State,
 		host:       host,
-		spare:      spare,
 	}
 }
 

@@ -4,7 +4,7 @@
 //	var plugin = sdk.Plugin{"mail.subject": subject}
 //
 //	//go:wasmexport postern_invoke
-//	func invoke(size int32) int32 { return plugin.Invoke(size) }
+//	func Invoke(size int32) int32 { return plugin.Invoke(size) }
 //
 //	func main() {}
 //

@@ -3,7 +3,6 @@ package sdk
 import (
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"unsafe"
 
 	"github.com/valyala/fastjson"
@@ -40,7 +39,7 @@ func (p Plugin) invoke(invocation []byte) []byte {
 		memory.collect()
 		reply = waiting(reply, request(unsafe.Pointer(unsafe.SliceData(exchange)), int32(len(exchange))))
 		return reply
-	}, listParser)
+	})
 }
 
 // waiting receives the size bytes that wait, into buffer if it is large enough.
@@ -54,27 +53,6 @@ func waiting(buffer []byte, size int32) []byte {
 	buffer = buffer[:size]
 	receive(unsafe.Pointer(unsafe.SliceData(buffer)))
 	return buffer
-}
-
-// valuesAtHand is how many JSON values of a page the parser of lists has room for
-// from the start: some 250 messages. fastjson's room grows by copying, and takes
-// five times as much memory while it does.
-const valuesAtHand = 8 << 10
-
-// listParser is made while the module is initialised. The host keeps the module in
-// that state, so that each invocation finds the parser's room, and as free
-// heap what making it took. An invocation of ordinary size then asks for no more
-// memory; an instance whose memory has grown could not be reset for the next one.
-var listParser = initialise()
-
-func initialise() *fastjson.Parser {
-	parser := new(fastjson.Parser)
-	if _, err := parser.Parse("[" + strings.Repeat("0,", valuesAtHand) + "0]"); err == nil {
-		_, _ = parser.Parse("0") // lets go of all but the room
-	}
-	runtime.GC()
-	debug.SetGCPercent(-1)
-	return parser
 }
 
 // headroom is the part of its memory, one quarter, that a module leaves to what Go's
@@ -91,9 +69,9 @@ type memory struct{ half, next uint64 }
 // boundMemory sets the bounds for a module of so many bytes of memory.
 func boundMemory(size int64) *memory {
 	if size == 0 { // the host does not tell: collect at Go's own pace
-		debug.SetGCPercent(100)
 		return &memory{}
 	}
+	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(size - size/headroom)
 	half := uint64(size / 2)
 	return &memory{half, half}

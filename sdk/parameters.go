@@ -25,8 +25,8 @@ func (p Parameters) String(name string) string { return string(p.object.GetStrin
 // Bool returns a truth value.
 func (p Parameters) Bool(name string) bool { return p.object.GetBool(name) }
 
-// Int returns a whole number.
-func (p Parameters) Int(name string) int { return p.object.GetInt(name) }
+// Int returns a whole number, which JSON may also write as 10.0 or 1e1.
+func (p Parameters) Int(name string) int { return int(p.object.GetFloat64(name)) }
 
 // Strings returns a list of texts. A single text is a list of one, an empty one
 // a list of none.

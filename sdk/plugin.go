@@ -28,16 +28,15 @@ func (p Plugin) Run(invocation []byte, host Host) []byte {
 	if err != nil {
 		return failed(err)
 	}
-	return p.run(inv, host, nil)
+	return p.run(inv, host)
 }
 
-// run does the invocation, with a spare parser for its lists if there is one.
-func (p Plugin) run(inv *abi.Invocation, host Host, spare *fastjson.Parser) []byte {
+func (p Plugin) run(inv *abi.Invocation, host Host) []byte {
 	handler, ok := p[inv.Action]
 	if !ok {
 		return failed(NewError(abi.UnknownAction, "this module has no action "+inv.Action+"; its manifest and its code differ"))
 	}
-	call := newCall(inv, host, spare)
+	call := newCall(inv, host)
 	if err := call.do(handler); err != nil {
 		return failed(err)
 	}

@@ -21,7 +21,7 @@ func run(t *testing.T, parameters string, handler sdk.Handler, script ...plugint
 }
 
 func TestParametersReadByType(t *testing.T) {
-	const parameters = `{"s":"a\u00e9","b":true,"n":12,"list":["x","y"],"one":"x","empty":"","null":null,
+	const parameters = `{"s":"a\u00e9","b":true,"n":12,"float":1.2e1,"list":["x","y"],"one":"x","empty":"","null":null,
 		"attachments":[{"Name":"a.txt"},{"Name":"b.txt"}]}`
 	result := run(t, parameters, func(call *sdk.Call) error {
 		var names []string
@@ -34,6 +34,8 @@ func TestParametersReadByType(t *testing.T) {
 			"Bool":             {call.Bool("b"), true},
 			"Bool missing":     {call.Bool("none"), false},
 			"Int":              {call.Int("n"), 12},
+			"Int as a float":   {call.Int("float"), 12},
+			"Int missing":      {call.Int("none"), 0},
 			"Strings of list":  {call.Strings("list"), []string{"x", "y"}},
 			"Strings of one":   {call.Strings("one"), []string{"x"}},
 			"Strings of empty": {call.Strings("empty"), []string(nil)},

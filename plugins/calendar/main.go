@@ -7,7 +7,9 @@ var plugin = sdk.Plugin{
 	"event.list": listEvents,
 }
 
+// Invoke is what the host calls.
+//
 //go:wasmexport postern_invoke
-func invoke(size int32) int32 { return plugin.Invoke(size) }
+func Invoke(size int32) int32 { return plugin.Invoke(size) }
 
 func main() {}

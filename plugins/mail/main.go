@@ -9,8 +9,10 @@ var plugin = sdk.Plugin{
 	"mail.send":   send,
 }
 
+// Invoke is what the host calls.
+//
 //go:wasmexport postern_invoke
-func invoke(size int32) int32 { return plugin.Invoke(size) }
+func Invoke(size int32) int32 { return plugin.Invoke(size) }
 
 func main() {}
 

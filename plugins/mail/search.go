@@ -92,29 +92,21 @@ func searchTarget(call *sdk.Call) (sdk.Request, error) {
 // find runs one query and adds what matches as rows.
 func find(call *sdk.Call, request sdk.Request, wanted criteria) error {
 	limit := call.Int("limit")
-	request.Query = wanted.query(min(limit, pageSize))
+	most := limit
 	if wanted.body != "" {
-		return findByBody(call, request, wanted, limit)
+		most = maxFound
+		if wanted.subject == "" && wanted.sender == "" {
+			most = min(limit, maxFound)
+		}
 	}
-	for message, err := range call.List(request, limit) {
+	request.Query = wanted.query(min(most, pageSize))
+	read := 0
+	for message, err := range call.List(request, most) {
 		if err != nil {
 			return err
 		}
-		call.Row(row(message))
-	}
-	return nil
-}
-
-// findByBody does a $search, which finds more than was asked for as to subject and
-// sender, and never more than maxFound.
-func findByBody(call *sdk.Call, request sdk.Request, wanted criteria, limit int) error {
-	found := 0
-	for message, err := range call.List(request, maxFound) {
-		if err != nil {
-			return err
-		}
-		if found++; found == maxFound {
-			call.Truncate()
+		if read++; wanted.body != "" && read == maxFound {
+			call.Truncate() // there may be more that $search does not give
 		}
 		if !wanted.match(message) {
 			continue
@@ -179,9 +171,13 @@ func (c criteria) kql() string {
 	return `"` + strings.Join(terms, " AND ") + `"`
 }
 
-// match reports whether a message that $search found holds subject and sender as
-// asked: the search compares words and prefixes. The body is not at hand.
+// match reports whether a message holds subject and sender as asked. A $search
+// compares words and prefixes, and so finds more; its body is not at hand to compare.
+// A $filter is exact.
 func (c criteria) match(message *sdk.Value) bool {
+	if c.body == "" {
+		return true
+	}
 	if c.subject != "" && !strings.Contains(folded(string(message.GetStringBytes("subject"))), folded(c.subject)) {
 		return false
 	}

@@ -42,25 +42,25 @@ func TestSearchMakesOneLegalQuery(t *testing.T) {
 	const ordered = `,"$orderby":"receivedDateTime desc"`
 	for _, test := range []struct {
 		name, id, subject, sender, body string
-		query                           string
+		top, query                      string
 	}{
-		{name: "by message id", id: "x+y@contoso.example", query: `"$filter":"internetMessageId eq '<x+y@contoso.example>'"`},
-		{name: "by message id in brackets", id: " <x'y@contoso.example> ", query: `"$filter":"internetMessageId eq '<x''y@contoso.example>'"`},
-		{name: "by subject", subject: "l'été", query: `"$filter":"receivedDateTime ge 1900-01-01T00:00:00Z and contains(subject,'l''été')"` + ordered},
-		{name: "by decomposed subject", subject: "e\u0301te\u0301", query: `"$filter":"receivedDateTime ge 1900-01-01T00:00:00Z and contains(subject,'été')"` + ordered},
-		{name: "by sender", sender: "o'neil@contoso.example", query: `"$filter":"receivedDateTime ge 1900-01-01T00:00:00Z and from/emailAddress/address eq 'o''neil@contoso.example'"` + ordered},
+		{name: "by message id", id: "x+y@contoso.example", top: "100", query: `"$filter":"internetMessageId eq '<x+y@contoso.example>'"`},
+		{name: "by message id in brackets", id: " <x'y@contoso.example> ", top: "100", query: `"$filter":"internetMessageId eq '<x''y@contoso.example>'"`},
+		{name: "by subject", subject: "l'été", top: "100", query: `"$filter":"receivedDateTime ge 1900-01-01T00:00:00Z and contains(subject,'l''été')"` + ordered},
+		{name: "by decomposed subject", subject: "e\u0301te\u0301", top: "100", query: `"$filter":"receivedDateTime ge 1900-01-01T00:00:00Z and contains(subject,'été')"` + ordered},
+		{name: "by sender", sender: "o'neil@contoso.example", top: "100", query: `"$filter":"receivedDateTime ge 1900-01-01T00:00:00Z and from/emailAddress/address eq 'o''neil@contoso.example'"` + ordered},
 		{name: "by subject and sender", subject: "x", sender: "a@b.example",
-			query: `"$filter":"receivedDateTime ge 1900-01-01T00:00:00Z and from/emailAddress/address eq 'a@b.example' and contains(subject,'x')"` + ordered},
-		{name: "by nothing", query: `"$orderby":"receivedDateTime desc"`},
-		{name: "by body", body: "two words", query: `"$search":` + text(`"body:\"two words\""`)},
+			top: "100", query: `"$filter":"receivedDateTime ge 1900-01-01T00:00:00Z and from/emailAddress/address eq 'a@b.example' and contains(subject,'x')"` + ordered},
+		{name: "by nothing", top: "100", query: `"$orderby":"receivedDateTime desc"`},
+		{name: "by body", body: "two words", top: "100", query: `"$search":` + text(`"body:\"two words\""`)},
 		{name: "by body and all", body: `say "hi"\`, subject: `a"b`, sender: "a_b-c@b.example",
-			query: `"$search":` + text(`"subject:\"a b\" AND from:a_b-c@b.example AND body:\"say  hi\""`)},
-		{name: "by body and an odd sender", body: "x", sender: "a OR b", query: `"$search":` + text(`"from:\"a OR b\" AND body:\"x\""`)},
+			top: "250", query: `"$search":` + text(`"subject:\"a b\" AND from:a_b-c@b.example AND body:\"say  hi\""`)},
+		{name: "by body and an odd sender", body: "x", sender: "a OR b", top: "250", query: `"$search":` + text(`"from:\"a OR b\" AND body:\"x\""`)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			found := message("AAMk/+=", "what A B and l'été x", "a_b-c@b.example")
 			result := plugintest.Run(t, plugin, "mail.search", searchParameters(test.id, test.subject, test.sender, test.body, 100),
-				plugintest.Exchange{Want: asksMessages("100", test.query), Reply: messages(found)})
+				plugintest.Exchange{Want: asksMessages(test.top, test.query), Reply: messages(found)})
 			if result.Error != nil {
 				t.Error(result.Error)
 			}
@@ -85,7 +85,7 @@ func TestSearchReturnsRows(t *testing.T) {
 
 func TestSearchFiltersWhatKQLFound(t *testing.T) {
 	result := plugintest.Run(t, plugin, "mail.search", searchParameters("", "Voice", "ANN@contoso.example", "x", 2), plugintest.Exchange{
-		Want: asksMessages("2", `"$search":`+text(`"subject:\"Voice\" AND from:ANN@contoso.example AND body:\"x\""`)),
+		Want: asksMessages("250", `"$search":`+text(`"subject:\"Voice\" AND from:ANN@contoso.example AND body:\"x\""`)),
 		Reply: messages(
 			message("1", "INVOICE", "ann@contoso.example"),
 			message("2", "in voi ce", "ann@contoso.example"),
