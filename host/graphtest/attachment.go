@@ -77,7 +77,7 @@ func (a *attachment) store(changed any, parts, immutableParts []string) {
 
 // itemMember is the member "item" of an expanded item attachment.
 func (a *attachment) itemMember(v *view) []byte {
-	inner := a.item.record("", "", nil, a.item.sent, a.item.sent)
+	inner := a.item.record("", "", nil, a.item.sent)
 	var out bytes.Buffer
 	out.WriteString(`"item":`)
 	inner.derived = "message"

@@ -125,10 +125,8 @@ func (g *Group) addPost(t *thread, c *content, newParticipants []person, at time
 	for i, a := range c.attachments {
 		a.store(p.at, []string{p.id, strconv.Itoa(i)}, []string{p.id, strconv.Itoa(i)})
 	}
-	for _, n := range newParticipants {
-		t.cc = append(t.cc, n)
-	}
-	changeKey := newChangeKey(p.id, 0)
+	t.cc = append(t.cc, newParticipants...)
+	changeKey := newChangeKey(p.id)
 	p.record = newRecord("post", p.id,
 		member{"createdDateTime", p.at},
 		member{"lastModifiedDateTime", p.at},

@@ -142,7 +142,11 @@ func TestAttachmentsOfPostsAreForSignedInUsers(t *testing.T) {
 	if diff := cmp.Diff([]string{"ioc.csv"}, list.column("name")); diff != "" {
 		t.Fatal(diff)
 	}
-	if got := n.want(path + "/attachments/" + escape(list.column("id")[0]) + "/$value"); string(got.body) != "a,b" {
+	id := escape(list.column("id")[0])
+	if got := n.want(path + "/attachments/" + id); got.json["contentBytes"] != "YSxi" {
+		t.Errorf("attachment = %s", got.body)
+	}
+	if got := n.want(path + "/attachments/" + id + "/$value"); string(got.body) != "a,b" {
 		t.Errorf("$value = %q", got.body)
 	}
 }

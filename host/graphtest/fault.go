@@ -16,7 +16,7 @@ type Fault struct {
 	// /{tenant}/oauth2/v2.0/token. {x} stands for any one segment; names match without regard to case. Empty means any.
 	Path string
 
-	// Status of the answer.
+	// Status of the answer; 0 means 503.
 	Status int
 	// Header of the answer, such as Retry-After.
 	Header http.Header
@@ -45,6 +45,9 @@ type waitingFault struct {
 
 // Fault makes the next matching requests fail. Of several faults that match, the one that was set first comes first.
 func (s *Server) Fault(f Fault) {
+	if f.Status == 0 {
+		f.Status = http.StatusServiceUnavailable
+	}
 	left := f.Times
 	if left == 0 {
 		left = 1

@@ -24,6 +24,20 @@ func TestFaultComesAsOftenAsAsked(t *testing.T) {
 	n.want("/users")
 }
 
+func TestFaultSpeaksGraphsCodes(t *testing.T) {
+	n := newTenant(t, "User.Read.All")
+	for status, code := range map[int]string{
+		0: "ServiceUnavailable", 400: "BadRequest", 401: "InvalidAuthenticationToken", 403: "ErrorAccessDenied", 404: "ErrorItemNotFound",
+		412: "ErrorIrresolvableConflict", 429: "TooManyRequests", 500: "UnknownError", 501: "NotImplemented", 502: "UnknownError", 507: "ErrorQuotaExceeded",
+	} {
+		n.Fault(graphtest.Fault{Status: status})
+		if status == 0 {
+			status = http.StatusServiceUnavailable
+		}
+		n.refused(n.get("/users"), status, code)
+	}
+}
+
 func TestFaultMatchesMethodAndPathOnly(t *testing.T) {
 	n := newTenant(t, "User.Read.All", "Mail.Send")
 	n.mailbox("soc@contoso.example")

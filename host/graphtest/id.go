@@ -22,6 +22,7 @@ const (
 	idEvent
 	idEventImmutable
 	idRule
+	idMessageConversation
 	idConversation
 	idThread
 	idPost
@@ -94,8 +95,8 @@ func newGUID(parts ...string) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(strings.Join(parts, "\x00"))).String()
 }
 
-// newChangeKey makes the change key of an item's version.
-func newChangeKey(id string, version int) string {
-	sum := sha512.Sum512(binary.AppendUvarint([]byte(id), uint64(version)))
+// newChangeKey makes the change key of an item as it was stored.
+func newChangeKey(id string) string {
+	sum := sha512.Sum512([]byte(id))
 	return base64.StdEncoding.EncodeToString(sum[:29])
 }

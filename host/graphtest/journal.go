@@ -28,13 +28,15 @@ type Received struct {
 	Caller Caller
 }
 
-// journal keeps the received requests, the newest maxJournal of them.
+// journal keeps the received requests, the newest of them.
 type journal struct {
 	mu      sync.Mutex
 	entries []Received
+	bytes   int // of their bodies
 }
 
-// Journal lists the requests that arrived since the start or the last ResetJournal, oldest first; the newest 10,000 are kept. It holds
+// Journal lists the requests that arrived since the start or the last ResetJournal, oldest first. The newest 10,000 are kept,
+// and fewer if their bodies have more than 64 MB. It holds
 // tokens and secrets as they arrived: it is for tests.
 func (s *Server) Journal() []Received {
 	s.journal.mu.Lock()
@@ -46,7 +48,7 @@ func (s *Server) Journal() []Received {
 func (s *Server) ResetJournal() {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
-	s.journal.entries = nil
+	s.journal.entries, s.journal.bytes = nil, 0
 }
 
 // around records every request that passes to next.
@@ -83,11 +85,13 @@ func (j *journal) around(now func() time.Time, next http.Handler) http.Handler {
 func (j *journal) add(entry Received) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.entries) == maxJournal {
-		// Dropping a tenth at once keeps the cost of a full journal small.
-		j.entries = slices.Delete(j.entries, 0, maxJournal/10)
-	}
 	j.entries = append(j.entries, entry)
+	j.bytes += len(entry.Body)
+	for len(j.entries) > maxJournal || j.bytes > maxJournalBytes {
+		j.bytes -= len(j.entries[0].Body)
+		j.entries[0] = Received{}
+		j.entries = j.entries[1:]
+	}
 }
 
 type failingReader struct{ err error }

@@ -11,8 +11,15 @@ const (
 	maxPathSegments = 64
 	// maxJournal is how many received requests the journal keeps; the oldest are dropped.
 	maxJournal = 10_000
+	// maxJournalBytes is how many bytes of request bodies the journal keeps.
+	maxJournalBytes = 64 << 20
 	// maxTokens is how many checked tokens are remembered, so that a signature is not checked again for every request.
 	maxTokens = 1_000
+	// maxOpenMultiparts is how many multiparts of a message may be open, that is, without their closing line, at a place in its source. The
+	// time to read them doubles with each.
+	maxOpenMultiparts = 10
+	// maxParts is how many parts a message may have.
+	maxParts = 2_000
 	// maxNesting is how many messages inside messages are opened; deeper ones are attachments with nothing but their bytes.
 	maxNesting = 5
 	// maxFolderDepth is how deep folders may nest below the root. Exchange's own limit is 300.

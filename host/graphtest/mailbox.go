@@ -36,7 +36,7 @@ type mailboxSettings struct {
 	folderNames map[string]string
 }
 
-// OfUser sets the properties of the mailbox's user; the address given to AddMailbox wins over the user's names where they are empty.
+// OfUser sets the properties of the mailbox's user; an empty name or address is the one given to AddMailbox.
 func OfUser(user User) MailboxOption { return func(s *mailboxSettings) { s.user = user } }
 
 // FolderNames sets the display names of well-known folders, such as "inbox": "Posteingang", as in a mailbox of another language.

@@ -17,6 +17,10 @@ func parseMIME(source []byte, depth int) *content {
 	mail := withoutSeparator(source)
 	c := &content{mime: source, importance: "normal", headers: readHeaders(mail)}
 	c.fromHeaders()
+	if !readable(mail) {
+		c.setBody(behindHeader(mail, c.headers), false)
+		return c
+	}
 	parser := enmime.NewParser(enmime.DisableTextConversion(true), enmime.MultipartWOBoundaryAsSinglePart(true), enmime.SkipMalformedParts(true))
 	envelope, err := parser.ReadEnvelope(bytes.NewReader(mail))
 	if err != nil {
@@ -42,6 +46,37 @@ func parseMIME(source []byte, depth int) *content {
 	return c
 }
 
+// readable reports whether the structure of a source is within bounds.
+func readable(source []byte) bool {
+	var open []string // boundaries of multiparts, as they follow "--"
+	parts := 0
+	for line := range bytes.Lines(source) {
+		if found := boundary.FindSubmatch(line); found != nil {
+			open = append(open, string(bytes.TrimRight(found[1], " \t\r\n")))
+		}
+		if !bytes.HasPrefix(line, []byte("--")) {
+			continue
+		}
+		text := string(bytes.TrimRight(line[len("--"):], " \t\r\n"))
+		for i, b := range open {
+			if text == b {
+				parts++
+			}
+			if text == b+"--" {
+				open = open[:i]
+				break
+			}
+		}
+		if len(open) > maxOpenMultiparts || parts > maxParts {
+			return false
+		}
+	}
+	return true
+}
+
+// boundary finds the boundary that a Content-Type declares, quoted or not.
+var boundary = regexp.MustCompile(`(?i)\bboundary\s*=\s*"?([^";]+)`)
+
 // isBody reports whether a part that is marked inline is text of the body, not a file.
 func isBody(part *enmime.Part) bool {
 	return part.TextContent() && strings.EqualFold(part.Disposition, "inline") && part.FileName == "" && part.ContentID == ""
@@ -58,7 +93,7 @@ func withoutSeparator(source []byte) []byte {
 
 // fromHeaders fills in what the header says.
 func (c *content) fromHeaders() {
-	c.subject = c.text1("Subject")
+	c.subject = c.decodedHeader("Subject")
 	c.topic = topicOf(c.subject)
 	c.from = first(c.people("From"))
 	c.sender = first(c.people("Sender"))
@@ -94,8 +129,8 @@ func (c *content) header(name string) string {
 	return ""
 }
 
-// text1 returns the first header of the name with its encoded words decoded.
-func (c *content) text1(name string) string {
+// decodedHeader returns the first header of the name with its encoded words decoded.
+func (c *content) decodedHeader(name string) string {
 	return strings.TrimSpace(enmime.DecodeRFC2047(c.header(name)))
 }
 

@@ -2,9 +2,11 @@ package graphtest_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -133,6 +135,44 @@ func TestAttachmentsAreListedReadAndDownloaded(t *testing.T) {
 	n.refused(n.get(path+"/"+fileID[:20]), http.StatusBadRequest, "ErrorInvalidIdMalformed")
 }
 
+// unclosed is a message of multiparts inside each other, of which none is closed.
+func unclosed(depth int) string {
+	var source strings.Builder
+	for i := range depth {
+		fmt.Fprintf(&source, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i)
+	}
+	return source.String() + "\r\ninnermost"
+}
+
+func TestStructureBeyondBoundsBecomesTheBody(t *testing.T) {
+	n := newTenant(t, "Mail.Read")
+	m := n.mailbox("soc@contoso.example")
+	many := func(parts int) string {
+		return "Content-Type: multipart/mixed; boundary=x\r\n\r\n" + strings.Repeat("--x\r\nContent-Disposition: attachment\r\n\r\ny\r\n", parts) + "--x--\r\n"
+	}
+	for name, test := range map[string]struct {
+		source string
+		read   bool
+	}{
+		"ten open multiparts":    {unclosed(10), true},
+		"eleven open multiparts": {unclosed(11), false},
+		"thousands of them":      {unclosed(40_000), false},
+		"2,000 parts":            {many(2_000), true},
+		"2,001 parts":            {many(2_001), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id, err := m.AddEML("Inbox", strings.NewReader(test.source))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := n.want("/users/soc@contoso.example/messages/" + escape(id) + "?$select=body").json["body"].(map[string]any)
+			if raw := strings.Contains(body["content"].(string), "--"); raw == test.read {
+				t.Errorf("the body shows the structure: %v", raw)
+			}
+		})
+	}
+}
+
 // FuzzAddEML checks that no source is dropped or crashes the mailbox, and that the answer is JSON of the right type.
 func FuzzAddEML(f *testing.F) {
 	names, err := fs.Glob(samples.Mail, "*.eml")
@@ -147,6 +187,7 @@ func FuzzAddEML(f *testing.F) {
 		f.Add(source)
 	}
 	f.Add([]byte(nested))
+	f.Add([]byte(unclosed(12)))
 	f.Add([]byte(""))
 	server, err := graphtest.NewServer(graphtest.WithoutNetwork())
 	if err != nil {
@@ -156,18 +197,16 @@ func FuzzAddEML(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	m, err := server.AddMailbox("soc@contoso.example")
-	if err != nil {
-		f.Fatal(err)
-	}
+	var mailboxes atomic.Int64 // each source has its own
 	f.Fuzz(func(t *testing.T, source []byte) {
+		n := &tenant{Server: server, t: t, http: server.Client(), types: loadTypes(t), token: token}
+		m := n.mailbox(fmt.Sprintf("m%d@contoso.example", mailboxes.Add(1)))
 		id, err := m.AddEML("Inbox", strings.NewReader(string(source)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := &tenant{Server: server, t: t, http: server.Client(), types: loadTypes(t), token: token}
-		n.want("/users/soc@contoso.example/messages/" + escape(id) + "?$expand=attachments")
-		if got := n.want("/users/soc@contoso.example/messages/" + escape(id) + "/$value"); string(got.body) != string(source) {
+		n.want("/users/" + m.UserID() + "/messages/" + escape(id) + "?$expand=attachments")
+		if got := n.want("/users/" + m.UserID() + "/messages/" + escape(id) + "/$value"); string(got.body) != string(source) {
 			t.Error("the source does not come back as it was")
 		}
 	})

@@ -3,6 +3,7 @@ package graphtest_test
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -94,5 +95,26 @@ func TestUserWithoutMailbox(t *testing.T) {
 	n.refused(n.get("/users/"+id+"/messages"), http.StatusNotFound, "MailboxNotEnabledForRESTAPI")
 	if a := n.want("/users/" + escape("guest_fabrikam.example#EXT#@contoso.example")); a.json["id"] != id {
 		t.Errorf("user = %s", a.body)
+	}
+}
+
+func TestJournalKeepsTheNewest(t *testing.T) {
+	n := newTenant(t)
+	n.token = ""
+	const kept = 10_000
+	for i := range kept + 1 {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.URL+"/v1.0/"+strconv.Itoa(i), http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := n.http.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+	}
+	journal := n.Journal()
+	if len(journal) != kept || journal[0].Segments[1] != "1" {
+		t.Errorf("the journal holds %d requests, the oldest is %v", len(journal), journal[0].Segments)
 	}
 }

@@ -121,7 +121,7 @@ func (c *call) optionName(name string) (string, error) {
 		if option == optionSkip && c.route.area == directory {
 			return "", c.badQuery("'$skip' is not supported by the service.")
 		}
-		return "", errNotImitated("the query option " + full + " on some paths; on " + c.route.template + " it")
+		return "", errNotImitated("query options such as " + full + " here")
 	}
 	return full, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -128,13 +129,16 @@ func customHeaders(value any) ([]header, error) {
 			return nil, refuse(http.StatusBadRequest, "InvalidInternetMessageHeader",
 				"The internet message header name '%s' should start with 'x-' or 'X-'.", name)
 		}
-		if strings.ContainsAny(name+text, "\r\n\x00:") && strings.ContainsAny(name, "\r\n\x00: ") || strings.ContainsAny(text, "\r\n\x00") {
+		if !headerName.MatchString(name) || strings.ContainsAny(text, "\r\n\x00") {
 			return nil, refuse(http.StatusBadRequest, "InvalidInternetMessageHeader", "The internet message header '%s' holds a line break or a forbidden character.", name)
 		}
 		custom = append(custom, header{name, text})
 	}
 	return custom, nil
 }
+
+// headerName is what a header may be called.
+var headerName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // attachmentsOf reads the attachments inside a message or a post.
 func attachmentsOf(value any) ([]*attachment, error) {

@@ -48,6 +48,25 @@ func TestAuthorityOutlivesARestart(t *testing.T) {
 	}
 }
 
+func TestDomainsOfTheTenant(t *testing.T) {
+	n := newTenantWith(t, []string{"Group.Read.All"}, graphtest.WithoutNetwork(), graphtest.WithDomains("fabrikam.example"))
+	g, err := n.AddGroup("Été & Co")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.Mail() != "tco@fabrikam.example" {
+		t.Errorf("the group's address is %s", g.Mail())
+	}
+	response, err := n.http.Get(n.AuthorityURL() + "common/discovery/instance?api-version=1.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("instance discovery answers %d", response.StatusCode)
+	}
+}
+
 func TestBadSettingsAreRefused(t *testing.T) {
 	server := newTenant(t)
 	other := newTenant(t)

@@ -100,10 +100,13 @@ func (s *Server) Token(t Token) (string, error) {
 		IDType:   "app",
 		Roles:    t.Roles,
 	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if app := s.apps[strings.ToLower(t.ClientID)]; app != nil {
+		claims.AppName = app.Name
+	}
 	if t.User != "" {
-		s.mu.RLock()
 		user := s.userIndex[strings.ToLower(t.User)]
-		s.mu.RUnlock()
 		if user == nil {
 			return "", fmt.Errorf("no user %q is in the tenant: add the user or its mailbox first", t.User)
 		}
@@ -118,6 +121,7 @@ func (s *Server) Token(t Token) (string, error) {
 type accessClaims struct {
 	jwt.RegisteredClaims
 	AppID    string   `json:"appid"`
+	AppName  string   `json:"app_displayname,omitempty"`
 	Tenant   string   `json:"tid"`
 	Version  string   `json:"ver"`
 	ObjectID string   `json:"oid"`
