@@ -16,10 +16,9 @@ type guest struct {
 	initialise []byte
 	// data is put into memory at 0.
 	data []byte
-	// noMemoryExport, exportName and start break the module on purpose.
+	// noMemoryExport and exportName break the module on purpose.
 	noMemoryExport bool
 	exportName     string
-	surplusExport  bool
 }
 
 type imported struct {
