@@ -1,0 +1,188 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-dev/postern/host/audit"
+)
+
+// auditFlags say which records to show.
+type auditFlags struct {
+	denied     bool
+	invocation string
+	action     string
+	since      string
+	last       int
+}
+
+func (c *cli) auditCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Show the record of what was asked, decided and done",
+		Long: `Show the audit record: one line for every exchange of a plugin with the host, allowed or
+refused, and one for every invocation as a whole. In a pipe each line is one JSON object,
+as in the file.`,
+		Args: cobra.NoArgs,
+	}
+	hostFlags, output, flags := c.hostFlags(cmd), c.outputFlag(cmd), &auditFlags{}
+	cmd.Flags().BoolVar(&flags.denied, "denied", false, "only what was denied")
+	cmd.Flags().StringVar(&flags.invocation, "invocation", "", "only this invocation; the start of its id is enough")
+	cmd.Flags().StringVar(&flags.action, "action", "", "only this action")
+	cmd.Flags().StringVar(&flags.since, "since", "", "only since a time (2026-01-31T09:00:00Z), or for a while (90m, 24h)")
+	cmd.Flags().IntVarP(&flags.last, "lines", "n", 50, "only the last lines; 0 is all")
+	must(cmd.RegisterFlagCompletionFunc("action", c.completeAction))
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		keep, err := flags.keep(time.Now())
+		if err != nil {
+			return err
+		}
+		h, config, err := c.open(cmd.Context(), hostFlags)
+		if err != nil {
+			return err
+		}
+		defer closeAfter(&err, h.Close)
+		records, err := c.readAudit(config.AuditFile(), keep, flags.last)
+		if err != nil {
+			return err
+		}
+		return c.showAudit(*output, records)
+	}
+	return cmd
+}
+
+// keep is the filter that the flags mean.
+func (f *auditFlags) keep(now time.Time) (func(*audit.Record) bool, error) {
+	if f.last < 0 {
+		return nil, usagef("--lines must be 0 or more")
+	}
+	since, err := parseSince(f.since, now)
+	if err != nil {
+		return nil, err
+	}
+	return func(r *audit.Record) bool {
+		return (!f.denied || r.Decision == audit.Denied) &&
+			strings.HasPrefix(r.Invocation, f.invocation) &&
+			(f.action == "" || r.Action == f.action) &&
+			!r.Time.Before(since)
+	}, nil
+}
+
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, usagef("--since %s is neither a time such as 2026-01-31T09:00:00Z nor a while such as 24h", text)
+	}
+	return at, nil
+}
+
+// readAudit reads the last records that keep wants; last 0 is all. It warns of lines that are damaged.
+func (c *cli) readAudit(path string, keep func(*audit.Record) bool, last int) (records []audit.Record, err error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintln(c.err, "postern: there is no audit record yet; the first invocation starts it")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the audit record cannot be read: %w", err)
+	}
+	defer closeAfter(&err, file.Close)
+	for record, err := range audit.Read(file, keep) {
+		if damaged := (*audit.LineError)(nil); errors.As(err, &damaged) {
+			fmt.Fprintln(c.err, "postern: "+printable(damaged.Error()))
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, record)
+		if last > 0 && len(records) == 2*last {
+			records = append(records[:0], records[last:]...)
+		}
+	}
+	if last > 0 && len(records) > last {
+		records = records[len(records)-last:]
+	}
+	return records, nil
+}
+
+// showAudit writes JSON as lines, unlike other commands: that is how the record is kept and how tools read it.
+func (c *cli) showAudit(f format, records []audit.Record) error {
+	if f == formatJSON || f == formatAuto && c.width == 0 {
+		for _, r := range records {
+			if _, err := c.out.Write(append(r.AppendJSON(nil), '\n')); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	lines := make([]json.RawMessage, 0, len(records))
+	for _, r := range records {
+		lines = append(lines, r.AppendJSON(nil))
+	}
+	return c.show(f, lines, func(b *strings.Builder) { c.writeRecords(b, records) })
+}
+
+func (c *cli) writeRecords(b *strings.Builder, records []audit.Record) {
+	if len(records) == 0 {
+		fmt.Fprintln(b, "no record")
+		return
+	}
+	rows := make([][]string, 0, len(records))
+	for _, r := range records {
+		invocation, _, _ := strings.Cut(r.Invocation, "-")
+		rows = append(rows, []string{
+			r.Time.UTC().Format("2006-01-02T15:04:05Z"), invocation, r.Action, asked(r), outcome(r),
+		})
+	}
+	writeTable(b, c.width, wrap, []string{"time", "invocation", "action", "asked", "outcome"}, rows)
+}
+
+// asked says what a record is about.
+func asked(r audit.Record) string {
+	if r.Method == "" {
+		return string(r.Op)
+	}
+	text := r.Method + " " + r.Template
+	for _, p := range r.Params {
+		if len(p.Value) <= maxCell {
+			text = strings.ReplaceAll(text, "{"+p.Name+"}", p.Value)
+		}
+	}
+	if len(r.Recipients) > 0 {
+		text += " to " + strings.Join(r.Recipients, ", ")
+	}
+	return text
+}
+
+// outcome says what was decided and what came of it.
+func outcome(r audit.Record) string {
+	parts := []string{string(r.Decision)}
+	if r.Status != 0 {
+		parts = append(parts, strconv.Itoa(r.Status))
+	}
+	if r.Code != "" {
+		parts = append(parts, string(r.Code))
+	}
+	if r.Rule != "" {
+		parts = append(parts, r.Rule)
+	}
+	if r.Duration > 0 {
+		parts = append(parts, r.Duration.Round(time.Millisecond).String())
+	}
+	return strings.Join(parts, " ")
+}

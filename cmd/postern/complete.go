@@ -1,0 +1,110 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/manifests"
+)
+
+// Completion works with the operator's file that the command line or the environment means, and says nothing when
+// that cannot be read: a shell has no place for an error.
+
+// withHost calls f with the host that the command's flags mean, if there is one.
+func (c *cli) withHost(cmd *cobra.Command, f func(*host.Host, *manifests.Config) []string) []string {
+	path, err := cmd.Flags().GetString("config")
+	if err != nil {
+		return nil
+	}
+	h, config, err := c.open(cmd.Context(), &hostFlags{config: path})
+	if err != nil {
+		return nil
+	}
+	found := f(h, config)
+	if err := h.Close(); err != nil {
+		return nil
+	}
+	return found
+}
+
+// completeAction completes the id of an action as the only argument.
+func (c *cli) completeAction(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return c.withHost(cmd, func(h *host.Host, _ *manifests.Config) []string {
+		actions, err := h.Actions()
+		if err != nil {
+			return nil
+		}
+		var ids []string
+		for _, a := range actions {
+			ids = append(ids, cobra.CompletionWithDesc(a.ID, oneLine(a.Title)))
+		}
+		return slices.Compact(ids)
+	}), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeRun completes an action, and then the names of its parameters that have no value yet.
+func (c *cli) completeRun(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return c.completeAction(cmd, args, toComplete)
+	}
+	if _, value, named := strings.Cut(toComplete, "="); named {
+		if strings.HasPrefix(value, "@") {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	given := func(name string) bool {
+		return slices.ContainsFunc(args[1:], func(arg string) bool { return strings.HasPrefix(arg, name+"=") })
+	}
+	return c.withHost(cmd, func(h *host.Host, _ *manifests.Config) []string {
+		action, err := h.Describe(args[0])
+		if err != nil {
+			return nil
+		}
+		var names []string
+		for _, p := range action.Parameters {
+			if !given(p.Name) {
+				names = append(names, cobra.CompletionWithDesc(p.Name+"=", oneLine(p.Description)))
+			}
+		}
+		return names
+	}), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// completePlugin completes installed plugins as name@version.
+func (c *cli) completePlugin(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return c.withHost(cmd, func(h *host.Host, _ *manifests.Config) []string {
+		installed, err := installedPlugins(h)
+		if err != nil {
+			return nil
+		}
+		var names []string
+		for _, i := range installed {
+			if !slices.Contains(args, i.String()) {
+				names = append(names, i.String())
+			}
+		}
+		return names
+	}), cobra.ShellCompDirectiveNoFileComp
+}
+
+// connectionFlag adds --connection to a command and returns where its value will be.
+func (c *cli) connectionFlag(cmd *cobra.Command) *string {
+	name := cmd.Flags().StringP("connection", "c", "", "the connection of postern.toml to use; may be left out if there is only one")
+	must(cmd.RegisterFlagCompletionFunc("connection", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return c.withHost(cmd, func(_ *host.Host, config *manifests.Config) []string {
+			var names []string
+			for _, connection := range config.Connections {
+				names = append(names, connection.Name)
+			}
+			return names
+		}), cobra.ShellCompDirectiveNoFileComp
+	}))
+	return name
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/manifests"
+)
+
+// description is an action as "describe" and "actions" write it in JSON. The shape is stable.
+type description struct {
+	ID           string           `json:"id"`
+	Title        string           `json:"title"`
+	Description  string           `json:"description"`
+	Kind         manifests.Kind   `json:"kind"`
+	ReadOnly     bool             `json:"read_only"`
+	Plugin       string           `json:"plugin"`
+	Version      string           `json:"version"`
+	Parameters   []host.Parameter `json:"parameters"`
+	Outputs      []string         `json:"outputs"`
+	Capabilities []string         `json:"capabilities"`
+	Permissions  host.Permissions `json:"permissions"`
+}
+
+func describe(a host.Action) description {
+	return description{
+		ID: a.ID, Title: a.Title, Description: a.Description, Kind: a.Kind, ReadOnly: a.ReadOnly,
+		Plugin: a.Plugin, Version: a.Version, Parameters: a.Parameters, Outputs: a.Outputs,
+		Capabilities: a.Capabilities, Permissions: a.Permissions,
+	}
+}
+
+func (c *cli) describeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "describe ACTION",
+		Short:             "Show the parameters, outputs and permissions of an action",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.completeAction,
+	}
+	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		h, _, err := c.open(cmd.Context(), flags)
+		if err != nil {
+			return err
+		}
+		defer closeAfter(&err, h.Close)
+		action, err := h.Describe(args[0])
+		if err != nil {
+			return err
+		}
+		return c.show(*output, describe(action), func(b *strings.Builder) { c.writeDescription(b, action) })
+	}
+	return cmd
+}
+
+func (c *cli) writeDescription(b *strings.Builder, a host.Action) {
+	fmt.Fprintf(b, "%s: %s\n%s\n\n", printable(a.ID), printable(a.Title), printable(a.Description))
+	writeFacts(b, []fact{
+		{"plugin", a.Plugin + "@" + a.Version},
+		{"effect", effect(a)},
+		{"granted on", orNone(a.Connections)},
+		{"capabilities", orNone(a.Capabilities)},
+		{"application permissions", orNone(a.Permissions.Application)},
+		{"delegated permissions", orNone(a.Permissions.Delegated)},
+	})
+	if len(a.Parameters) > 0 {
+		fmt.Fprintln(b)
+		rows := make([][]string, 0, len(a.Parameters))
+		for _, p := range a.Parameters {
+			rows = append(rows, []string{memberName(p), string(p.Type), need(p), p.Description})
+		}
+		writeTable(b, c.width, wrap, []string{"parameter", "type", "default", "description"}, rows)
+	}
+	fmt.Fprintf(b, "\nExample: %s\n", printable(example(a)))
+}
+
+func effect(a host.Action) string {
+	if a.ReadOnly {
+		return "reads only"
+	}
+	return "may change or send something"
+}
+
+func orNone(list []string) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
+}
+
+// memberName shows a member of a list parameter as attachments[].Name.
+func memberName(p host.Parameter) string {
+	if p.In == "" {
+		return p.Name
+	}
+	return p.In + "[]." + p.Name
+}
+
+// need tells what happens without a value.
+func need(p host.Parameter) string {
+	switch {
+	case p.Required && p.In != "":
+		return "required in " + p.In
+	case p.Required:
+		return "required"
+	case p.Default == nil || p.Default == "":
+		return ""
+	}
+	b, err := json.Marshal(p.Default)
+	if err != nil {
+		return fmt.Sprint(p.Default)
+	}
+	return strings.Trim(string(b), `"`)
+}
+
+// example is a command line with the parameters that must be there.
+func example(a host.Action) string {
+	words := []string{"postern run", a.ID}
+	for _, p := range a.Parameters {
+		if p.Required && p.In == "" {
+			words = append(words, p.Name+"="+exampleValue(p))
+		}
+	}
+	if len(a.Connections) > 1 {
+		words = append(words, "--connection", a.Connections[0])
+	}
+	return strings.Join(words, " ")
+}
+
+func exampleValue(p host.Parameter) string {
+	switch {
+	case p.Type == manifests.TypeBoolean:
+		return "true"
+	case p.Type == manifests.TypeNumeric:
+		return "10"
+	case p.Type == manifests.TypeByte:
+		return "@FILE"
+	case p.Type == manifests.TypeEmail, strings.Contains(p.Name, "email"), p.Name == "to":
+		return "dana@contoso.example"
+	}
+	return strings.ToUpper(p.Name)
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-dev/postern/host/graphtest"
+	"github.com/postern-dev/postern/manifests"
+)
+
+// emulatedName is the connection of the operator's file that "emulate --dir" writes.
+const emulatedName = "emulated"
+
+// anyPort lets the system choose a free port of this machine alone.
+const anyPort = "127.0.0.1:0"
+
+type emulateFlags struct {
+	listen    string
+	mailboxes []string
+	sample    bool
+	dir       string
+	plugins   string
+}
+
+func (c *cli) emulateCommand() *cobra.Command {
+	flags := &emulateFlags{}
+	cmd := &cobra.Command{
+		Use:   "emulate",
+		Short: "Serve an imitation of Microsoft Graph on this machine",
+		Long: `Serve an imitation of Microsoft Graph and of the Entra token service from memory, with a
+certificate authority of its own, until it is interrupted. When it is ready it prints one
+line of JSON: graph, authority, ca (a PEM file to trust), tenant, client_id, client_secret.
+
+With --dir it keeps the authority and the secret in that folder for the next start, and
+writes a postern.toml beside them that grants all actions of the plugins. What a client
+wrote is in memory only.`,
+		Example: `  postern emulate --sample --dir try --plugins dist/plugins
+  postern emulate --listen 127.0.0.1:8443 --mailbox soc@contoso.example=mail/soc`,
+		Args: cobra.NoArgs,
+	}
+	cmd.Flags().StringVar(&flags.listen, "listen", anyPort, "address to listen on; with --dir, the one of its postern.toml if there is one")
+	cmd.Flags().StringArrayVar(&flags.mailboxes, "mailbox", nil, "a mailbox as ADDRESS=FOLDER, with the .eml files of the folder in its inbox; may be repeated")
+	cmd.Flags().BoolVar(&flags.sample, "sample", false, "add the sample tenant contoso.example: mailboxes, a group, events, rules and real messages")
+	cmd.Flags().StringVar(&flags.dir, "dir", "", "folder for what the next start needs, and for postern.toml")
+	cmd.Flags().StringVar(&flags.plugins, "plugins", "plugins", "with --dir, the folder of the plugins that postern.toml names")
+	must(cmd.MarkFlagDirname("dir"))
+	must(cmd.MarkFlagDirname("plugins"))
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return c.emulate(cmd.Context(), flags, cmd.Flags().Changed("listen"))
+	}
+	return cmd
+}
+
+// emulate serves until the context ends, which is how it is meant to end.
+func (c *cli) emulate(ctx context.Context, flags *emulateFlags, listenGiven bool) (err error) {
+	files := emulatedFiles{flags.dir}
+	if flags.dir == "" {
+		if files.dir, err = os.MkdirTemp("", "postern-emulate-"); err != nil {
+			return err
+		}
+		defer closeAfter(&err, func() error { return os.RemoveAll(files.dir) })
+	} else if err := os.MkdirAll(files.dir, 0o700); err != nil {
+		return fmt.Errorf("the folder of --dir cannot be made: %w", err)
+	}
+	configured, err := configuredOrigin(files)
+	if err != nil {
+		return err
+	}
+	if configured != nil && !listenGiven {
+		flags.listen = configured.Host
+	}
+	server, err := startEmulator(files, flags.listen)
+	if err != nil {
+		return err
+	}
+	defer closeAfter(&err, server.Close)
+	if configured != nil && configured.String() != server.URL {
+		return usagef("%s is for %s, but the emulator would listen on %s; leave out --listen, or remove that file to get a new one",
+			files.path(configFile), configured, server.URL)
+	}
+	ready, err := c.furnish(server, files, flags)
+	if err != nil {
+		return err
+	}
+	if flags.dir != "" && configured == nil {
+		if err := writeEmulatedConfig(files, server, flags.plugins); err != nil {
+			return err
+		}
+	}
+	if err := json.NewEncoder(c.out).Encode(ready); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// startEmulator starts a server with the certificate authority of the folder.
+func startEmulator(files emulatedFiles, listen string) (*graphtest.Server, error) {
+	options := []graphtest.Option{graphtest.WithAddr(listen)}
+	certificate, key, err := files.authority()
+	if err != nil {
+		return nil, err
+	}
+	if certificate != nil {
+		options = append(options, graphtest.WithCA(certificate, key))
+	}
+	server, err := graphtest.NewServer(options...)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, usagef("another program listens on %s already; end it, or choose another address with --listen", listen)
+	case errors.As(err, new(*net.OpError)):
+		return nil, usagef("the address of --listen cannot be used: %w", err)
+	case err != nil:
+		return nil, err
+	}
+	if certificate == nil {
+		if err := files.keepAuthority(server); err != nil {
+			return nil, errors.Join(fmt.Errorf("keep the certificate authority: %w", err), server.Close())
+		}
+	}
+	return server, nil
+}
+
+// readiness is the line that says that the emulator is ready, and how to use it.
+type readiness struct {
+	Graph        string `json:"graph"`
+	Authority    string `json:"authority"`
+	CA           string `json:"ca"`
+	Tenant       string `json:"tenant"`
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"`
+}
+
+// furnish adds the application and the mailboxes.
+func (c *cli) furnish(server *graphtest.Server, files emulatedFiles, flags *emulateFlags) (*readiness, error) {
+	ca, err := filepath.Abs(files.path(caFile))
+	if err != nil {
+		return nil, err
+	}
+	secret, err := files.secret()
+	if err != nil {
+		return nil, fmt.Errorf("keep the client secret: %w", err)
+	}
+	app := graphtest.App{ClientID: emulatedClient, Name: "Postern", Secret: secret, Roles: emulatedRoles()}
+	if err := server.AddApp(app); err != nil {
+		return nil, err
+	}
+	if flags.sample {
+		if _, err := server.AddSampleTenant(); err != nil {
+			return nil, err
+		}
+	}
+	for _, mailbox := range flags.mailboxes {
+		address, folder, ok := strings.Cut(mailbox, "=")
+		if !ok || folder == "" {
+			return nil, usagef("--mailbox %s is not ADDRESS=FOLDER", mailbox)
+		}
+		if err := c.addMailbox(server, address, folder); err != nil {
+			return nil, fmt.Errorf("the mailbox %s: %w", address, err)
+		}
+	}
+	return &readiness{server.GraphURL(), server.URL, ca, server.Tenant(), emulatedClient, secret}, nil
+}
+
+func (c *cli) addMailbox(server *graphtest.Server, address, folder string) error {
+	if _, err := os.Stat(folder); err != nil {
+		return err
+	}
+	mailbox, err := server.AddMailbox(address)
+	if err != nil {
+		return err
+	}
+	n, err := mailbox.AddEMLFolder("Inbox", os.DirFS(folder))
+	if err == nil {
+		fmt.Fprintf(c.err, "%s has %s\n", printable(address), count(n, "message"))
+	}
+	return err
+}
+
+// configuredOrigin is the origin of the emulated connection in the folder's operator's file; nil without a file.
+func configuredOrigin(files emulatedFiles) (*url.URL, error) {
+	config, err := manifests.LoadConfig(files.path(configFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &configError{err}
+	}
+	connection, ok := config.Connection(emulatedName)
+	if !ok {
+		return nil, usagef("%s has no connection %s, so it is not the emulator's; choose another --dir", files.path(configFile), emulatedName)
+	}
+	return url.Parse(connection.Graph)
+}
+
+// writeEmulatedConfig writes the operator's file: the connection, the plugins, and a grant for each of them.
+func writeEmulatedConfig(files emulatedFiles, server *graphtest.Server, dir string) error {
+	plugins, err := readPlugins(dir)
+	if err != nil {
+		return err
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	tables := []string{
+		"# Written by \"postern emulate\" once; it is yours to change.\n",
+		hostTable(dir),
+		emulatedConnection(emulatedName, server),
+	}
+	for _, p := range plugins {
+		tables = append(tables, grantAll(p, emulatedName).Encode())
+	}
+	return os.WriteFile(files.path(configFile), []byte(strings.Join(tables, "\n")), 0o644)
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-dev/postern/host"
+)
+
+func (c *cli) explainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "explain ACTION",
+		Short: "Tell whether an action is allowed, and why, without running it",
+		Long: `Tell whether an action is allowed on a connection, by which grant, what it may ask of
+Microsoft Graph, and with which constraints. For one that is denied it shows the lines
+of postern.toml that would allow it. Nothing runs and nothing is sent.
+
+A denial is an answer: the exit status is 0.`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.completeAction,
+	}
+	flags, output, connection := c.hostFlags(cmd), c.outputFlag(cmd), c.connectionFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		h, _, err := c.open(cmd.Context(), flags)
+		if err != nil {
+			return err
+		}
+		defer closeAfter(&err, h.Close)
+		explained, err := h.Explain(args[0], *connection)
+		if err != nil {
+			return err
+		}
+		return c.show(*output, explained, func(b *strings.Builder) { c.writeExplanation(b, explained) })
+	}
+	return cmd
+}
+
+func (c *cli) writeExplanation(b *strings.Builder, x *host.Explanation) {
+	fmt.Fprintf(b, "%s on %s: %s\n  %s\n", printable(x.Action), printable(x.Connection), x.Decision, oneLine(x.Reason))
+	if x.Error != nil {
+		if x.Error.Detail.Rule != "" {
+			fmt.Fprintf(b, "  rule: %s\n", oneLine(x.Error.Detail.Rule))
+		}
+		if x.Error.Detail.Allow != "" {
+			fmt.Fprint(b, "\nTo allow it, put this into postern.toml:\n\n")
+			writeIndented(b, x.Error.Detail.Allow)
+		}
+		return
+	}
+	fmt.Fprintln(b)
+	facts := []fact{
+		{"plugin", x.Plugin},
+		{"grant", x.Grant},
+		{"limits", fmt.Sprintf("memory %s, timeout %s, exchanges %d, rate %s", x.Limits.Memory, x.Limits.Timeout, x.Limits.Exchanges, x.Limits.Rate)},
+	}
+	for _, name := range slices.Sorted(maps.Keys(x.Only)) {
+		facts = append(facts, fact{"only " + name, quotedList(x.Only[name])})
+	}
+	if len(x.Only) == 0 {
+		facts = append(facts, fact{"only", "no constraint on values or recipients"})
+	}
+	writeFacts(b, facts)
+	if len(x.Requests) == 0 {
+		fmt.Fprint(b, "\nIt asks nothing of Microsoft Graph.\n")
+		return
+	}
+	fmt.Fprintln(b)
+	rows := make([][]string, 0, len(x.Requests))
+	for _, r := range x.Requests {
+		rows = append(rows, []string{string(r.Decision), r.Request, r.Capability, r.Reason})
+	}
+	writeTable(b, c.width, wrap, []string{"decision", "request", "capability", "reason"}, rows)
+}
+
+func quotedList(list []string) string {
+	if len(list) == 0 {
+		return "nobody"
+	}
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		quoted[i] = strconv.Quote(s)
+	}
+	return strings.Join(quoted, ", ")
+}

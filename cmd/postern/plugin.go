@@ -1,0 +1,179 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/host/catalog"
+	"github.com/postern-dev/postern/manifests"
+)
+
+func (c *cli) pluginCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plugin",
+		Short: "List, inspect and approve the installed plugins",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(c.pluginListCommand(), c.pluginInspectCommand(), c.pluginApproveCommand())
+	return cmd
+}
+
+func (c *cli) pluginListCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List the installed plugins", Args: cobra.NoArgs}
+	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		h, config, err := c.open(cmd.Context(), flags)
+		if err != nil {
+			return err
+		}
+		defer closeAfter(&err, h.Close)
+		installed, err := installedPlugins(h)
+		if err != nil {
+			return err
+		}
+		lock, err := loadLock(config)
+		if err != nil {
+			return err
+		}
+		list := make([]listedPlugin, 0, len(installed))
+		for _, i := range installed {
+			list = append(list, listPlugin(config, lock, i))
+		}
+		return c.show(*output, list, func(b *strings.Builder) { c.writePlugins(b, config, list) })
+	}
+	return cmd
+}
+
+func (c *cli) pluginApproveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "approve NAME[@VERSION]...",
+		Short: "Let grants use a plugin as it is now",
+		Long: `Approve plugins as they are now: the digests of manifest and module go into the lock
+file, and a module with any other digest will not run. The module is checked and compiled
+first. Approving allows nothing by itself: that takes a grant.
+
+The version may be left out if only one is installed.`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: c.completePlugin,
+	}
+	flags := c.hostFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		h, config, err := c.open(cmd.Context(), flags)
+		if err != nil {
+			return err
+		}
+		defer closeAfter(&err, h.Close)
+		for _, arg := range args {
+			name, version, _ := strings.Cut(arg, "@")
+			approved, err := h.Approve(cmd.Context(), name, version)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.out, "approved %s in %s\n", approved, config.LockFile())
+		}
+		return nil
+	}
+	return cmd
+}
+
+// installedPlugins lists every installed version of every plugin.
+func installedPlugins(h *host.Host) ([]*catalog.Installed, error) {
+	names, err := h.Catalog().Names()
+	if err != nil {
+		return nil, err
+	}
+	var all []*catalog.Installed
+	for _, name := range names {
+		versions, err := h.Catalog().Versions(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, versions...)
+	}
+	return all, nil
+}
+
+// listedPlugin is an installed version in the list.
+type listedPlugin struct {
+	Name    string        `json:"name"`
+	Version string        `json:"version"`
+	State   catalog.State `json:"state"`
+	// Size is that of the module in bytes, 0 if it cannot be read.
+	Size    int64    `json:"size"`
+	Actions []string `json:"actions"`
+	Problem string   `json:"problem,omitempty"`
+}
+
+// loadLock reads the lock; one that is not there approves nothing.
+func loadLock(config *manifests.Config) (*manifests.Lock, error) {
+	lock, err := manifests.LoadLock(config.LockFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return &manifests.Lock{}, nil
+	}
+	return lock, err
+}
+
+// approvedDigests are those that the lock has for an installed version; empty if it has none.
+func approvedDigests(lock *manifests.Lock, i *catalog.Installed) manifests.LockedModule {
+	if i.Version == nil {
+		return manifests.LockedModule{}
+	}
+	if locked, ok := lock.Find(i.Name, i.Version); ok {
+		return *locked
+	}
+	return manifests.LockedModule{}
+}
+
+// pluginFile is the path of a file of an installed version.
+func pluginFile(config *manifests.Config, i *catalog.Installed, name string) string {
+	return filepath.Join(config.PluginsDir(), i.Name, versionOf(i), name)
+}
+
+// versionOf is the version as the name of its folder, which may be none.
+func versionOf(i *catalog.Installed) string {
+	_, version, _ := strings.Cut(i.String(), "@")
+	return version
+}
+
+func listPlugin(config *manifests.Config, lock *manifests.Lock, i *catalog.Installed) listedPlugin {
+	listed := listedPlugin{Name: i.Name, Version: versionOf(i), State: i.State, Actions: []string{}}
+	if i.Problem != nil {
+		listed.Problem = i.Problem.Error()
+	} else {
+		listed.Actions = actionIDs(i.Plugin)
+	}
+	module := pluginFile(config, i, catalog.ModuleFile)
+	info, err := os.Stat(module)
+	switch {
+	case err == nil:
+		listed.Size = info.Size()
+	case listed.Problem == "":
+		listed.Problem = "the module cannot be read: " + err.Error()
+	}
+	// The catalog compares the module with the lock only when it is about to run.
+	if i.State == catalog.Approved && fileDigest(module, catalog.MaxModule) != approvedDigests(lock, i).Wasm {
+		listed.State = catalog.Changed
+	}
+	return listed
+}
+
+func (c *cli) writePlugins(b *strings.Builder, config *manifests.Config, list []listedPlugin) {
+	if len(list) == 0 {
+		fmt.Fprintf(b, "no plugin is installed in %s; copy one there as NAME/VERSION/plugin.toml and plugin.wasm\n", printable(config.PluginsDir()))
+		return
+	}
+	rows := make([][]string, 0, len(list))
+	for _, p := range list {
+		rows = append(rows, []string{p.Name, p.Version, string(p.State), strconv.FormatInt(p.Size, 10), strings.Join(p.Actions, ", "), p.Problem})
+	}
+	writeTable(b, c.width, wrap, []string{"plugin", "version", "state", "bytes", "actions", "problem"}, rows)
+}

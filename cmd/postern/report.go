@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postern-dev/postern/abi"
+)
+
+// report shows why a command failed, with all that helps to go on.
+func (c *cli) report(err error) {
+	var failure *abi.Error
+	if errors.As(err, &failure) {
+		writeFailure(c.err, failure)
+		return
+	}
+	for i, line := range printableLines(err.Error()) {
+		prefix := "postern: "
+		if i > 0 {
+			prefix = "         "
+		}
+		fmt.Fprintln(c.err, prefix+line)
+	}
+}
+
+// writeFailure writes a coded failure: code and message, then the details that are known, and last the lines of TOML
+// that would allow what was denied.
+func writeFailure(w io.Writer, failure *abi.Error) {
+	fmt.Fprintf(w, "postern: %s: %s\n", printable(string(failure.Code)), strings.Join(printableLines(failure.Message), "\n  "))
+	for _, line := range details(&failure.Detail) {
+		fmt.Fprintf(w, "  %-17s  %s\n", line.name, line.value)
+	}
+	if failure.Detail.Allow != "" {
+		fmt.Fprintln(w, "  To allow it, put this into postern.toml:")
+		fmt.Fprintln(w)
+		writeIndented(w, failure.Detail.Allow)
+	}
+}
+
+// writeIndented writes lines of TOML.
+func writeIndented(w io.Writer, text string) {
+	for _, line := range printableLines(text) {
+		fmt.Fprintln(w, strings.TrimRight("    "+line, " "))
+	}
+}
+
+// fact is one line of what is known about something.
+type fact struct{ name, value string }
+
+func details(d *abi.Detail) []fact {
+	var all []fact
+	add := func(name, value string) {
+		if value != "" {
+			all = append(all, fact{name, oneLine(value)})
+		}
+	}
+	add("asked", d.Asked)
+	add("rule", d.Rule)
+	add("parameter", d.Parameter)
+	add("there is", strings.Join(d.Near, ", "))
+	if d.Status != 0 {
+		add("HTTP status", strconv.Itoa(d.Status))
+	}
+	add("Graph code", d.GraphCode)
+	add("inner code", d.InnerCode)
+	add("request id", d.RequestID)
+	add("client request id", d.ClientRequestID)
+	if !d.Time.IsZero() {
+		add("time", d.Time.UTC().Format(time.RFC3339))
+	}
+	if d.RetryAfter > 0 {
+		add("try again after", d.RetryAfter.String())
+	}
+	return all
+}
