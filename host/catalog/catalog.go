@@ -26,6 +26,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -91,9 +92,14 @@ const (
 	Changed State = "changed since approved"
 )
 
-// String gives name@version.
+// String gives name@version. A folder that is not named by a version could be
+// named anything, so it is quoted.
 func (i *Installed) String() string {
-	return i.Name + "@" + filepath.Base(i.dir)
+	folder := filepath.Base(i.dir)
+	if i.Version == nil {
+		folder = strconv.QuoteToGraphic(folder)
+	}
+	return i.Name + "@" + folder
 }
 
 // New returns the catalog of a folder and a lock file; neither needs to exist.
@@ -153,7 +159,7 @@ func (c *Catalog) open(name, folder string, lock *manifests.Lock) *Installed {
 	i := &Installed{Name: name, State: Unapproved, dir: filepath.Join(c.dir, name, folder)}
 	version, err := semver.StrictNewVersion(folder)
 	if err != nil {
-		i.Problem = fmt.Errorf("the folder %s is not named by a version such as 1.0.0", folder)
+		i.Problem = fmt.Errorf("the folder %q is not named by a version such as 1.0.0", folder)
 		return i
 	}
 	i.Version = version
@@ -232,10 +238,14 @@ func (c *Catalog) Resolve(grant *manifests.Grant) (*Installed, error) {
 	case waiting.Problem != nil:
 		return nil, &abi.Error{Code: abi.PluginFailed, Message: fmt.Sprintf("the plugin %s cannot be used: %v", waiting, waiting.Problem)}
 	}
-	return nil, &abi.Error{
+	return nil, c.unapproved(waiting)
+}
+
+func (c *Catalog) unapproved(i *Installed) *abi.Error {
+	return &abi.Error{
 		Code:    abi.PolicyDenied,
-		Message: fmt.Sprintf("the plugin %s is not approved; look at it with \"postern plugin inspect %s\", then run \"postern plugin approve %s\"", waiting, waiting, waiting),
-		Detail:  abi.Detail{Asked: waiting.String(), Rule: filepath.Base(c.lock) + " has no digest of it"},
+		Message: fmt.Sprintf("the plugin %s is not approved; look at it with \"postern plugin inspect %s\", then run \"postern plugin approve %s\"", i, i, i),
+		Detail:  abi.Detail{Asked: i.String(), Rule: filepath.Base(c.lock) + " has no digest of it"},
 	}
 }
 
@@ -248,14 +258,19 @@ func changed(i *Installed) *abi.Error {
 }
 
 // Module reads the module of an approved version. It returns the very bytes that
-// match the approved digest, or [abi.PolicyDenied].
+// match the approved digest. The error is [abi.PolicyDenied] if they do not, and
+// [abi.PluginFailed] if there is no module that can be read.
 func (c *Catalog) Module(i *Installed) ([]byte, error) {
-	if i.State != Approved {
+	switch i.State {
+	case Approved:
+	case Changed:
 		return nil, changed(i)
+	default:
+		return nil, c.unapproved(i)
 	}
 	wasm, err := readFile(filepath.Join(i.dir, ModuleFile), MaxModule)
 	if err != nil {
-		return nil, fmt.Errorf("read the module of %s: %w", i, err)
+		return nil, &abi.Error{Code: abi.PluginFailed, Message: fmt.Sprintf("the module of %s cannot be read: %v; install it again", i, err)}
 	}
 	if digest(wasm) != i.moduleDigest {
 		return nil, changed(i)
@@ -263,8 +278,9 @@ func (c *Catalog) Module(i *Installed) ([]byte, error) {
 	return wasm, nil
 }
 
-// Approve puts the digests of a version's manifest and module, as they are now,
-// into the lock. check is given the module's bytes and may refuse them.
+// Approve puts the digests of a version's manifest, as i holds it, and of its
+// module, as it is now, into the lock; another approval of the same version goes.
+// check is given the module's bytes and may refuse them.
 func (c *Catalog) Approve(i *Installed, now time.Time, check func(wasm []byte) error) error {
 	if i.Problem != nil {
 		return fmt.Errorf("%s cannot be approved: %w", i, i.Problem)
@@ -292,7 +308,11 @@ func (c *Catalog) Approve(i *Installed, now time.Time, check func(wasm []byte) e
 		return m.Plugin == approval.Plugin && m.Version.String() == approval.Version.String()
 	})
 	next.Modules = append(next.Modules, approval)
-	if err := writeFile(c.lock, next.Encode()); err != nil {
+	encoded := next.Encode()
+	if _, err := manifests.ParseLock(c.lock, encoded); err != nil {
+		return fmt.Errorf("the lock with %s in it could not be read again: %w", i, err)
+	}
+	if err := writeFile(c.lock, encoded); err != nil {
 		return fmt.Errorf("write the lock: %w", err)
 	}
 	c.approved = next
@@ -337,7 +357,16 @@ func subfolders(dir string) ([]string, error) {
 	return names, nil
 }
 
+// readFile reads an ordinary file of a bounded size. Opening a pipe would wait
+// for somebody to write to it.
 func readFile(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not an ordinary file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/valyala/fastjson"
@@ -439,24 +438,27 @@ func TestSavedAnswersAreBounded(t *testing.T) {
 	wantError(t, err, abi.ExchangeLimit)
 }
 
+// The invocation ends while the server has the request and says nothing more.
 func TestASilentServerEndsWithTheInvocation(t *testing.T) {
-	for name, handle := range map[string]http.HandlerFunc{
-		"before the headers": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-		"within the body": func(w http.ResponseWriter, r *http.Request) {
+	for name, begin := range map[string]func(w http.ResponseWriter){
+		"before the headers": func(http.ResponseWriter) {},
+		"within the body": func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "application/json")
 			io.WriteString(w, `{"value":[`)
 			w.(http.Flusher).Flush()
-			<-r.Context().Done()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := serve(t, handle)
 			for _, tc := range []struct {
 				req  *Request
 				code abi.Code
 			}{{messages(t), abi.DeadlineExceeded}, {sendMail(t), abi.OutcomeUnknown}} {
-				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-				defer cancel()
+				ctx, cancel := context.WithCancel(t.Context())
+				u := serve(t, func(w http.ResponseWriter, r *http.Request) {
+					begin(w)
+					cancel()
+					<-r.Context().Done()
+				})
 				_, _, err := u.Do(ctx, new(fastjson.Parser), tc.req, u.blobs)
 				failure := wantError(t, err, tc.code)
 				if strings.Contains(failure.Message, "nothing was sent") {
@@ -465,4 +467,24 @@ func TestASilentServerEndsWithTheInvocation(t *testing.T) {
 			}
 		})
 	}
+}
+
+// whole is a transport whose answer seems whole although the invocation ended
+// within it, as when a server notices that and closes the body in good order.
+type whole struct{ cancel context.CancelFunc }
+
+func (w whole) RoundTrip(*http.Request) (*http.Response, error) {
+	w.cancel()
+	return &http.Response{
+		StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(`{"value":[`)),
+	}, nil
+}
+
+func TestAnAnswerCutByTheEndOfTheInvocationIsNotBlamedOnGraph(t *testing.T) {
+	u := serve(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	client := NewClient(u.origin, u.auth, whole{cancel}, nil, "postern/test")
+	_, _, err := client.Do(ctx, new(fastjson.Parser), messages(t), u.blobs)
+	wantError(t, err, abi.DeadlineExceeded)
 }

@@ -181,6 +181,9 @@ func (c *call) sendOnce(ctx context.Context, target string, authorize func(conte
 	if err := authorize(ctx, req); err != nil {
 		return nil, c.unsent(err)
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, c.unsent(err)
+	}
 	c.token = strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
 	if c.body != nil {
 		// The transport sends a body again only if a kept connection turned out to

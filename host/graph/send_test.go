@@ -145,7 +145,13 @@ func TestAWriteIsSentOnceOverHTTP2(t *testing.T) {
 	}{
 		"a stream that is reset": {func(http.ResponseWriter, *http.Request, *upstream) { panic(http.ErrAbortHandler) }, abi.OutcomeUnknown},
 		"504":                    {func(w http.ResponseWriter, _ *http.Request, _ *upstream) { w.WriteHeader(504) }, abi.OutcomeUnknown},
-		"429":                    {func(w http.ResponseWriter, _ *http.Request, _ *upstream) { w.WriteHeader(429) }, abi.Throttled},
+		"huge headers": {func(w http.ResponseWriter, _ *http.Request, _ *upstream) {
+			for i := range 100 {
+				w.Header().Set(fmt.Sprint("X-Huge-", i), strings.Repeat("x", 8<<10))
+			}
+			w.WriteHeader(202)
+		}, abi.OutcomeUnknown},
+		"429": {func(w http.ResponseWriter, _ *http.Request, _ *upstream) { w.WriteHeader(429) }, abi.Throttled},
 		"a connection that closes": {func(_ http.ResponseWriter, _ *http.Request, u *upstream) {
 			u.server.CloseClientConnections()
 		}, abi.OutcomeUnknown},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -65,6 +66,7 @@ func start(t *testing.T, http2 bool, handle func(http.ResponseWriter, *http.Requ
 		handle(w, r, u)
 	}))
 	u.server.EnableHTTP2 = http2
+	u.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	u.server.StartTLS()
 	t.Cleanup(u.server.Close)
 	u.Client = u.client(t, nil)

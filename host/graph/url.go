@@ -41,11 +41,9 @@ func CheckParams(template manifests.Template, params []abi.Pair) error {
 
 func appendPath(b *strings.Builder, template manifests.Template, params []abi.Pair) error {
 	used := 0
-	collection := ""
 	for _, segment := range template.Segments() {
 		if segment.Parameter == "" {
 			b.WriteString("/" + segment.Literal)
-			collection = segment.Literal
 			continue
 		}
 		value, ok := lookup(params, segment.Parameter)
@@ -56,7 +54,7 @@ func appendPath(b *strings.Builder, template manifests.Template, params []abi.Pa
 			return badValue(segment.Parameter, problem)
 		}
 		used++
-		if collection == "users" && value[0] == '$' {
+		if segment.Parameter == "user" && value[0] == '$' {
 			// Graph reads /users/$name as a system word; a user principal name
 			// may begin so. See https://learn.microsoft.com/graph/api/user-get.
 			b.WriteString("('" + escape(strings.ReplaceAll(value, "'", "''")) + "')")
@@ -137,12 +135,15 @@ func checkText(text string) string {
 	for _, element := range strings.FieldsFunc(norm.NFKC.String(text), isSeparator) {
 		// Some drop path parameters (";x") and the dots and blanks at an end.
 		element, _, _ = strings.Cut(element, ";")
-		if strings.Contains(element, ".") && strings.Trim(element, ". +") == "" {
+		if strings.Contains(element, ".") && strings.TrimFunc(element, isDotOrBlank) == "" {
 			return "holds a dot segment"
 		}
 	}
 	return ""
 }
+
+// isDotOrBlank counts the plus as a blank, as forms do.
+func isDotOrBlank(r rune) bool { return r == '.' || r == '+' || unicode.IsSpace(r) }
 
 // checkKey tells why Graph or what stands before it may not take a value for the
 // key of a thing, or "".

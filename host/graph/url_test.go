@@ -62,7 +62,7 @@ func wantOneSegment(t *testing.T, path, parameter, value string) (accepted bool)
 	}
 	if value[0] == '$' {
 		// The key form: one segment less, and the value in the quotes of OData.
-		key := "users('" + strings.ReplaceAll(value, "'", "''") + "')"
+		key := req.Template.Segments()[0].Literal + "('" + strings.ReplaceAll(value, "'", "''") + "')"
 		if got := segment(t, u, 2); got != key {
 			t.Errorf("%q: the key is %q", value, got)
 		}
@@ -144,6 +144,7 @@ func TestValuesThatIdsAndAddressesHaveArrive(t *testing.T) {
 	for name, tc := range map[string]struct{ path, parameter, value, want string }{
 		"an address":                  {user, "user", "soc@contoso.example", "/users/soc%40contoso.example"},
 		"a guest":                     {user, "user", "ceo_fabrikam.example#EXT#@contoso.example", "/users/ceo_fabrikam.example%23EXT%23%40contoso.example"},
+		"a collection in capitals":    {"/Users/{user}", "user", "$name@contoso.example", "/Users('%24name%40contoso.example')"},
 		"an apostrophe":               {user, "user", "o'neil@contoso.example", "/users/o%27neil%40contoso.example"},
 		"a dollar sign in front":      {user, "user", "$name@contoso.example", "/users('%24name%40contoso.example')"},
 		"a dollar and an apostrophe":  {user, "user", "$o'neil@contoso.example", "/users('%24o%27%27neil%40contoso.example')"},
@@ -164,7 +165,7 @@ func TestValuesThatIdsAndAddressesHaveArrive(t *testing.T) {
 				t.Fatal("the value is refused")
 			}
 			req := &Request{Template: template(t, tc.path), Params: []abi.Pair{{Name: "user", Value: "x"}, {Name: "message", Value: tc.value}}}
-			if tc.path == user {
+			if tc.parameter == "user" {
 				req.Params = []abi.Pair{{Name: "user", Value: tc.value}}
 			}
 			got, err := buildURL(graphOrigin(t), req)
@@ -187,6 +188,8 @@ func TestValuesThatCouldBecomeAnotherPathAreRefused(t *testing.T) {
 		{"message", "%2e%2E", "holds a dot segment"},
 		{"message", "AAMk%252F..", "holds a dot segment"},
 		{"message", "．．", "holds a dot segment"},
+		{"message", "a/\u2028../b", "holds a dot segment"},
+		{"message", "a/\u1680..\u2003/b", "holds a dot segment"},
 		{"message", "%c0%ae%c0%ae", "holds percent-escapes that are not UTF-8"},
 		{"message", "a\x00b", "holds a control character"},
 		{"message", "a%2500b", "holds a control character"},

@@ -167,7 +167,7 @@ func (p *Permit) params(values []abi.Pair, template manifests.Template) error {
 	for _, name := range slices.Sorted(maps.Keys(p.Grant.Only.Params)) {
 		rule := "grant." + p.Grant.Name + ".only." + name
 		i := slices.IndexFunc(values, func(v abi.Pair) bool { return v.Name == name })
-		if i < 0 {
+		if i < 0 || !slices.Contains(template.Params(), name) {
 			return &abi.Error{
 				Code:    abi.PolicyDenied,
 				Message: fmt.Sprintf("%s allows requests for certain values of %s only, and %s names none", rule, name, template),
@@ -185,7 +185,8 @@ func (p *Permit) params(values []abi.Pair, template manifests.Template) error {
 func (p *Permit) outside(name, value string) *abi.Error {
 	rule := "grant." + p.Grant.Name + ".only." + name
 	detail := abi.Detail{Asked: name + " " + value, Rule: rule}
-	if pattern, err := manifests.ParsePattern(value); err == nil {
+	// A guest that names "*@evil.example" must not have it suggested as a pattern.
+	if pattern, err := manifests.ParsePattern(value); err == nil && !strings.Contains(value, "*") {
 		wider := *p.Grant
 		wider.Only = widened(p.Grant.Only, name, pattern)
 		detail.Allow = wider.Encode()
@@ -220,7 +221,8 @@ func options(g *abi.GraphRequest) error {
 		}
 	}
 	for _, h := range g.Headers {
-		if !slices.ContainsFunc(headers(), func(name string) bool { return strings.EqualFold(name, h.Name) }) {
+		// Of equal length, because EqualFold takes a long s for an s.
+		if !slices.ContainsFunc(headers(), func(name string) bool { return len(name) == len(h.Name) && strings.EqualFold(name, h.Name) }) {
 			return notOffered("the header "+h.Name, strings.Join(headers(), " "))
 		}
 		if len(h.Value) > maxHeaderValue || strings.ContainsFunc(h.Value, func(r rune) bool { return r < ' ' || r > '~' }) {

@@ -19,8 +19,9 @@ const recipientsName = "recipients"
 
 // recipients finds every address in the body of a request and holds it against
 // the grant's list. The search goes by shape, not by place: wherever an object has
-// an emailAddress, in any spelling of the name and at any depth, Graph could take
-// it for a recipient, so it counts as one. Exempt is only a plain from or sender.
+// an emailAddress, in any case of the name and at any depth, Graph could take it
+// for a recipient, so it counts as one, and so does every text under a name of mail
+// addresses. Exempt is only a plain from or sender.
 func (p *Permit) recipients(g *abi.GraphRequest) ([]string, error) {
 	if g.Body == nil {
 		return nil, nil
@@ -41,7 +42,8 @@ func (p *Permit) recipients(g *abi.GraphRequest) ([]string, error) {
 	return found, nil
 }
 
-// collect appends the addresses below v, which is the member name of its parent.
+// collect appends the addresses in v. name is that of the member, in lower case,
+// that v is the value of, or an element of.
 func collect(v *fastjson.Value, name string, found *[]string) error {
 	switch v.Type() {
 	case fastjson.TypeArray:
@@ -51,42 +53,51 @@ func collect(v *fastjson.Value, name string, found *[]string) error {
 			}
 		}
 	case fastjson.TypeObject:
-		if isOriginator(v, name) {
-			return nil
+		return collectMembers(v, name, found)
+	case fastjson.TypeString:
+		switch {
+		case holdsRecipients(name):
+			return undecidable(name + " holds a text instead of a recipient")
+		case holdsAddresses(name):
+			return add(string(v.GetStringBytes()), found)
 		}
-		return collectMembers(v, found)
 	}
 	return nil
 }
 
-func collectMembers(v *fastjson.Value, found *[]string) error {
-	var err error
+func collectMembers(v *fastjson.Value, name string, found *[]string) error {
+	before := len(*found)
 	spellings := make(map[string]struct{})
+	var err error
 	v.GetObject().Visit(func(key []byte, member *fastjson.Value) {
-		if err != nil {
-			return
-		}
-		name := string(key)
-		folded := strings.ToLower(name)
-		if _, again := spellings[folded]; again {
-			err = undecidable("an object names " + name + " in two spellings")
-			return
-		}
-		spellings[folded] = struct{}{}
-		switch folded {
-		case "emailaddress":
-			err = collectAddress(member, found)
-		case "address":
-			if member.Type() == fastjson.TypeString {
-				err = add(string(member.GetStringBytes()), found)
-				return
-			}
-			err = collect(member, name, found)
-		default:
-			err = collect(member, name, found)
+		if err == nil {
+			err = collectMember(string(key), member, spellings, found)
 		}
 	})
+	if err == nil && holdsRecipients(name) && v.GetObject().Len() > 0 && len(*found) == before {
+		return undecidable(name + " holds a recipient without an address")
+	}
 	return err
+}
+
+func collectMember(name string, member *fastjson.Value, spellings map[string]struct{}, found *[]string) error {
+	// Graph's own names are plain ASCII. Others could be folded to one of them: the
+	// long s, the Kelvin sign, blanks at an end.
+	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return undecidable(fmt.Sprintf("an object has a member of the unusual name %q", name))
+	}
+	folded := strings.ToLower(name)
+	if _, again := spellings[folded]; again {
+		return undecidable("an object names " + name + " in two spellings")
+	}
+	spellings[folded] = struct{}{}
+	switch {
+	case (name == "from" || name == "sender") && isOriginator(member):
+		return nil
+	case folded == "emailaddress":
+		return collectAddress(member, found)
+	}
+	return collect(member, folded, found)
 }
 
 // collectAddress reads the value of an emailAddress member, which Graph knows as
@@ -98,14 +109,35 @@ func collectAddress(v *fastjson.Value, found *[]string) error {
 	if v.Type() != fastjson.TypeObject {
 		return undecidable("an emailAddress is not an object")
 	}
-	before := len(*found)
-	if err := collectMembers(v, found); err != nil {
-		return err
-	}
-	if len(*found) == before {
+	hasAddress := false
+	v.GetObject().Visit(func(key []byte, member *fastjson.Value) {
+		if strings.EqualFold(string(key), "address") && len(member.GetStringBytes()) > 0 {
+			hasAddress = true
+		}
+	})
+	if !hasAddress {
+		// Exchange may look the name up instead.
 		return undecidable("an emailAddress has no address")
 	}
-	return nil
+	return collectMembers(v, "", found)
+}
+
+// holdsRecipients reports whether a member is one of those that Graph's schema
+// types as recipients: all of it must then be recipients.
+// See https://learn.microsoft.com/graph/api/resources/recipient.
+func holdsRecipients(name string) bool {
+	switch name {
+	case "replyto", "forwardto", "redirectto", "forwardasattachmentto", "newparticipants", "attendees", "organizer":
+		return true
+	}
+	return strings.HasSuffix(name, "recipients")
+}
+
+// holdsAddresses reports whether the texts of a member are mail addresses, such as
+// address, locationEmailAddress or invitedUserEmailAddress. Names with an @ are
+// annotations.
+func holdsAddresses(name string) bool {
+	return name == "address" || strings.Contains(name, "email") && !strings.Contains(name, "@")
 }
 
 func add(address string, found *[]string) error {
@@ -116,10 +148,10 @@ func add(address string, found *[]string) error {
 	return nil
 }
 
-// isOriginator reports whether v says who a message is from, and nothing else:
-// {"emailAddress":{"address":…,"name":…}} under from or sender.
-func isOriginator(v *fastjson.Value, name string) bool {
-	if name != "from" && name != "sender" || v.GetObject().Len() != 1 {
+// isOriginator reports whether the value of from or sender says who a message is
+// from, and nothing else: {"emailAddress":{"address":…,"name":…}}.
+func isOriginator(v *fastjson.Value) bool {
+	if v.Type() != fastjson.TypeObject || v.GetObject().Len() != 1 {
 		return false
 	}
 	address := v.Get("emailAddress")
