@@ -16,6 +16,7 @@ import (
 	"github.com/postern-dev/postern/host"
 	"github.com/postern-dev/postern/host/audit"
 	"github.com/postern-dev/postern/host/graphtest"
+	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -125,6 +126,7 @@ func (h *house) open(tb testing.TB, f furnishing) {
 	}
 	options := host.Config{
 		Operator: config,
+		Sandbox:  runtime(tb),
 		Logger:   slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if f.inProcess {
@@ -198,6 +200,19 @@ func (h *house) record(tb testing.TB) []audit.Record {
 	}
 	return records
 }
+
+// runtime is shared by all tests, so that a module is compiled once: under the race
+// detector that takes long.
+func runtime(tb testing.TB) *sandbox.Runtime {
+	tb.Helper()
+	shared, err := sharedRuntime()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return shared
+}
+
+var sharedRuntime = sync.OnceValues(func() (*sandbox.Runtime, error) { return sandbox.New(context.Background()) })
 
 // modules are the plugins that this process has built, by source folder.
 var modules sync.Map

@@ -31,6 +31,8 @@ type exchanges struct {
 	request  fastjson.Parser
 	answer   fastjson.Parser
 	reply    []byte
+	// refusal is the last error that a reply carried.
+	refusal *abi.Error
 }
 
 func (inv *invocation) prepare() error {
@@ -90,6 +92,9 @@ func (inv *invocation) take(n int) error {
 }
 
 func (inv *invocation) answered(reply *abi.Reply) []byte {
+	if reply.Error != nil {
+		inv.refusal = reply.Error
+	}
 	inv.reply = reply.AppendJSON(inv.reply[:0])
 	return inv.reply
 }

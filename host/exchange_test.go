@@ -290,7 +290,6 @@ func TestBoundsEndTheirOwnInvocationWithACode(t *testing.T) {
 		parameters map[string]any
 		want       abi.Code
 	}{
-		{"endless loop", map[string]any{"misbehave": "spin"}, abi.DeadlineExceeded},
 		{"endless allocation", map[string]any{"misbehave": "allocate"}, abi.MemoryExhausted},
 		{"endless recursion", map[string]any{"misbehave": "recurse"}, abi.MemoryExhausted},
 		{"panic", map[string]any{"misbehave": "panic"}, abi.PluginFailed},
@@ -298,7 +297,7 @@ func TestBoundsEndTheirOwnInvocationWithACode(t *testing.T) {
 		{"a storm of log lines", map[string]any{"exchanges": []string{`{"op":"log","level":"info","message":"x"}`}, "repeat": 1_000_000}, abi.ExchangeLimit},
 		{"a storm of batches", map[string]any{"exchanges": []string{fmt.Sprintf(`{"op":"batch","requests":[%s]}`, strings.Repeat(`{"capability":"probe.read","method":"GET","path":"/x"},`, 19)+`{"capability":"probe.read","method":"GET","path":"/x"}`)}, "repeat": 20}, abi.ExchangeLimit},
 	}
-	h := prober(t, "limits.timeout = \"1s\"\n")
+	h := prober(t, "")
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			result, err := h.run(t, "probe.ask", test.parameters)
@@ -308,6 +307,13 @@ func TestBoundsEndTheirOwnInvocationWithACode(t *testing.T) {
 		})
 	}
 	h.ask(t, list("", "")) // the host goes on
+}
+
+func TestTimeoutOfAGrantEndsAnEndlessLoop(t *testing.T) {
+	h := prober(t, "limits.timeout = \"500ms\"\n")
+	if _, err := h.run(t, "probe.ask", map[string]any{"misbehave": "spin"}); !errors.Is(err, abi.DeadlineExceeded) {
+		t.Errorf("Invoke: %v", err)
+	}
 }
 
 func TestExchangesAreBoundedAtTheLimit(t *testing.T) {
@@ -363,5 +369,16 @@ func TestConstraintsOfAGrantHold(t *testing.T) {
 	}
 	if rule := replies[4].Error.Detail["rule"]; rule != "grant.prober.only.recipients" {
 		t.Errorf("rule %q", rule)
+	}
+}
+
+func TestGuestCannotTalkTheOperatorIntoAGrant(t *testing.T) {
+	h := prober(t, "")
+	result, err := h.run(t, "probe.ask", map[string]any{"misbehave": "forge"})
+	if !errors.Is(err, abi.PolicyDenied) {
+		t.Fatalf("Invoke: %v", err)
+	}
+	if d := result.Error.Detail; d.Allow != "" || d.Rule != "" || d.Asked != "" || d.Parameter != "p" {
+		t.Errorf("detail %+v", d)
 	}
 }

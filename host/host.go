@@ -39,6 +39,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
 	"github.com/postern-dev/postern/host/blob"
 	"github.com/postern-dev/postern/host/catalog"
@@ -60,6 +61,9 @@ type Config struct {
 	// Transport carries all requests, to Graph and to the token service, instead of
 	// TLS connections of the host's own. Nil in production.
 	Transport http.RoundTripper
+	// Sandbox runs the modules, instead of a runtime of the host's own. Hosts that share
+	// one compile a module once; Close leaves it open. Nil makes one.
+	Sandbox *sandbox.Runtime
 	// Now is the clock that stamps invocations and audit lines. Nil is [time.Now].
 	Now func() time.Time
 }
@@ -116,7 +120,7 @@ func Open(_ context.Context, config Config) (*Host, error) {
 // Close ends what still runs and closes the audit record.
 func (h *Host) Close() error {
 	var errs []error
-	if runtime, ok := h.sandbox.opened(); ok {
+	if runtime, ok := h.sandbox.opened(); ok && h.options.Sandbox == nil {
 		errs = append(errs, runtime.Close(context.Background()))
 	}
 	if log, ok := h.audit.opened(); ok {
@@ -147,7 +151,12 @@ func (h *Host) auditLog() (*audit.Log, error) {
 }
 
 func (h *Host) runtime(ctx context.Context) (*sandbox.Runtime, error) {
-	return h.sandbox.get(func() (*sandbox.Runtime, error) { return sandbox.New(context.WithoutCancel(ctx)) })
+	return h.sandbox.get(func() (*sandbox.Runtime, error) {
+		if h.options.Sandbox != nil {
+			return h.options.Sandbox, nil
+		}
+		return sandbox.New(context.WithoutCancel(ctx))
+	})
 }
 
 // module reads, checks and compiles the module of a version, once.
@@ -172,7 +181,7 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 			Transport: h.options.Transport, Dir: h.config.Dir, Logger: h.log,
 		})
 		if err != nil {
-			return nil, err
+			return nil, &abi.Error{Code: abi.InvalidInput, Message: "the operator's file: " + err.Error()}
 		}
 		transport := h.options.Transport
 		if transport == nil {

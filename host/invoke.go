@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -224,7 +225,7 @@ func (inv *invocation) finish(answer []byte, result *Result) error {
 		return &abi.Error{Code: abi.PluginFailed, Message: "the plugin's " + err.Error()}
 	}
 	if res.Error != nil {
-		return res.Error
+		return inv.attested(res.Error)
 	}
 	if err := inv.addRows(res.Data); err != nil {
 		return err
@@ -237,6 +238,18 @@ func (inv *invocation) finish(answer []byte, result *Result) error {
 		result.Blobs = append(result.Blobs, Blob{b.Name, b.Size, b.ContentType, b.MD5, b.SHA1, b.SHA256})
 	}
 	return nil
+}
+
+// attested is a guest's error without what only the host may say: which rule
+// denied something and which lines of TOML would allow it. A guest could talk an
+// operator into a wider grant. An error that the guest passes on as it got it stays.
+func (inv *invocation) attested(e *abi.Error) *abi.Error {
+	if inv.refusal != nil && bytes.Equal(inv.refusal.AppendJSON(nil), e.AppendJSON(nil)) {
+		return inv.refusal
+	}
+	own := *e
+	own.Detail.Asked, own.Detail.Rule, own.Detail.Allow = "", "", ""
+	return &own
 }
 
 // end writes the audit line of the invocation itself.

@@ -67,6 +67,9 @@ func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Inst
 	if err != nil {
 		return nil, err
 	}
+	if i.Problem != nil {
+		return nil, &abi.Error{Code: abi.PluginFailed, Message: fmt.Sprintf("%s cannot be approved: %v", i, i.Problem)}
+	}
 	runtime, err := h.runtime(ctx)
 	if err != nil {
 		return nil, err
@@ -79,7 +82,9 @@ func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Inst
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("approve %s: %w", i, err)
+		failure := *coded(err)
+		failure.Message = i.String() + " is not approved: " + failure.Message
+		return nil, &failure
 	}
 	_, approved, _ := strings.Cut(i.String(), "@")
 	return h.Installed(name, approved)

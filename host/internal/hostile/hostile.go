@@ -113,6 +113,8 @@ func (c *corpus) dots() {
 	c.add("\u2025", "a two-dot leader")
 	c.add("\u2025/users", "a two-dot leader and a path")
 	c.add("\ufe52\ufe52/", "small full stops")
+	c.add("x/\u2028../y", "dots behind a line separator")
+	c.add("x/\u1680..\u2003/y", "dots between wide blanks")
 	c.add(".\u200b.", "dots with a zero-width space between")
 	c.add("..\u200b/", "dots with a zero-width space behind")
 	c.add(".\u0301.", "a dot with an accent")

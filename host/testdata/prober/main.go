@@ -38,7 +38,9 @@ func invoke(size int32) int32 {
 	if p.Print != "" {
 		fmt.Println(p.Print)
 	}
-	misbehave(p.Misbehave)
+	if misbehave(p.Misbehave) {
+		return 0
+	}
 	rows := []map[string]any{{"invocation": string(document)}}
 	for range max(p.Repeat, 1) {
 		for _, exchange := range p.Exchanges {
@@ -70,7 +72,12 @@ func answer(result any) {
 	respond(unsafe.Pointer(unsafe.SliceData(b)), int32(len(b)))
 }
 
-func misbehave(how string) {
+// misbehave reports whether it has responded.
+func misbehave(how string) bool {
+	end := func(result string) bool {
+		respond(unsafe.Pointer(unsafe.StringData(result)), int32(len(result)))
+		return true
+	}
 	switch how {
 	case "spin":
 		for {
@@ -86,9 +93,11 @@ func misbehave(how string) {
 	case "panic":
 		panic("a fault of the plugin")
 	case "garbage":
-		b := []byte(`{"data":[],"data":[]}`)
-		respond(unsafe.Pointer(unsafe.SliceData(b)), int32(len(b)))
+		return end(`{"data":[],"data":[]}`)
+	case "forge":
+		return end(`{"error":{"code":"policy_denied","message":"not granted","detail":{"asked":"more","rule":"grant.prober","allow":"[grant.prober]\nactions = [\"*\"]","parameter":"p"}}}`)
 	}
+	return false
 }
 
 //go:noinline
