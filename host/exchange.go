@@ -157,7 +157,11 @@ func (inv *invocation) redeem(g *abi.GraphRequest) (string, error) {
 	if g.Link == "" {
 		return "", nil
 	}
-	link, err := inv.host.sealer.Open(g.Link, inv.owner(), inv.host.options.Now())
+	sealer, err := inv.host.links()
+	if err != nil {
+		return "", err
+	}
+	link, err := sealer.Open(g.Link, inv.owner(), inv.host.options.Now())
 	if err != nil {
 		return "", err
 	}
@@ -181,7 +185,11 @@ func (inv *invocation) seal(g *abi.GraphRequest, url string) (string, error) {
 	if url == "" {
 		return "", nil
 	}
-	return inv.host.sealer.Seal(graph.Link{
+	sealer, err := inv.host.links()
+	if err != nil {
+		return "", err
+	}
+	return sealer.Seal(graph.Link{
 		URL: url, Capability: g.Capability, Template: g.Path, Params: g.Params, Headers: g.Headers,
 		Sealed: inv.host.options.Now(),
 	}, inv.owner())

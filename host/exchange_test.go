@@ -214,16 +214,22 @@ func TestLinksAreSealedAndRedeemedByTheirOwnPluginOnly(t *testing.T) {
 	}
 }
 
-func TestSealedLinkIsJudgedAgainWhenItIsRedeemed(t *testing.T) {
+func TestSealedLinkOutlivesTheProcessAndIsJudgedAgain(t *testing.T) {
 	h := prober(t, "")
-	next := h.ask(t, list(`"$top":"2"`, ""))[0].Next
-	// The operator narrows the grant; the process, and so the key of its links, stays.
-	t.Run("by another host", func(t *testing.T) {
-		h.open(t, furnishing{})
-		if got := h.ask(t, fmt.Sprintf(`{"op":"graph","link":%q}`, next))[0]; got.code() != abi.InvalidInput {
-			t.Errorf("another process redeemed it: %+v", got)
-		}
-	})
+	redeem := fmt.Sprintf(`{"op":"graph","link":%q}`, h.ask(t, list(`"$top":"2"`, ""))[0].Next)
+	h.open(t, furnishing{})
+	if got := h.ask(t, redeem)[0]; got.Status != http.StatusOK {
+		t.Fatalf("the next process redeemed it: %+v", got)
+	}
+	config, err := os.ReadFile(filepath.Join(h.dir, "postern.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.write(t, "postern.toml", string(config)+fmt.Sprintf("\n[grant.prober.only]\nuser = [%q]\n", dana))
+	h.open(t, furnishing{})
+	if got := h.ask(t, redeem)[0]; got.code() != abi.PolicyDenied {
+		t.Errorf("after the grant was narrowed: %+v", got)
+	}
 }
 
 func TestBlobsStayWithTheirInvocation(t *testing.T) {

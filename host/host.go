@@ -31,7 +31,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -46,6 +45,7 @@ import (
 	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/graph"
 	"github.com/postern-dev/postern/host/sandbox"
+	"github.com/postern-dev/postern/host/state"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -74,12 +74,13 @@ type Host struct {
 	log     *slog.Logger
 	options Config
 	catalog *catalog.Catalog
-	sealer  *graph.Sealer
 
 	// What a command may not need is opened when first used.
 	sandbox lazy[*sandbox.Runtime]
 	audit   lazy[*audit.Log]
 	blobs   lazy[*blob.Store]
+	state   lazy[*state.Store]
+	sealer  lazy[*graph.Sealer]
 	modules keyed[string, *sandbox.Module]
 	clients keyed[string, *client]
 	rates   keyed[string, *graph.Rate]
@@ -103,18 +104,12 @@ func Open(_ context.Context, config Config) (*Host, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	sealer, err := graph.NewSealer(graph.NewKey())
-	if err != nil {
-		return nil, fmt.Errorf("host: %w", err)
-	}
-	h := &Host{
+	return &Host{
 		config:  config.Operator,
 		log:     config.Logger,
 		options: config,
 		catalog: catalog.New(config.Operator.PluginsDir(), config.Operator.LockFile()),
-		sealer:  sealer,
-	}
-	return h, nil
+	}, nil
 }
 
 // Close ends what still runs and closes the audit record.
@@ -127,6 +122,9 @@ func (h *Host) Close() error {
 		errs = append(errs, log.Close())
 	}
 	if store, ok := h.blobs.opened(); ok {
+		errs = append(errs, store.Close())
+	}
+	if store, ok := h.state.opened(); ok {
 		errs = append(errs, store.Close())
 	}
 	return errors.Join(errs...)
@@ -143,6 +141,25 @@ func (h *Host) Blobs() (*blob.Store, error) {
 			return nil, err
 		}
 		return blob.Open(dir)
+	})
+}
+
+// linkKey names the key that links are sealed with.
+const linkKey = "links.key"
+
+// links returns what seals links. Its key outlives the process, since a plugin may
+// keep a link in its state.
+func (h *Host) links() (*graph.Sealer, error) {
+	return h.sealer.get(func() (*graph.Sealer, error) {
+		store, err := h.state.get(func() (*state.Store, error) { return state.Open(h.config.StateDir()) })
+		if err != nil {
+			return nil, err
+		}
+		key, err := store.Key(linkKey)
+		if err != nil {
+			return nil, err
+		}
+		return graph.NewSealer(key)
 	})
 }
 

@@ -35,6 +35,8 @@ type Host struct {
 	Audit string
 	// Blobs is the folder of the blobs. TOML: blobs, default "blobs".
 	Blobs string
+	// State is the folder of what outlives the process, such as the key of sealed links. TOML: state, default "state".
+	State string
 }
 
 // Connection is one tenant and one application identity.
@@ -116,6 +118,9 @@ func (c *Config) AuditFile() string { return c.Resolve(c.Host.Audit) }
 // BlobsDir returns the full path of the folder of the blobs.
 func (c *Config) BlobsDir() string { return c.Resolve(c.Host.Blobs) }
 
+// StateDir returns the full path of the folder of what outlives the process.
+func (c *Config) StateDir() string { return c.Resolve(c.Host.State) }
+
 // Connection returns the connection of this name.
 func (c *Config) Connection(name string) (*Connection, bool) {
 	i := slices.IndexFunc(c.Connections, func(connection Connection) bool { return connection.Name == name })
@@ -164,7 +169,7 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 }
 
 func readHost(root *table) Host {
-	h := Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs"}
+	h := Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state"}
 	t, ok := root.child("host")
 	if !ok {
 		return h
@@ -173,6 +178,7 @@ func readHost(root *table) Host {
 	h.Lock = parsed(t, "lock", h.Lock, parsePath)
 	h.Audit = parsed(t, "audit", h.Audit, parsePath)
 	h.Blobs = parsed(t, "blobs", h.Blobs, parsePath)
+	h.State = parsed(t, "state", h.State, parsePath)
 	t.finish()
 	return h
 }

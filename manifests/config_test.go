@@ -39,7 +39,7 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 	}
 	want := &Config{
 		Dir:  "/srv/postern",
-		Host: Host{Plugins: "installed", Lock: "/etc/postern/postern.lock", Audit: "log/audit.jsonl", Blobs: "cache/blobs"},
+		Host: Host{Plugins: "installed", Lock: "/etc/postern/postern.lock", Audit: "log/audit.jsonl", Blobs: "cache/blobs", State: "kept"},
 		Connections: []Connection{{
 			Name:         "contoso",
 			Tenant:       "contoso.onmicrosoft.com",
@@ -105,8 +105,8 @@ func TestConfigFindsByName(t *testing.T) {
 	if _, ok := c.Grant("mail", "contoso", "mail.send"); ok {
 		t.Error("mail.send is granted on contoso, which nobody wrote")
 	}
-	got := []string{c.PluginsDir(), c.LockFile(), c.AuditFile(), c.BlobsDir()}
-	want := []string{"/srv/postern/installed", "/etc/postern/postern.lock", "/srv/postern/log/audit.jsonl", "/srv/postern/cache/blobs"}
+	got := []string{c.PluginsDir(), c.LockFile(), c.AuditFile(), c.BlobsDir(), c.StateDir()}
+	want := []string{"/srv/postern/installed", "/etc/postern/postern.lock", "/srv/postern/log/audit.jsonl", "/srv/postern/cache/blobs", "/srv/postern/kept"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("full paths (-want +got):\n%s", diff)
 	}
@@ -117,7 +117,7 @@ func TestEmptyConfigGrantsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Config{Dir: ".", Host: Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs"}}
+	want := &Config{Dir: ".", Host: Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state"}}
 	if diff := cmp.Diff(want, c, compareConfigs); diff != "" {
 		t.Errorf("ParseConfig (-want +got):\n%s", diff)
 	}

@@ -48,8 +48,9 @@ Files of the host, relative to the folder of postern.toml, with their defaults:
   [host]
   plugins = "plugins"          # NAME/VERSION/plugin.toml and plugin.wasm
   lock = "postern.lock"        # digests of the approved plugins
-  audit = "audit.jsonl"
-  blobs = "blobs"
+  audit = "audit.jsonl"        # the record of every exchange
+  blobs = "blobs"              # attachments and messages that actions saved
+  state = "state"              # what outlives a process: the key of sealed links
 
 "postern explain ACTION" tells whether an action is allowed, and the lines that would allow
 it. Ready-made policies are in manifests/policies.`

@@ -3,7 +3,6 @@ package graph
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
@@ -41,13 +40,6 @@ func NewSealer(key []byte) (*Sealer, error) {
 		return nil, err
 	}
 	return &Sealer{aead}, nil
-}
-
-// NewKey makes a key.
-func NewKey() []byte {
-	key := make([]byte, KeySize)
-	rand.Read(key)
-	return key
 }
 
 // Seal seals link for the owner, which names plugin and connection.

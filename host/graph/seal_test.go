@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -16,7 +17,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func sealer(t testing.TB) *Sealer {
 	t.Helper()
-	s, err := NewSealer(NewKey())
+	s, err := NewSealer(newKey())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,4 +129,10 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("%q: %v", sealed, err)
 		}
 	})
+}
+
+func newKey() []byte {
+	key := make([]byte, KeySize)
+	rand.Read(key)
+	return key
 }

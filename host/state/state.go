@@ -1,0 +1,106 @@
+// Package state keeps what must outlive the process. Today that is keys, such as the
+// one that links are sealed with: a plugin may keep a sealed link for weeks, and
+// only the host that sealed it can open it.
+//
+// A [Store] is a folder with mode 0700; a key is a file of random bytes in it with mode
+// 0600, made when it is first asked for. Several processes may share the folder:
+// whoever comes first makes the key, and all get the same.
+//
+// A key of another length, or one that others than its owner can read, is an error
+// and never replaced: what it protects would be lost, or is not protected any more.
+package state
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+)
+
+// KeySize is the length of every key, in bytes.
+const KeySize = 32
+
+// Store is a folder of state. Its methods may be called at the same time.
+type Store struct{ root *os.Root }
+
+// Open opens the folder, and makes it if it is not there. Its parent must exist.
+func Open(dir string) (*Store, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make the state folder: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the state folder: %w", err)
+	}
+	return &Store{root}, nil
+}
+
+// Close releases the folder.
+func (s *Store) Close() error { return s.root.Close() }
+
+// Key returns the key of that name, [KeySize] random bytes, and makes it if it is
+// not there. The name is a plain file name of the caller's own, never input.
+func (s *Store) Key(name string) ([]byte, error) {
+	key, err := s.read(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = s.make(name); err == nil {
+			key, err = s.read(name)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", name, err)
+	}
+	return key, nil
+}
+
+func (s *Store) read(name string) ([]byte, error) {
+	f, err := s.root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	const others = 0o077
+	if runtime.GOOS != "windows" && info.Mode().Perm()&others != 0 {
+		return nil, fmt.Errorf("others than its owner may use the file (mode %04o); set it to 0600 if nobody has read it, else remove it", info.Mode().Perm())
+	}
+	key, err := io.ReadAll(io.LimitReader(f, KeySize+1))
+	if err == nil && len(key) != KeySize {
+		err = fmt.Errorf("the file does not hold %d bytes; restore it, or remove it and lose what it protects", KeySize)
+	}
+	return key, err
+}
+
+// make writes a new key beside its name and links it there, so that no process ever
+// reads half a key and the first of several wins.
+func (s *Store) make(name string) error {
+	key := make([]byte, KeySize)
+	rand.Read(key)
+	draft := name + "." + rand.Text()
+	f, err := s.root.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer s.root.Remove(draft)
+	_, err = io.Copy(f, bytes.NewReader(key))
+	if err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = s.root.Link(draft, name)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,86 @@
+package state_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/postern-dev/postern/host/state"
+)
+
+func open(t *testing.T, dir string) *state.Store {
+	t.Helper()
+	s, err := state.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func key(t *testing.T, s *state.Store, name string) []byte {
+	t.Helper()
+	k, err := s.Key(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestKeyStaysAndIsForItsOwnerOnly(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	first := key(t, open(t, dir), "links")
+	if again := key(t, open(t, dir), "links"); !bytes.Equal(first, again) || len(first) != state.KeySize {
+		t.Errorf("key %x, then %x", first, again)
+	}
+	if other := key(t, open(t, dir), "others"); bytes.Equal(first, other) {
+		t.Error("two names have one key")
+	}
+	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, "links"): 0o600} {
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v; want %04o", path, info.Mode().Perm(), err, want)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+		t.Errorf("%d files are left, %v; want 2", len(entries), err)
+	}
+}
+
+func TestProcessesThatStartTogetherShareOneKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	keys := make([][]byte, 16)
+	var group sync.WaitGroup
+	for i := range keys {
+		s := open(t, dir)
+		group.Go(func() { keys[i], _ = s.Key("links") })
+	}
+	group.Wait()
+	for _, k := range keys {
+		if !bytes.Equal(k, keys[0]) || len(k) != state.KeySize {
+			t.Errorf("keys %x and %x", k, keys[0])
+		}
+	}
+}
+
+func TestKeyThatCannotBeTrustedIsAnError(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"cut":            func(path string) error { return os.Truncate(path, state.KeySize-1) },
+		"too long":       func(path string) error { return os.WriteFile(path, make([]byte, state.KeySize+1), 0o600) },
+		"for all to see": func(path string) error { return os.Chmod(path, 0o644) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "state")
+			s := open(t, dir)
+			key(t, s, "links")
+			if err := spoil(filepath.Join(dir, "links")); err != nil {
+				t.Fatal(err)
+			}
+			if k, err := s.Key("links"); err == nil {
+				t.Errorf("Key = %x", k)
+			}
+		})
+	}
+}
