@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -31,8 +33,10 @@ type exchanges struct {
 	request  fastjson.Parser
 	answer   fastjson.Parser
 	reply    []byte
-	// refusal is the last error that a reply carried.
-	refusal *abi.Error
+	// refusals are the last errors that replies carried.
+	refusals []*abi.Error
+	// wrote says that a write has been sent.
+	wrote atomic.Bool
 }
 
 func (inv *invocation) prepare() error {
@@ -93,7 +97,10 @@ func (inv *invocation) take(n int) error {
 
 func (inv *invocation) answered(reply *abi.Reply) []byte {
 	if reply.Error != nil {
-		inv.refusal = reply.Error
+		if len(inv.refusals) == maxRefusals {
+			inv.refusals = inv.refusals[1:]
+		}
+		inv.refusals = append(inv.refusals, reply.Error)
 	}
 	inv.reply = reply.AppendJSON(inv.reply[:0])
 	return inv.reply
@@ -107,7 +114,7 @@ func (inv *invocation) write(r audit.Record, decision audit.Decision, failure er
 		r.Code, r.Message, r.Rule = e.Code, e.Message, e.Detail.Rule
 	}
 	if err := inv.audit.Write(r); err != nil {
-		return &abi.Error{Code: abi.Internal, Message: "nothing runs without an audit record: " + err.Error()}
+		return &abi.Error{Code: abi.Internal, Message: err.Error()}
 	}
 	return nil
 }
@@ -143,7 +150,24 @@ func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op,
 	if err != nil {
 		reply = &abi.Reply{Error: coded(err)}
 	}
-	return reply, inv.write(r, audit.Allowed, err)
+	recordErr := inv.write(r, audit.Allowed, err)
+	if g.Method != http.MethodGet && (err == nil || errors.Is(err, abi.OutcomeUnknown)) {
+		inv.wrote.Store(true)
+		recordErr = inv.afterWrite(recordErr)
+	}
+	return reply, recordErr
+}
+
+// afterWrite is an error that comes after a write has left: whatever went wrong, the
+// caller has to know that the write may be there.
+func (inv *invocation) afterWrite(err error) error {
+	if err == nil || !inv.wrote.Load() {
+		return err
+	}
+	return &abi.Error{
+		Code:    abi.OutcomeUnknown,
+		Message: coded(err).Message + "; a write was sent before that: look whether the change is there before you repeat it",
+	}
 }
 
 // owner is what a sealed link is bound to.

@@ -381,10 +381,74 @@ func TestConstraintsOfAGrantHold(t *testing.T) {
 func TestGuestCannotTalkTheOperatorIntoAGrant(t *testing.T) {
 	h := prober(t, "")
 	result, err := h.run(t, "probe.ask", map[string]any{"misbehave": "forge"})
-	if !errors.Is(err, abi.PolicyDenied) {
+	if !errors.Is(err, abi.PluginFailed) || !strings.Contains(err.Error(), "the plugin says") {
 		t.Fatalf("Invoke: %v", err)
 	}
 	if d := result.Error.Detail; d.Allow != "" || d.Rule != "" || d.Asked != "" || d.Parameter != "p" {
 		t.Errorf("detail %+v", d)
+	}
+}
+
+// A write that Graph took must not be reported as if it had not been made, whatever
+// goes wrong after it.
+func TestFailureAfterAWriteSaysThatTheWriteMayBeThere(t *testing.T) {
+	send := fmt.Sprintf(`{"op":"graph","capability":"probe.send","method":"POST","path":"/users/{user}/sendMail","params":{"user":%q},"body":{"message":{"subject":"s","body":{"contentType":"Text","content":"x"},"toRecipients":[{"emailAddress":{"address":%q}}]}}}`, soc, dana)
+	for _, misbehave := range []string{"panic", "allocate", "garbage"} {
+		t.Run(misbehave, func(t *testing.T) {
+			h := prober(t, "")
+			_, err := h.run(t, "probe.ask", map[string]any{"exchanges": []string{send}, "misbehave": misbehave, "late": true})
+			if !errors.Is(err, abi.OutcomeUnknown) || len(h.graph.Delivered()) != 1 {
+				t.Errorf("Invoke: %v; %d mails were delivered", err, len(h.graph.Delivered()))
+			}
+		})
+	}
+	t.Run("the audit record is full", func(t *testing.T) {
+		h := prober(t, "")
+		if err := os.Symlink("/dev/full", filepath.Join(h.dir, "audit.jsonl")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := h.run(t, "probe.ask", map[string]any{"exchanges": []string{send}})
+		if !errors.Is(err, abi.OutcomeUnknown) || len(h.graph.Delivered()) != 1 {
+			t.Errorf("Invoke: %v; %d mails were delivered", err, len(h.graph.Delivered()))
+		}
+	})
+}
+
+func TestClosedHostRefusesInvocations(t *testing.T) {
+	h := prober(t, "")
+	h.ask(t, list("", ""))
+	for range 2 {
+		if err := h.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	before := len(h.graph.Journal())
+	if _, err := h.run(t, "probe.ask", nil); !errors.Is(err, abi.Internal) || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("Invoke: %v", err)
+	}
+	if len(h.graph.Journal()) != before {
+		t.Error("a closed host made a request")
+	}
+}
+
+// What never ran is a denial in the audit record, whatever refused it.
+func TestInvocationThatNeverRanIsRecordedAsDenied(t *testing.T) {
+	h := prober(t, "")
+	for _, call := range []host.Invocation{
+		{Action: "probe.nothing"}, {Action: "probe.other"}, {Action: "probe.ask", Parameters: map[string]any{"unknown": 1}},
+		{Action: "probe.ask", Connection: "nowhere"}, {Action: "probe.signed_in"},
+	} {
+		if _, err := h.Invoke(t.Context(), call); err == nil {
+			t.Errorf("%s ran", call.Action)
+		}
+	}
+	if _, err := h.run(t, "probe.ask", map[string]any{"misbehave": "panic"}); err == nil {
+		t.Error("a panic succeeded")
+	}
+	records := h.record(t)
+	for i, r := range records {
+		if want := i < 5; (r.Decision == audit.Denied) != want || r.Op != audit.OpInvocation {
+			t.Errorf("line %d: %s %s %s", i, r.Op, r.Decision, r.Code)
+		}
 	}
 }

@@ -24,7 +24,7 @@
 //
 // # Failure
 //
-// Every failure is an [*abi.Error] with a stable code. Nothing runs without a grant,
+// Every failure of an invocation is an [*abi.Error] with a stable code. Nothing runs without a grant,
 // and a bound that is hit ends its own invocation only.
 package host
 
@@ -36,6 +36,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
@@ -74,6 +75,7 @@ type Host struct {
 	log     *slog.Logger
 	options Config
 	catalog *catalog.Catalog
+	closed  atomic.Bool
 
 	// What a command may not need is opened when first used.
 	sandbox lazy[*sandbox.Runtime]
@@ -92,8 +94,9 @@ type client struct {
 	graph      *graph.Client
 }
 
-// Open makes a host. It touches no file and no network yet; the first invocation
-// does. Close it after the last invocation has ended.
+// Open makes a host. It touches no file and no network yet, the first invocation
+// does; the context is there for what later versions have to wait for. Close the
+// host after the last invocation has ended.
 func Open(_ context.Context, config Config) (*Host, error) {
 	if config.Operator == nil {
 		return nil, errors.New("host: Config.Operator must be set; manifests.LoadConfig reads one")
@@ -112,8 +115,12 @@ func Open(_ context.Context, config Config) (*Host, error) {
 	}, nil
 }
 
-// Close ends what still runs and closes the audit record.
+// Close closes the audit record and what the host opened. Invocations that still run
+// fail, and so do later ones. Closing twice does nothing.
 func (h *Host) Close() error {
+	if h.closed.Swap(true) {
+		return nil
+	}
 	var errs []error
 	if runtime, ok := h.sandbox.opened(); ok && h.options.Sandbox == nil {
 		errs = append(errs, runtime.Close(context.Background()))

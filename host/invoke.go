@@ -50,6 +50,9 @@ func (h *Host) Invoke(ctx context.Context, call Invocation) (*Result, error) {
 		Parameter: json.RawMessage("{}"), Data: []json.RawMessage{},
 		Summary: Summary{TotalObjects: 1, TotalObjectsSuccessful: 1},
 	}
+	if h.closed.Load() {
+		return result, result.fail(&abi.Error{Code: abi.Internal, Message: "the host is closed; open another with host.Open"})
+	}
 	err := inv.run(ctx, result)
 	if recordErr := inv.end(err, time.Since(started)); err == nil {
 		err = recordErr
@@ -57,12 +60,16 @@ func (h *Host) Invoke(ctx context.Context, call Invocation) (*Result, error) {
 	if err == nil {
 		return result, nil
 	}
-	failure := coded(err)
+	return result, result.fail(coded(err))
+}
+
+// fail turns the result into that of a failure.
+func (result *Result) fail(failure *abi.Error) error {
 	result.Status, result.Error = Failed, failure
 	result.Message = failure.Message
 	result.Data, result.Truncated = []json.RawMessage{}, false
 	result.Summary.TotalObjectsSuccessful = 0
-	return result, failure
+	return failure
 }
 
 // coded gives every error a code. Only what the project's own code wrote has one
@@ -130,8 +137,8 @@ func (h *Host) resolve(id, connection string) (resolved, error) {
 	if r.installed, err = h.catalog.Resolve(grant); err != nil {
 		return r, err
 	}
-	if err := h.config.Check(r.installed.Plugin); err != nil {
-		return r, &abi.Error{Code: abi.PolicyDenied, Message: "the operator's file does not fit the plugin: " + err.Error()}
+	if err := h.fits(r.installed.Plugin); err != nil {
+		return r, err
 	}
 	if r.action, ok = r.installed.Plugin.Action(id); !ok {
 		return r, &abi.Error{Code: abi.UnknownAction, Message: fmt.Sprintf("%s has no action %s, although grant.%s names it", r.installed, id, grant.Name)}
@@ -141,6 +148,14 @@ func (h *Host) resolve(id, connection string) (resolved, error) {
 	}
 	r.permit, err = policy.NewPermit(r.installed.Plugin, r.action, grant, r.client.connection.Scheme())
 	return r, err
+}
+
+// fits reports what of the operator's file cannot be meant for the plugin.
+func (h *Host) fits(plugin *manifests.Plugin) error {
+	if err := h.config.Check(plugin); err != nil {
+		return &abi.Error{Code: abi.PolicyDenied, Message: "the operator's file does not fit the plugin: " + err.Error()}
+	}
+	return nil
 }
 
 // notGranted tells an action that is installed but not granted from one that does
@@ -153,6 +168,9 @@ func (h *Host) notGranted(id, connection string) error {
 	var near []string
 	for _, a := range actions {
 		if a.ID == id {
+			if err := h.fits(a.installed.Plugin); err != nil {
+				return err // a misspelt action of a grant, most likely
+			}
 			return policy.NotGranted(h.config, a.installed.Plugin, a.action, connection)
 		}
 		if family, _, _ := strings.Cut(id, "."); strings.HasPrefix(a.ID, family+".") && !slices.Contains(near, a.ID) {
@@ -172,6 +190,8 @@ type invocation struct {
 	id   string
 	call Invocation
 	log  *slog.Logger
+	// started says that the module ran: policy and parameters allowed it.
+	started bool
 	resolved
 	exchanges
 }
@@ -210,10 +230,11 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 		ID: inv.id, Action: inv.action.ID, Parameters: checked,
 		Now: h.options.Now(), Memory: int64(limits.Memory),
 	}
+	inv.started = true
 	answer, err := module.Invoke(ctx, sandbox.Limits{Memory: uint64(limits.Memory)}, document.AppendJSON(nil), inv)
 	inv.reportDropped()
 	if err != nil {
-		return err
+		return inv.afterWrite(err)
 	}
 	return inv.finish(answer, result)
 }
@@ -222,13 +243,13 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 func (inv *invocation) finish(answer []byte, result *Result) error {
 	res, err := abi.ParseResult(new(fastjson.Parser), answer)
 	if err != nil {
-		return &abi.Error{Code: abi.PluginFailed, Message: "the plugin's " + err.Error()}
+		return inv.afterWrite(&abi.Error{Code: abi.PluginFailed, Message: "the plugin's " + err.Error()})
 	}
 	if res.Error != nil {
 		return inv.attested(res.Error)
 	}
 	if err := inv.addRows(res.Data); err != nil {
-		return err
+		return inv.afterWrite(err)
 	}
 	if inv.rows != nil {
 		result.Data = inv.rows
@@ -240,15 +261,22 @@ func (inv *invocation) finish(answer []byte, result *Result) error {
 	return nil
 }
 
-// attested is a guest's error without what only the host may say: which rule
-// denied something and which lines of TOML would allow it. A guest could talk an
-// operator into a wider grant. An error that the guest passes on as it got it stays.
+// attested is a guest's error without what only the host may say: that policy
+// denied something, by which rule, and which lines of TOML would allow it. A guest
+// could talk an operator into a wider grant. An error of the host that the guest
+// passes on as it got it stays.
 func (inv *invocation) attested(e *abi.Error) *abi.Error {
-	if inv.refusal != nil && bytes.Equal(inv.refusal.AppendJSON(nil), e.AppendJSON(nil)) {
-		return inv.refusal
+	text := e.AppendJSON(nil)
+	for _, refusal := range inv.refusals {
+		if bytes.Equal(refusal.AppendJSON(nil), text) {
+			return refusal
+		}
 	}
 	own := *e
 	own.Detail.Asked, own.Detail.Rule, own.Detail.Allow = "", "", ""
+	if own.Code == abi.PolicyDenied {
+		own.Code, own.Message = abi.PluginFailed, "the plugin says: "+own.Message
+	}
 	return &own
 }
 
@@ -259,15 +287,15 @@ func (inv *invocation) end(err error, took time.Duration) error {
 		return &abi.Error{Code: abi.Internal, Message: "nothing runs without an audit record: " + logErr.Error()}
 	}
 	r := inv.record(audit.OpInvocation)
-	r.Decision, r.Duration = audit.Allowed, took
+	r.Decision, r.Duration = audit.Denied, took
+	if inv.started {
+		r.Decision = audit.Allowed
+	}
 	if err != nil {
 		failure := coded(err)
 		r.Code, r.Message, r.Rule = failure.Code, failure.Message, failure.Detail.Rule
-		if failure.Code == abi.PolicyDenied && inv.count == 0 {
-			r.Decision = audit.Denied
-		}
 	}
-	return log.Write(r)
+	return inv.afterWrite(log.Write(r))
 }
 
 // record starts an audit record with what all of the invocation's have in common.

@@ -11,6 +11,9 @@ const (
 	maxBlobBytes = 1 << 30
 	// maxLogLines is how many lines an invocation may log. The rest is counted.
 	maxLogLines = 1000
+	// maxRefusals is how many errors of the host are remembered, to be known again
+	// when a guest ends with one.
+	maxRefusals = 8
 	// batchWidth is how many requests of a batch are under way at once: Outlook
 	// serves four for one mailbox.
 	batchWidth = 4

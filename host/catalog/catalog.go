@@ -232,7 +232,7 @@ func (c *Catalog) Resolve(grant *manifests.Grant) (*Installed, error) {
 	case waiting == nil:
 		return nil, &abi.Error{
 			Code:    abi.PolicyDenied,
-			Message: fmt.Sprintf("no version of the plugin %s that the grant %s allows (%s) is installed in %s", grant.Plugin, grant.Name, grant.Version, c.dir),
+			Message: fmt.Sprintf("no version of the plugin %s that the grant %s allows (%s) is installed in %s; \"postern plugin list\" shows what is there: correct plugin or version of the grant, or plugins under [host], or install it", grant.Plugin, grant.Name, grant.Version, c.dir),
 			Detail:  abi.Detail{Asked: grant.Plugin + " " + grant.Version.String(), Rule: "grant." + grant.Name + ".version"},
 		}
 	case waiting.Problem != nil:

@@ -31,6 +31,9 @@ func admit(m wazero.CompiledModule) error {
 		return err
 	}
 	exports := m.ExportedFunctions()
+	if exports["_start"] != nil {
+		return refuse("it is a command, not a reactor: it exports _start; build Go with -buildmode=c-shared")
+	}
 	if err := admitExport(exports, abi.ExportInvoke, []api.ValueType{i32}, []api.ValueType{i32}); err != nil {
 		return err
 	}

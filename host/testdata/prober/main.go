@@ -28,6 +28,7 @@ func invoke(size int32) int32 {
 			Exchanges []string
 			Repeat    int
 			Misbehave string
+			Late      bool // misbehave after the exchanges, not before
 			Print     string
 		}
 	}
@@ -38,7 +39,7 @@ func invoke(size int32) int32 {
 	if p.Print != "" {
 		fmt.Println(p.Print)
 	}
-	if misbehave(p.Misbehave) {
+	if !p.Late && misbehave(p.Misbehave) {
 		return 0
 	}
 	rows := []map[string]any{{"invocation": string(document)}}
@@ -49,6 +50,9 @@ func invoke(size int32) int32 {
 				rows = append(rows, map[string]any{"reply": json.RawMessage(reply)})
 			}
 		}
+	}
+	if p.Late && misbehave(p.Misbehave) {
+		return 0
 	}
 	answer(map[string]any{"data": rows})
 	return 0
