@@ -23,6 +23,9 @@ const (
 const (
 	// MaxDepth is how deep arrays and objects may nest.
 	MaxDepth = 64
+	// MaxValues is how many JSON values a document may hold: a tree takes a hundred
+	// times the memory of the shortest texts, and 1,000 messages hold some 60,000.
+	MaxValues = 250_000
 	// MaxInvocation bounds an invocation, in bytes: parameters may carry
 	// attachments, which Graph limits to about 4 MB a request.
 	MaxInvocation = 8 << 20

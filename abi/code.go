@@ -34,8 +34,8 @@ const (
 	Internal Code = "internal"
 )
 
-// Codes that tell what Graph answered; see the M, G and D sets in
-// host/graph.
+// Codes that tell what Graph answered; the table of causes in host/graph says which
+// answer means which.
 const (
 	// NotFound: the item, mailbox or group does not exist or cannot be seen.
 	NotFound Code = "not_found"

@@ -19,7 +19,7 @@
 //
 // # Strictness
 //
-// Both sides read by [Parse]: input that is over-long, deeper than [MaxDepth],
+// Both sides read by [Parse]: input that is over-long, deeper than [MaxDepth], of more than [MaxValues] values,
 // not UTF-8, followed by anything, or holding an object that names a key twice is
 // refused, as is every member that the contract does not name. JSON parsers differ
 // on all of these, so a host that forwarded such bytes could check one document

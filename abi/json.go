@@ -56,19 +56,24 @@ func check(b []byte, limit int) string {
 	return ""
 }
 
-// checkStructure bounds the depth and refuses in strings what fastjson takes:
+// checkStructure bounds the depth and the number of values, and refuses in strings what fastjson takes:
 // control characters beside an escape, and escapes that stand for half a
 // surrogate pair, which parsers turn into different texts.
 func checkStructure(b []byte) string {
-	depth := 0
+	depth, values := 0, 1
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
 		case '{', '[':
 			if depth++; depth > MaxDepth {
 				return "nests deeper than " + strconv.Itoa(MaxDepth)
 			}
+			if c := next(b, i+1); c != '}' && c != ']' {
+				values++ // the first of it
+			}
 		case '}', ']':
 			depth--
+		case ',':
+			values++
 		case '"':
 			end, problem := skipString(b, i+1)
 			if problem != "" {
@@ -76,8 +81,35 @@ func checkStructure(b []byte) string {
 			}
 			i = end
 		}
+		if values > MaxValues {
+			return "holds more than " + strconv.Itoa(MaxValues) + " values"
+		}
 	}
 	return ""
+}
+
+// next returns the first byte from i on that is not blank, or 0.
+func next(b []byte, i int) byte {
+	for ; i < len(b); i++ {
+		if b[i] != ' ' && b[i] != '\t' && b[i] != '\n' && b[i] != '\r' {
+			return b[i]
+		}
+	}
+	return 0
+}
+
+// CountValues counts the values of the tree, as [MaxValues] bounds them.
+func CountValues(v *fastjson.Value) int {
+	n := 1
+	switch v.Type() {
+	case fastjson.TypeArray:
+		for _, item := range v.GetArray() {
+			n += CountValues(item)
+		}
+	case fastjson.TypeObject:
+		v.GetObject().Visit(func(_ []byte, member *fastjson.Value) { n += CountValues(member) })
+	}
+	return n
 }
 
 // skipString returns the index of the quote that closes the string whose text

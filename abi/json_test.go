@@ -281,3 +281,27 @@ func FuzzAppendString(f *testing.F) {
 		}
 	})
 }
+
+func TestValuesAreBoundedAtTheLimit(t *testing.T) {
+	for _, test := range []struct {
+		name, open, item, more, end string
+		items                       int // so many make abi.MaxValues
+	}{
+		{"an array", "[", "0", ",0", "]", abi.MaxValues - 1},
+		{"arrays in an array", "[", "[]", ",[]", "]", abi.MaxValues - 1},
+		{"an array in arrays", "[ ", "[0]", ",\n[ 0 ]", "]", (abi.MaxValues - 1) / 2},
+	} {
+		document := test.open + test.item + strings.Repeat(test.more, test.items-1)
+		v, err := abi.Parse(new(fastjson.Parser), []byte(document+test.end), abi.MaxReply)
+		if err != nil {
+			t.Errorf("%s at the limit: %v", test.name, err)
+			continue
+		}
+		if n := abi.CountValues(v); n > abi.MaxValues || n < abi.MaxValues-1 {
+			t.Errorf("%s: %d values are counted", test.name, n)
+		}
+		if _, err := abi.Parse(new(fastjson.Parser), []byte(document+test.more+test.end), abi.MaxReply); err == nil {
+			t.Errorf("%s over the limit is read", test.name)
+		}
+	}
+}
