@@ -107,7 +107,11 @@ func (h *Host) describe(i *catalog.Installed, a *manifests.Action) Action {
 		installed:    i, action: a,
 	}
 	for _, p := range a.Parameters {
-		d.Parameters = append(d.Parameters, Parameter{p.Name, p.Type, p.In, p.Required, p.Default, p.Description})
+		fallback := p.Default
+		if texts, ok := fallback.([]string); ok {
+			fallback = slices.Clone(texts)
+		}
+		d.Parameters = append(d.Parameters, Parameter{p.Name, p.Type, p.In, p.Required, fallback, p.Description})
 	}
 	for _, g := range h.config.Grants {
 		if g.Plugin == i.Name && g.Version.Match(i.Version) && slices.Contains(g.Actions, a.ID) {
@@ -117,10 +121,5 @@ func (h *Host) describe(i *catalog.Installed, a *manifests.Action) Action {
 	return d
 }
 
-// list is s as JSON shows it best: an empty list, never null.
-func list(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
-}
+// list is a copy of s as JSON shows it best: an empty list, never null.
+func list(s []string) []string { return append([]string{}, s...) }

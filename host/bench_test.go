@@ -122,7 +122,7 @@ func BenchmarkManifests(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	policies, err := filepath.Glob("../manifests/policies/*.toml")
+	policies, err := filepath.Glob("../examples/policies/*.toml")
 	if err != nil || len(policies) == 0 {
 		b.Fatal("no policies", err)
 	}

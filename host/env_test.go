@@ -26,7 +26,7 @@ type house struct {
 	dir    string
 	graph  *graphtest.Server
 	tenant *graphtest.SampleTenant
-	log    *bytes.Buffer
+	log    *safeBuffer
 }
 
 // furnishing says what of a house is out of the ordinary.
@@ -74,7 +74,7 @@ actions = ["rule.list", "rule.get"]
 // furnish builds a house that is torn down with the test.
 func furnish(tb testing.TB, f furnishing) *house {
 	tb.Helper()
-	h := &house{dir: tb.TempDir(), log: new(bytes.Buffer)}
+	h := &house{dir: tb.TempDir(), log: new(safeBuffer)}
 	var err error
 	if f.inProcess {
 		f.graph = append(f.graph, graphtest.WithoutNetwork())
@@ -264,4 +264,22 @@ func buildModule(source string) ([]byte, error) {
 
 func hostInvocation(action, connection string) host.Invocation {
 	return host.Invocation{Action: action, Connection: connection}
+}
+
+// safeBuffer is a log that is read while it is written.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }

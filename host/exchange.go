@@ -132,9 +132,20 @@ func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op,
 	if err == nil && link == "" {
 		err = graph.CheckParams(template, g.Params)
 	}
-	r.Capability, r.Method, r.Template, r.Params, r.Query = g.Capability, g.Method, g.Path, g.Params, g.Query
+	r.Capability, r.Method, r.Template = g.Capability, g.Method, g.Path
+	if template.String() != "" { // else the values are a guest's own text, as long as it likes
+		r.Params, r.Query = g.Params, g.Query
+	}
 	if err != nil {
 		return &abi.Reply{Error: coded(err)}, inv.write(r, audit.Denied, err)
+	}
+	if g.Method != http.MethodGet {
+		// A write that leaves is on record even if nothing can be written after it.
+		intent := r
+		intent.Message = "about to be sent"
+		if err := inv.write(intent, audit.Allowed, nil); err != nil {
+			return nil, err
+		}
 	}
 	answer, trace, err := inv.client.graph.Do(ctx, p, &graph.Request{
 		Method: g.Method, Template: template, Params: g.Params, Query: g.Query, Headers: g.Headers,
@@ -172,7 +183,7 @@ func (inv *invocation) afterWrite(err error) error {
 
 // owner is what a sealed link is bound to.
 func (inv *invocation) owner() string {
-	return inv.installed.Name + " on " + inv.connection.Name
+	return strings.Join([]string{inv.installed.Name, inv.connection.Name, inv.connection.Tenant, inv.connection.Graph}, " ")
 }
 
 // redeem opens the sealed link of a request and puts back what the request was
@@ -219,16 +230,25 @@ func (inv *invocation) seal(g *abi.GraphRequest, url string) (string, error) {
 	}, inv.owner())
 }
 
-// batch makes several requests, each judged and recorded by itself.
+// batch makes several requests, each judged and recorded by itself. None is begun
+// after an audit record could not be written.
 func (inv *invocation) batch(ctx context.Context, requests []abi.GraphRequest) (*abi.Reply, error) {
 	if err := inv.take(len(requests) - 1); err != nil {
 		return nil, err
 	}
 	reply := &abi.Reply{Replies: make([]abi.Reply, len(requests))}
-	var group errgroup.Group
+	group, begin := errgroup.WithContext(ctx)
 	group.SetLimit(batchWidth)
 	for i := range requests {
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			defer func() {
+				if fault := recover(); fault != nil {
+					err = &abi.Error{Code: abi.Internal, Message: fmt.Sprintf("a fault of the host: %v", fault)}
+				}
+			}()
+			if begin.Err() != nil {
+				return begin.Err()
+			}
 			one, err := inv.graph(ctx, new(fastjson.Parser), abi.OpBatch, &requests[i])
 			if err == nil {
 				reply.Replies[i] = *one
@@ -236,7 +256,31 @@ func (inv *invocation) batch(ctx context.Context, requests []abi.GraphRequest) (
 			return err
 		})
 	}
-	return reply, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, inv.afterWrite(err)
+	}
+	boundReplies(reply.Replies)
+	return reply, nil
+}
+
+// boundReplies drops the bodies of a batch's replies that do not fit one reply.
+func boundReplies(replies []abi.Reply) {
+	size, values := 0, 0
+	for i := range replies {
+		body := replies[i].Body
+		if body == nil {
+			continue
+		}
+		size += len(abi.AppendValue(nil, body))
+		values += abi.CountValues(body)
+		if size > maxBatchBytes || values > maxBatchValues {
+			replies[i] = abi.Reply{Error: &abi.Error{
+				Code:    abi.TooLarge,
+				Message: "the answers of the batch are too large together; ask for fewer at once",
+				Detail:  abi.Detail{Status: replies[i].Status},
+			}}
+		}
+	}
 }
 
 // local answers the exchanges that stay in the host: rows, blobs and log lines.

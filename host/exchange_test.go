@@ -1,12 +1,14 @@
 package host_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -407,9 +409,12 @@ func TestFailureAfterAWriteSaysThatTheWriteMayBeThere(t *testing.T) {
 		if err := os.Symlink("/dev/full", filepath.Join(h.dir, "audit.jsonl")); err != nil {
 			t.Fatal(err)
 		}
-		_, err := h.run(t, "probe.ask", map[string]any{"exchanges": []string{send}})
-		if !errors.Is(err, abi.OutcomeUnknown) || len(h.graph.Delivered()) != 1 {
-			t.Errorf("Invoke: %v; %d mails were delivered", err, len(h.graph.Delivered()))
+		batch := fmt.Sprintf(`{"op":"batch","requests":[%[1]s,%[1]s,%[1]s]}`, strings.Replace(send, `"op":"graph",`, "", 1))
+		for _, exchange := range []string{send, batch} {
+			_, err := h.run(t, "probe.ask", map[string]any{"exchanges": []string{exchange}})
+			if !errors.Is(err, abi.Internal) || len(h.graph.Delivered()) != 0 {
+				t.Errorf("Invoke: %v; %d mails were delivered", err, len(h.graph.Delivered()))
+			}
 		}
 	})
 }
@@ -450,5 +455,126 @@ func TestInvocationThatNeverRanIsRecordedAsDenied(t *testing.T) {
 		if want := i < 5; (r.Decision == audit.Denied) != want || r.Op != audit.OpInvocation {
 			t.Errorf("line %d: %s %s %s", i, r.Op, r.Decision, r.Code)
 		}
+	}
+}
+
+func TestAWriteIsOnRecordBeforeItLeaves(t *testing.T) {
+	h := prober(t, "")
+	h.graph.Fault(graphtest.Fault{Path: "/users/{user}/sendMail", Status: 504, AfterEffect: true})
+	h.ask(t, fmt.Sprintf(`{"op":"graph","capability":"probe.send","method":"POST","path":"/users/{user}/sendMail","params":{"user":%q},"body":{"message":{"subject":"s","toRecipients":[{"emailAddress":{"address":%q}}]}}}`, soc, dana))
+	records := h.record(t)
+	if len(records) != 3 || records[0].Message != "about to be sent" || records[0].Recipients[0] != dana || records[1].Code != abi.OutcomeUnknown {
+		t.Errorf("record %+v", records)
+	}
+}
+
+// The deadline comes while Graph has the write and has not answered it: the guest is
+// gone before it can tell, so the host has to.
+func TestDeadlineInAWriteIsAnUnknownOutcome(t *testing.T) {
+	h := prober(t, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	h.graph.Fault(graphtest.Fault{Path: "/users/{user}/sendMail", Status: 504, AfterEffect: true})
+	go func() {
+		for len(h.graph.Delivered()) == 0 && ctx.Err() == nil {
+			goruntime.Gosched()
+		}
+		cancel()
+	}()
+	_, err := h.Invoke(ctx, host.Invocation{Action: "probe.ask", Parameters: map[string]any{"misbehave": "spin", "late": true, "exchanges": []string{fmt.Sprintf(
+		`{"op":"graph","capability":"probe.send","method":"POST","path":"/users/{user}/sendMail","params":{"user":%q},"body":{"message":{"subject":"s","toRecipients":[{"emailAddress":{"address":%q}}]}}}`, soc, dana)}}})
+	if !errors.Is(err, abi.OutcomeUnknown) {
+		t.Errorf("Invoke: %v", err)
+	}
+}
+
+func TestCloseEndsWhatRunsAndWaits(t *testing.T) {
+	h := prober(t, "")
+	h.ask(t, list("", ""))
+	ended := make(chan error)
+	go func() {
+		_, err := h.run(t, "probe.ask", map[string]any{"print": "spinning", "misbehave": "spin"})
+		ended <- err
+	}()
+	for !strings.Contains(h.log.String(), "spinning") {
+		goruntime.Gosched()
+	}
+	if err := h.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if err := <-ended; !errors.Is(err, abi.DeadlineExceeded) {
+		t.Errorf("Invoke: %v", err)
+	}
+	records := h.record(t)
+	if last := records[len(records)-1]; last.Op != audit.OpInvocation || last.Code != abi.DeadlineExceeded {
+		t.Errorf("the last line is %+v", last)
+	}
+}
+
+func TestCancelledInvocationDoesNotWaitForAModule(t *testing.T) {
+	h := prober(t, "")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("the caller's own words"))
+	_, err := h.Invoke(ctx, host.Invocation{Action: "probe.ask"})
+	if !errors.Is(err, abi.DeadlineExceeded) || strings.Contains(err.Error(), "own words") {
+		t.Errorf("Invoke: %v", err)
+	}
+}
+
+// A failed approval must not leave the module that was refused where the approved
+// one is looked for.
+func TestFailedApprovalRunsNothingNew(t *testing.T) {
+	h := prober(t, "")
+	path := filepath.Join(h.dir, "plugins", "prober", "1.0.0", "plugin.wasm")
+	other, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(other, 0, 2, 1, 'x'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.write(t, "postern.lock", "spoilt")
+	if _, err := h.Approve(t.Context(), "prober", "1.0.0"); err == nil {
+		t.Fatal("approved into a lock that cannot be read")
+	}
+	if _, err := h.run(t, "probe.ask", nil); !errors.Is(err, abi.PolicyDenied) {
+		t.Errorf("Invoke: %v", err)
+	}
+}
+
+func TestRecipientsConstrainWhatGraphAloneKnows(t *testing.T) {
+	grant := `
+[grant.groups]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["group.read", "group.post.reply"]
+actions = ["group.thread.list", "group.post.reply"]
+[grant.groups.only]
+recipients = []
+`
+	for _, test := range []struct {
+		name, only string
+		want       abi.Code
+	}{
+		{"nobody", "", abi.PolicyDenied},
+		{"the groups are named", "group = [%q]", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := furnish(t, furnishing{plugins: []string{"../plugins/groups"}, grants: grant})
+			if test.only != "" {
+				config, err := os.ReadFile(filepath.Join(h.dir, "postern.toml"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				h.write(t, "postern.toml", string(config)+fmt.Sprintf(test.only, h.tenant.Group.ID()))
+				h.open(t, furnishing{})
+			}
+			thread := h.first(t, "group.thread.list", map[string]any{"groupId": h.tenant.Group.ID()})
+			post := h.firstPost(t, h.tenant.Group.ID(), thread)
+			_, err := h.run(t, "group.post.reply", map[string]any{"groupId": h.tenant.Group.ID(), "threadId": thread, "postId": post, "content": "x"})
+			if test.want == "" && err != nil || test.want != "" && !errors.Is(err, test.want) {
+				t.Errorf("Invoke: %v; want %q", err, test.want)
+			}
+		})
 	}
 }

@@ -35,8 +35,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
@@ -75,7 +73,7 @@ type Host struct {
 	log     *slog.Logger
 	options Config
 	catalog *catalog.Catalog
-	closed  atomic.Bool
+	running lifecycle
 
 	// What a command may not need is opened when first used.
 	sandbox lazy[*sandbox.Runtime]
@@ -92,6 +90,7 @@ type Host struct {
 type client struct {
 	connection *connection.Connection
 	graph      *graph.Client
+	idle       func() // closes connections that are kept open for later
 }
 
 // Open makes a host. It touches no file and no network yet, the first invocation
@@ -115,10 +114,10 @@ func Open(_ context.Context, config Config) (*Host, error) {
 	}, nil
 }
 
-// Close closes the audit record and what the host opened. Invocations that still run
-// fail, and so do later ones. Closing twice does nothing.
+// Close ends the invocations that still run, waits for them, and closes what the
+// host opened. Later invocations fail. Closing twice does nothing.
 func (h *Host) Close() error {
-	if h.closed.Swap(true) {
+	if !h.running.end() {
 		return nil
 	}
 	var errs []error
@@ -133,6 +132,9 @@ func (h *Host) Close() error {
 	}
 	if store, ok := h.state.opened(); ok {
 		errs = append(errs, store.Close())
+	}
+	for c := range h.clients.all() {
+		c.idle()
 	}
 	return errors.Join(errs...)
 }
@@ -183,8 +185,35 @@ func (h *Host) runtime(ctx context.Context) (*sandbox.Runtime, error) {
 	})
 }
 
-// module reads, checks and compiles the module of a version, once.
+// module reads, checks and compiles the module of a version, once. It returns when
+// ctx ends; the compiling goes on for the next invocation, since it cannot be stopped.
 func (h *Host) module(ctx context.Context, i *catalog.Installed) (*sandbox.Module, error) {
+	if module, ok := h.modules.peek(i.String()); ok {
+		return module, nil
+	}
+	type outcome struct {
+		module *sandbox.Module
+		err    error
+	}
+	done := make(chan outcome, 1)
+	leave, ok := h.running.enter()
+	if !ok {
+		return nil, errClosed()
+	}
+	go func() {
+		defer leave()
+		module, err := h.compile(context.WithoutCancel(ctx), i)
+		done <- outcome{module, err}
+	}()
+	select {
+	case o := <-done:
+		return o.module, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (h *Host) compile(ctx context.Context, i *catalog.Installed) (*sandbox.Module, error) {
 	runtime, err := h.runtime(ctx)
 	if err != nil {
 		return nil, err
@@ -194,7 +223,7 @@ func (h *Host) module(ctx context.Context, i *catalog.Installed) (*sandbox.Modul
 		if err != nil {
 			return nil, err
 		}
-		return runtime.Compile(context.WithoutCancel(ctx), wasm)
+		return runtime.Compile(ctx, wasm)
 	})
 }
 
@@ -207,12 +236,13 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 		if err != nil {
 			return nil, &abi.Error{Code: abi.InvalidInput, Message: "the operator's file: " + err.Error()}
 		}
-		transport := h.options.Transport
+		transport, idle := h.options.Transport, func() {}
 		if transport == nil {
-			transport = graph.NewTransport(conn.RootCAs())
+			own := graph.NewTransport(conn.RootCAs())
+			transport, idle = own, own.CloseIdleConnections
 		}
 		rate := graph.NewRate("connection."+c.Name+".rate", c.Rate.Count, c.Rate.Per)
-		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, rate, "postern/"+Version)}, nil
+		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, rate, "postern/"+Version), idle}, nil
 	})
 }
 
@@ -222,51 +252,4 @@ func (h *Host) rate(g *manifests.Grant) *graph.Rate {
 		return graph.NewRate("grant."+g.Name+".limits.rate", g.Rate.Count, g.Rate.Per), nil
 	})
 	return rate
-}
-
-// lazy holds a value that is made when first asked for; a failure is tried again.
-type lazy[T any] struct {
-	mu    sync.Mutex
-	value T
-	made  bool
-}
-
-func (l *lazy[T]) get(open func() (T, error)) (T, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.made {
-		return l.value, nil
-	}
-	value, err := open()
-	if err == nil {
-		l.value, l.made = value, true
-	}
-	return value, err
-}
-
-func (l *lazy[T]) opened() (T, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.value, l.made
-}
-
-// keyed holds a lazy value for each key. The keys come from the operator's file
-// and the plugins folder, so there are few.
-type keyed[K comparable, T any] struct {
-	mu     sync.Mutex
-	values map[K]*lazy[T]
-}
-
-func (k *keyed[K, T]) get(key K, open func() (T, error)) (T, error) {
-	k.mu.Lock()
-	if k.values == nil {
-		k.values = make(map[K]*lazy[T])
-	}
-	value := k.values[key]
-	if value == nil {
-		value = new(lazy[T])
-		k.values[key] = value
-	}
-	k.mu.Unlock()
-	return value.get(open)
 }

@@ -50,9 +50,13 @@ func (h *Host) Invoke(ctx context.Context, call Invocation) (*Result, error) {
 		Parameter: json.RawMessage("{}"), Data: []json.RawMessage{},
 		Summary: Summary{TotalObjects: 1, TotalObjectsSuccessful: 1},
 	}
-	if h.closed.Load() {
-		return result, result.fail(&abi.Error{Code: abi.Internal, Message: "the host is closed; open another with host.Open"})
+	leave, ok := h.running.enter()
+	if !ok {
+		return result, result.fail(coded(errClosed()))
 	}
+	defer leave()
+	ctx, cancel := h.running.context(ctx)
+	defer cancel()
 	err := inv.run(ctx, result)
 	if recordErr := inv.end(err, time.Since(started)); err == nil {
 		err = recordErr
@@ -82,7 +86,7 @@ func coded(err error) *abi.Error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return &abi.Error{Code: abi.DeadlineExceeded, Message: "the invocation's time is over"}
 	case errors.Is(err, context.Canceled):
-		return &abi.Error{Code: abi.DeadlineExceeded, Message: "the invocation was cancelled by its caller"}
+		return &abi.Error{Code: abi.DeadlineExceeded, Message: "the invocation was cancelled by its caller, or its host was closed"}
 	default:
 		return &abi.Error{Code: abi.Internal, Message: err.Error()}
 	}
@@ -262,7 +266,7 @@ func (inv *invocation) finish(answer []byte, result *Result) error {
 }
 
 // attested is a guest's error without what only the host may say: that policy
-// denied something, by which rule, and which lines of TOML would allow it. A guest
+// denied something or a bound was hit, by which rule, and which lines of TOML would allow it. A guest
 // could talk an operator into a wider grant. An error of the host that the guest
 // passes on as it got it stays.
 func (inv *invocation) attested(e *abi.Error) *abi.Error {
@@ -274,7 +278,8 @@ func (inv *invocation) attested(e *abi.Error) *abi.Error {
 	}
 	own := *e
 	own.Detail.Asked, own.Detail.Rule, own.Detail.Allow = "", "", ""
-	if own.Code == abi.PolicyDenied {
+	switch own.Code {
+	case abi.PolicyDenied, abi.Auth, abi.Consent, abi.FuelExhausted, abi.MemoryExhausted, abi.DeadlineExceeded, abi.ExchangeLimit, abi.Internal:
 		own.Code, own.Message = abi.PluginFailed, "the plugin says: "+own.Message
 	}
 	return &own

@@ -1,5 +1,7 @@
 package host
 
+import "github.com/postern-dev/postern/abi"
+
 // Bounds of one invocation, besides those of its manifest and grant.
 const (
 	// maxRows is how many result rows an invocation may return.
@@ -11,6 +13,10 @@ const (
 	maxBlobBytes = 1 << 30
 	// maxLogLines is how many lines an invocation may log. The rest is counted.
 	maxLogLines = 1000
+	// maxBatchBytes and maxBatchValues bound the bodies of a batch's replies together,
+	// so that the reply stays within abi.MaxReply and abi.MaxValues.
+	maxBatchBytes  = abi.MaxReply - 1<<20
+	maxBatchValues = abi.MaxValues - 10_000
 	// maxRefusals is how many errors of the host are remembered, to be known again
 	// when a guest ends with one.
 	maxRefusals = 8

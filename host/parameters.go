@@ -116,7 +116,8 @@ func (c *checker) list(name string, given *fastjson.Object, known map[string]str
 	for i := range c.action.Parameters {
 		if p := &c.action.Parameters[i]; p.In == name {
 			known[p.Name] = struct{}{}
-			flat = flat || given.Get(p.Name) != nil
+			v := given.Get(p.Name)
+			flat = flat || v != nil && v.Type() != fastjson.TypeNull
 		}
 	}
 	value := given.Get(name)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/catalog"
+	"github.com/postern-dev/postern/host/sandbox"
 )
 
 // Installed finds an installed version of a plugin. version may be empty if only one is installed. The error is
@@ -63,6 +64,11 @@ func (h *Host) notInstalled(name string) error {
 // it. The module must be admitted by the sandbox, and stays compiled for this host's invocations. version may be empty
 // if only one is installed. It needs no connection and no grant.
 func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Installed, error) {
+	leave, ok := h.running.enter()
+	if !ok {
+		return nil, errClosed()
+	}
+	defer leave()
 	i, err := h.Installed(name, version)
 	if err != nil {
 		return nil, err
@@ -74,11 +80,9 @@ func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Inst
 	if err != nil {
 		return nil, err
 	}
-	err = h.catalog.Approve(i, h.options.Now(), func(wasm []byte) error {
-		module, err := runtime.Compile(context.WithoutCancel(ctx), wasm)
-		if err == nil {
-			h.modules.put(i.String(), module)
-		}
+	var module *sandbox.Module
+	err = h.catalog.Approve(i, h.options.Now(), func(wasm []byte) (err error) {
+		module, err = runtime.Compile(context.WithoutCancel(ctx), wasm)
 		return err
 	})
 	if err != nil {
@@ -86,16 +90,7 @@ func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Inst
 		failure.Message = i.String() + " is not approved: " + failure.Message
 		return nil, &failure
 	}
+	h.modules.put(i.String(), module) // only now is it the approved one
 	_, approved, _ := strings.Cut(i.String(), "@")
 	return h.Installed(name, approved)
-}
-
-// put replaces the value of a key.
-func (k *keyed[K, T]) put(key K, value T) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.values == nil {
-		k.values = make(map[K]*lazy[T])
-	}
-	k.values[key] = &lazy[T]{value: value, made: true}
 }

@@ -94,7 +94,13 @@ func NewClient(origin *url.URL, auth Authorizer, transport http.RoundTripper, ra
 // NewTransport makes the transport of one connection: TLS 1.2 or later, no proxy
 // but by configuration, bounded headers and times. roots are the authorities to
 // trust; nil for the system's.
+//
+// It speaks HTTP/1.1 only. Go's HTTP/2 client sends a request again, without end and
+// unseen by its caller, when a server resets the stream, whether or not the server has
+// carried it out; over HTTP/1.1 it does so only while nothing was written.
 func NewTransport(roots *x509.CertPool) *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		DialContext:            dialer.DialContext,
@@ -104,7 +110,7 @@ func NewTransport(roots *x509.CertPool) *http.Transport {
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeaders,
 		MaxIdleConnsPerHost:    16,
-		ForceAttemptHTTP2:      true,
+		Protocols:              protocols,
 	}
 }
 

@@ -45,7 +45,8 @@ type cause struct {
 	advice string
 }
 
-// causes are the M, G and D sets: what each refusal of Graph means to its reader.
+// causes tells what each refusal of Graph means to its reader, for mailboxes, groups
+// and the directory.
 // Codes are Graph's own, see
 // https://learn.microsoft.com/graph/errors and
 // https://learn.microsoft.com/graph/resolve-auth-errors.
@@ -62,7 +63,7 @@ func causes() []cause {
 		{403, "", directory, "", abi.AccessDenied, "the permission is missing; an administrator must consent to it"},
 
 		{0, "UnknownError", anywhere, "", abi.Upstream, "the fault is on Microsoft's side; try again later"},
-		{400, "ErrorInvalidIdMalformed", anywhere, "", abi.InvalidID, "the id is cut, lower-cased or of another kind; copy it whole from a result"},
+		{400, "ErrorInvalidIdMalformed", anywhere, "", abi.InvalidID, "the id is cut, lower-cased or of another kind (an immutable id needs the header Prefer: IdType=\"ImmutableId\", any other must go without it); copy it whole from a result"},
 		{0, "ErrorInvalidUrlQueryFilter", anywhere, "", abi.BadQuery, "the filter cannot be served"},
 		{0, "InefficientFilter", anywhere, "", abi.BadQuery, "the filter and the order do not go together; order by the first property of the filter"},
 		{0, "RequestBroker--ParseUri", anywhere, "", abi.BadQuery, "the query cannot be read"},

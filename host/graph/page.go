@@ -17,12 +17,15 @@ const apiVersion = "/v1.0"
 // pages follows a list to the request's limit and merges its rows into one
 // answer of the form {"value":[…]}.
 func (c *call) pages(ctx context.Context, p *fastjson.Parser, target string) (*Answer, error) {
-	const envelope = 64 << 10 // room for what a reply holds besides the rows
+	const (
+		envelope    = 64 << 10 // bytes for what a reply holds besides the rows
+		replyValues = 1000     // and values
+	)
 	var page fastjson.Parser
 	merged := []byte(`{"value":[`)
 	seen := make(map[string]struct{})
 	answer := &Answer{}
-	rows := 0
+	rows, values := 0, 2 // the list and what holds it
 	for target != "" && !answer.Truncated {
 		if _, again := seen[target]; again {
 			return nil, c.malformed("is a list that goes in a circle")
@@ -42,7 +45,8 @@ func (c *call) pages(ctx context.Context, p *fastjson.Parser, target string) (*A
 				merged = append(merged, ',')
 			}
 			merged = abi.AppendValue(merged, row)
-			if rows == c.req.PageLimit || len(merged) > abi.MaxReply-envelope {
+			values += abi.CountValues(row)
+			if rows == c.req.PageLimit || len(merged) > abi.MaxReply-envelope || values > abi.MaxValues-replyValues {
 				merged, answer.Truncated = merged[:size], true
 				break
 			}

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postern-dev/postern/host/graphtest/internal/odata"
 	"github.com/postern-dev/postern/host/graphtest/internal/schema"
-	"github.com/postern-dev/postern/host/graphtest/odata"
 )
 
 // event is a single event or the master of a series.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postern-dev/postern/host/graphtest/odata"
+	"github.com/postern-dev/postern/host/graphtest/internal/odata"
 )
 
 // message is a message in a mailbox.

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/postern-dev/postern/host/graphtest/odata"
+	"github.com/postern-dev/postern/host/graphtest/internal/odata"
 )
 
 // options is a set of query options.

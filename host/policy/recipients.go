@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -23,6 +24,9 @@ const recipientsName = "recipients"
 // for a recipient, so it counts as one, and so does every text under a name of mail
 // addresses. Exempt is only a plain from or sender.
 func (p *Permit) recipients(g *abi.GraphRequest) ([]string, error) {
+	if err := p.implied(g); err != nil {
+		return nil, err
+	}
 	if g.Body == nil {
 		return nil, nil
 	}
@@ -40,6 +44,38 @@ func (p *Permit) recipients(g *abi.GraphRequest) ([]string, error) {
 		}
 	}
 	return found, nil
+}
+
+// implied denies a request that sends to whom Graph knows and the host cannot see,
+// such as a reply to all, where recipients are constrained. A group is its own
+// recipient: a grant that names the groups has said to whom it lets posts go.
+func (p *Permit) implied(g *abi.GraphRequest) error {
+	only := p.Grant.Only
+	last := strings.ToLower(g.Path[strings.LastIndexByte(g.Path, '/')+1:])
+	if !only.RecipientsSet || g.Method == http.MethodGet || !sendsToImplied(last) {
+		return nil
+	}
+	if _, named := only.Params["group"]; named && strings.HasPrefix(g.Path, "/groups/") {
+		return nil
+	}
+	rule := "grant." + p.Grant.Name + ".only." + recipientsName
+	return &abi.Error{
+		Code: abi.PolicyDenied,
+		Message: fmt.Sprintf("%s constrains recipients, and %s %s sends to some that only Microsoft Graph knows; put the action under a grant without recipients"+
+			" (for a group, one that names the groups in only.group)", rule, g.Method, g.Path),
+		Detail: abi.Detail{Asked: g.Method + " " + g.Path, Rule: rule},
+	}
+}
+
+// sendsToImplied reports whether an operation takes recipients from what is there:
+// the participants of a message or an event, the members of a group, a draft's own.
+func sendsToImplied(operation string) bool {
+	switch operation {
+	case "reply", "replyall", "createreply", "createreplyall", "send", "conversations", "threads",
+		"accept", "decline", "tentativelyaccept", "cancel":
+		return true
+	}
+	return false
 }
 
 // collect appends the addresses in v. name is that of the member, in lower case,

@@ -6,7 +6,7 @@ import "slices"
 // the ABI asks for, and a body for postern_invoke.
 type guest struct {
 	// imports are module, name and type index: 0 (i32)->(), 1 (i32,i32)->i32,
-	// 2 (i32,i32)->(), 3 (i32)->i32, 4 ()->().
+	// 2 (i32,i32)->(), 3 (i32)->i32, 4 ()->(), 5 (i32,i32,i32,i32)->i32.
 	imports []imported
 	// pages is what the memory starts with; maxPages its maximum, 0 for none.
 	pages, maxPages uint64
@@ -19,6 +19,8 @@ type guest struct {
 	// noMemoryExport and exportName break the module on purpose.
 	noMemoryExport bool
 	exportName     string
+	// start exports the action as _start too, as a WASI command has it.
+	start bool
 }
 
 type imported struct {
@@ -82,7 +84,7 @@ func (g guest) wasm() []byte {
 	const i32 = 0x7F
 	types := section(1,
 		[]byte{0x60, 1, i32, 0}, []byte{0x60, 2, i32, i32, 1, i32}, []byte{0x60, 2, i32, i32, 0},
-		[]byte{0x60, 1, i32, 1, i32}, []byte{0x60, 0, 0})
+		[]byte{0x60, 1, i32, 1, i32}, []byte{0x60, 0, 0}, []byte{0x60, 4, i32, i32, i32, i32, 1, i32})
 	var imports [][]byte
 	for _, im := range g.imports {
 		imports = append(imports, slices.Concat(name(im.module), name(im.name), []byte{0}, uleb(im.kind)))
@@ -99,6 +101,9 @@ func (g guest) wasm() []byte {
 		functions = append(functions, uleb(4))
 		bodies = append(bodies, code(g.initialise))
 		exports = append(exports, slices.Concat(name("_initialize"), []byte{0}, uleb(first+1)))
+	}
+	if g.start {
+		exports = append(exports, slices.Concat(name("_start"), []byte{0}, uleb(first)))
 	}
 	if !g.noMemoryExport {
 		exports = append(exports, slices.Concat(name("memory"), []byte{2, 0}))

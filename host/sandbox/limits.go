@@ -3,10 +3,11 @@ package sandbox
 // Bounds of what is admitted and of what a guest may hand to the host. The ABI's
 // own bounds, on documents, are in package abi.
 const (
-	// MaxModule is the size of the largest module that is read, in bytes. A Go
-	// guest has 2.5 to 4 MB.
+	// MaxModule is the size of the largest module that is compiled, in bytes. A Go
+	// guest has 2.5 to 4 MB. The catalogue reads no larger one.
 	MaxModule = 32 << 20
 	// MaxMemory is the most linear memory that any invocation may be given, in bytes.
+	// Manifests are bound to the same when they are read; this holds whoever calls.
 	MaxMemory = 256 << 20
 	// maxImports bounds the functions that a module imports.
 	maxImports = 64
@@ -15,6 +16,9 @@ const (
 	// maxOutputLine bounds one line that a guest writes to standard output or
 	// error, in bytes; the rest of a longer one is dropped.
 	maxOutputLine = 4 << 10
+	// maxWrite bounds what one call writes or fills with random bytes, in bytes: host
+	// code cannot be interrupted, so it comes back to the guest often.
+	maxWrite = 64 << 10
 	// maxSubscriptions bounds what a guest waits for in one poll_oneoff.
 	maxSubscriptions = 16
 	// pageSize is the unit of WebAssembly memory, in bytes.

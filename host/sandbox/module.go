@@ -88,7 +88,7 @@ func ended(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return &abi.Error{Code: abi.DeadlineExceeded, Message: "the invocation took longer than its timeout allows; ask for less, or raise timeout in the grant's limits up to the plugin's own"}
 	}
-	return context.Cause(ctx)
+	return ctx.Err()
 }
 
 func memoryExhausted(most uint64) *abi.Error {

@@ -262,3 +262,29 @@ func FuzzHostFunctions(f *testing.F) {
 		}
 	})
 }
+
+// Host code cannot be interrupted, so a guest that writes all of its memory a
+// thousand times over is served a piece at a time.
+func TestOneWriteTakesABoundedPiece(t *testing.T) {
+	const vectors, whole, written = 8, 64 << 10, 512
+	table := make([]byte, 0, vectors*8)
+	for range vectors { // each names the whole memory
+		table = append(table, 0, 0, 0, 0, 0, 0, 1, 0)
+	}
+	m := compile(t, newRuntime(t), guest{
+		imports: append(posternImports(), imported{"wasi_snapshot_preview1", "fd_write", 5}), pages: 1, data: table,
+		invoke: slices.Concat(i32Const(1), i32Const(0), i32Const(vectors), i32Const(written), call(3), drop,
+			i32Const(written), i32Const(4), call(2), i32Const(0)),
+	})
+	got, err := m.Invoke(t.Context(), sandbox.Limits{Memory: oneMiB}, []byte("{}"), &script{})
+	if want := []byte{0, 0, 1, 0}; err != nil || !bytes.Equal(got, want) {
+		t.Errorf("written %x, %v; want %x", got, err, want)
+	}
+}
+
+func TestCommandIsRefusedWithAdvice(t *testing.T) {
+	_, err := newRuntime(t).Compile(t.Context(), guest{pages: 1, invoke: i32Const(0), start: true}.wasm())
+	if !errors.Is(err, abi.PluginFailed) || !strings.Contains(err.Error(), "-buildmode=c-shared") {
+		t.Errorf("Compile: %v", err)
+	}
+}

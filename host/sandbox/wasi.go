@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/tetratelabs/wazero/api"
@@ -14,10 +15,11 @@ const wasiModule = "wasi_snapshot_preview1"
 
 // Error numbers of WASI preview 1.
 const (
-	wasiSuccess = 0
-	wasiBadFile = 8
-	wasiFault   = 21
-	wasiInvalid = 28
+	wasiSuccess     = 0
+	wasiBadFile     = 8
+	wasiFault       = 21
+	wasiInterrupted = 27
+	wasiInvalid     = 28
 )
 
 // clockStep is the grain of the clocks that a guest can read: fine enough for
@@ -92,12 +94,17 @@ func clockTime(_ context.Context, _ *running, memory api.Memory, args []uint64) 
 	return wasiSuccess
 }
 
-func random(_ context.Context, _ *running, memory api.Memory, args []uint64) uint32 {
+func random(ctx context.Context, _ *running, memory api.Memory, args []uint64) uint32 {
 	b, ok := memory.Read(uint32(args[0]), uint32(args[1]))
 	if !ok {
 		return wasiFault
 	}
-	rand.Read(b)
+	for chunk := range slices.Chunk(b, maxWrite) {
+		if ctx.Err() != nil {
+			return wasiInterrupted
+		}
+		rand.Read(chunk)
+	}
 	return wasiSuccess
 }
 
@@ -106,7 +113,8 @@ func exit(_ context.Context, _ *running, _ api.Memory, stack []uint64) {
 	panic(sys.NewExitError(uint32(stack[0])))
 }
 
-// writeFile takes what the guest writes to standard output and error.
+// writeFile takes what the guest writes to standard output and error, up to
+// [maxWrite] bytes: WASI lets a call write less than it was given.
 func writeFile(ctx context.Context, inv *running, memory api.Memory, args []uint64) uint32 {
 	const stdout, stderr = 1, 2
 	file, vectors, count, written := uint32(args[0]), uint32(args[1]), uint32(args[2]), uint32(args[3])
@@ -121,11 +129,12 @@ func writeFile(ctx context.Context, inv *running, memory api.Memory, args []uint
 		return wasiFault
 	}
 	total := uint32(0)
-	for ; len(list) > 0; list = list[8:] {
+	for ; len(list) > 0 && total < maxWrite; list = list[8:] {
 		b, ok := memory.Read(binary.LittleEndian.Uint32(list), binary.LittleEndian.Uint32(list[4:]))
 		if !ok {
 			return wasiFault
 		}
+		b = b[:min(len(b), int(maxWrite-total))]
 		inv.write(ctx, b)
 		total += uint32(len(b))
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/postern-dev/postern/host/graphtest/odata"
+	"github.com/postern-dev/postern/host/graphtest/internal/odata"
 )
 
 // mail is a record with the types of a message.

@@ -7,7 +7,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/postern-dev/postern/host/graphtest/odata"
+	"github.com/postern-dev/postern/host/graphtest/internal/odata"
 )
 
 // Object is a decoded JSON object by property names as Graph writes them. Values are nil, bool, int64, float64, string, time.Time,

@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/postern-dev/postern/host/graphtest/odata"
+	"github.com/postern-dev/postern/host/graphtest/internal/odata"
 )
 
 //go:embed types.json

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/postern-dev/postern/host/graphtest/internal/odata"
 	"github.com/postern-dev/postern/host/graphtest/internal/schema"
-	"github.com/postern-dev/postern/host/graphtest/odata"
 )
 
 func load(t testing.TB) *schema.Schema {
