@@ -30,7 +30,8 @@ type Action struct {
 	Outputs []string
 }
 
-// Kind says how an action is started.
+// Kind says how an action is started. This version refuses manifests with triggers and polls: nothing would keep
+// their state or call them.
 type Kind string
 
 // The kinds of an action.
@@ -104,7 +105,7 @@ func readAction(t *table) Action {
 		ID:          parsedRequired(t, "id", `"mail.get"`, parseID),
 		Title:       t.required("title", MaxTitle, `"Get email"`),
 		Description: t.required("description", MaxDescription, `"Get one message."`),
-		Kind:        parsed(t, "kind", KindAction, word(KindAction, KindTrigger, KindPoll, KindTest)),
+		Kind:        parsed(t, "kind", KindAction, parseKind),
 		ReadOnly:    t.boolean("read_only"),
 	}
 	a.Capabilities, _ = list(t, "capabilities", MaxCapabilitiesOfAction, parseID)
@@ -122,6 +123,14 @@ func readAction(t *table) Action {
 	checkParameterNames(a.Parameters, tables)
 	t.finish()
 	return a
+}
+
+func parseKind(text string) (Kind, *flaw) {
+	kind, f := word(KindAction, KindTrigger, KindPoll, KindTest)(text)
+	if kind == KindTrigger || kind == KindPoll {
+		return "", flawf("leave the action out", "this version of Postern polls nothing, so it runs no action of the kind %q", text)
+	}
+	return kind, f
 }
 
 // word accepts one of the given words.
@@ -147,10 +156,20 @@ func checkParameterNames(parameters []Parameter, tables []*table) {
 		}
 		seen[name] = true
 	}
+	lists := map[string]string{}
 	for i, p := range parameters {
-		if p.In != "" && seen[[2]string{"", strings.ToLower(p.In)}] {
+		if p.In == "" {
+			continue
+		}
+		if seen[[2]string{"", strings.ToLower(p.In)}] {
 			tables[i].flaw("in", flawf("rename one", "%q is a parameter of its own", p.In))
 		}
+		// A single element's members may stand beside the other parameters.
+		name := strings.ToLower(p.Name)
+		if list, ok := lists[name]; ok && list != p.In || seen[[2]string{"", name}] {
+			tables[i].flaw("name", flawf("rename one", "%q is the name of a parameter, or of another list's member", p.Name))
+		}
+		lists[name] = p.In
 	}
 }
 

@@ -19,7 +19,7 @@ type Grant struct {
 	Connections []string
 	// Capabilities that it allows, of those in the manifest. TOML: capabilities, required, 1 to [MaxGrantList].
 	Capabilities []string
-	// Actions that it allows. No other grant allows the same action of the plugin on the same connection.
+	// Actions that it allows. No other grant allows the same action on the same connection, of whatever plugin.
 	// TOML: actions, required, 1 to [MaxGrantList].
 	Actions []string
 	// Only constrains values. TOML: [grant.NAME.only], default unconstrained.
@@ -123,7 +123,7 @@ func checkOnlyKey(key string) *flaw {
 
 // checkGrants finds connections that do not exist, and actions that two grants allow.
 func checkGrants(c *Config, tables []*table) {
-	type permit struct{ plugin, connection, action string }
+	type permit struct{ connection, action string }
 	holder := map[permit]string{}
 	for i, g := range c.Grants {
 		for _, connection := range g.Connections {
@@ -131,10 +131,10 @@ func checkGrants(c *Config, tables []*table) {
 				tables[i].flaw("connections", flawf(nearestConnection(connection, c), "there is no connection %q", connection))
 			}
 			for _, action := range g.Actions {
-				p := permit{g.Plugin, connection, action}
+				p := permit{connection, action}
 				if first, ok := holder[p]; ok {
 					tables[i].flaw("actions", flawf("remove it from one of them",
-						"the action %q of the plugin %q on the connection %q is granted by grant.%s already", action, g.Plugin, connection, first))
+						"the action %q on the connection %q is granted by grant.%s already", action, connection, first))
 					continue
 				}
 				holder[p] = g.Name

@@ -29,7 +29,8 @@ import (
 	"os"
 )
 
-// LoadPlugin reads the plugin manifest at path, of at most [MaxPluginFile] bytes. See [ParsePlugin].
+// LoadPlugin reads the plugin manifest at path, of at most [MaxPluginFile] bytes. See [ParsePlugin]. A file that cannot
+// be read is an error that matches [io/fs.ErrNotExist] and the like; a file that is wrong is an [Errors].
 func LoadPlugin(path string) (*Plugin, error) {
 	src, err := read(path, MaxPluginFile)
 	if err != nil {
@@ -38,7 +39,8 @@ func LoadPlugin(path string) (*Plugin, error) {
 	return ParsePlugin(path, src)
 }
 
-// LoadConfig reads the operator's file at path, of at most [MaxConfigFile] bytes. See [ParseConfig].
+// LoadConfig reads the operator's file at path, of at most [MaxConfigFile] bytes. See [ParseConfig]. A file that cannot
+// be read is an error that matches [io/fs.ErrNotExist] and the like; a file that is wrong is an [Errors].
 func LoadConfig(path string) (*Config, error) {
 	src, err := read(path, MaxConfigFile)
 	if err != nil {

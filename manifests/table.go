@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // table reads the keys of one TOML table by their exact names and types. Each read notes its problems in the report
@@ -54,7 +56,7 @@ func suggest(key string, known []string) string {
 		if strings.EqualFold(k, key) {
 			return fmt.Sprintf("keys are case-sensitive: write %s", k)
 		}
-		if d := editDistance(key, k); d < distance {
+		if d := levenshtein.ComputeDistance(key, k); d < distance {
 			best, distance = k, d
 		}
 	}
@@ -62,27 +64,6 @@ func suggest(key string, known []string) string {
 		return fmt.Sprintf("did you mean %s?", best)
 	}
 	return "known here: " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
-}
-
-// editDistance counts the single-byte insertions, deletions and replacements between two keys (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // value reads a key of type T: string, bool, int64, float64, time.Time, map[string]any or []any.

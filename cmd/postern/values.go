@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
@@ -154,7 +155,7 @@ func near(parameters []host.Parameter, name string) []string {
 	var found []candidate
 	for _, p := range parameters {
 		for _, known := range []string{p.Name, p.In} {
-			d := distance(strings.ToLower(name), strings.ToLower(known))
+			d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(known))
 			like := d <= 1+len(known)/4 || strings.Contains(strings.ToLower(known), strings.ToLower(name))
 			if known != "" && like && !slices.ContainsFunc(found, func(c candidate) bool { return c.name == known }) {
 				found = append(found, candidate{known, d})
@@ -167,25 +168,4 @@ func near(parameters []host.Parameter, name string) []string {
 		names[i] = c.name
 	}
 	return names
-}
-
-// distance is how many characters must be put in, taken out or replaced to make one text of the other (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
