@@ -87,7 +87,7 @@ func complaint(importer, imported string) string {
 func within(p, folder string) bool { return p == folder || strings.HasPrefix(p, folder+"/") }
 
 // family is the package directly below host that p belongs to: host/graphtest for
-// host/graphtest/odata.
+// host/graphtest/internal/odata.
 func family(p string) string {
 	rest := strings.TrimPrefix(p, module+"/host/")
 	name, _, _ := strings.Cut(rest, "/")
@@ -146,7 +146,7 @@ func TestImportsAgainstTheDirectionAreSeen(t *testing.T) {
 		{"host/policy", "sdk"},
 		{"host/policy", "host/graph"},
 		{"host/graph", "host"},
-		{"host/graphtest/odata", "host/graph"},
+		{"host/graphtest/internal/odata", "host/graph"},
 		{"cmd/postern", "sdk"},
 		{"cmd/postern", "plugins/mail"},
 		{"util", "abi"},
@@ -165,7 +165,7 @@ func TestImportsAgainstTheDirectionAreSeen(t *testing.T) {
 		{"plugins/mail", "sdk"},
 		{"host", "host/graph"},
 		{"host/graph", "manifests"},
-		{"host/graphtest", "host/graphtest/odata"},
+		{"host/graphtest", "host/graphtest/internal/odata"},
 		{"host/graphtest", "manifests/permissions"},
 		{"cmd/postern", "host/graphtest"},
 	} {

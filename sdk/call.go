@@ -50,10 +50,12 @@ func (c *Call) ID() string { return c.id }
 // Now is the host's time at the start of the invocation.
 func (c *Call) Now() time.Time { return c.now }
 
-// State is what [Call.Keep] kept at the last invocation of a trigger, or nil.
+// State is what [Call.Keep] kept at the last invocation of a trigger, or nil. Hosts
+// of this version run no triggers, so it is always nil with them.
 func (c *Call) State() *Value { return c.state }
 
-// Keep keeps state for the next invocation of a trigger.
+// Keep keeps state for the next invocation of a trigger. Hosts of this version run
+// no triggers, and drop it.
 func (c *Call) Keep(state *Value) { c.result.State = state }
 
 // Row adds one row, an object, to the result. Long lists are handed over to the host in

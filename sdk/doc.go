@@ -14,6 +14,7 @@
 //			Path:       "/users/{user}/messages/{message}",
 //			Params:     sdk.Params{"user": call.String("user"), "message": call.String("id")},
 //			Query:      sdk.Query{"$select": "subject"},
+//			Headers:    sdk.Headers{"Prefer": `IdType="ImmutableId"`}, // the kind of ids that Postern's plugins return
 //		})
 //		if err != nil {
 //			return err

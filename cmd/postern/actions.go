@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,7 @@ func (c *cli) actionsCommand() *cobra.Command {
 	}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		h, _, err := c.open(cmd.Context(), flags)
+		h, config, err := c.open(cmd.Context(), flags)
 		if err != nil {
 			return err
 		}
@@ -29,7 +30,21 @@ func (c *cli) actionsCommand() *cobra.Command {
 		for _, a := range actions {
 			described = append(described, describe(a))
 		}
-		return c.show(*output, described, func(b *strings.Builder) { c.writeActions(b, actions) })
+		names, err := h.Catalog().Names()
+		if err != nil {
+			return err
+		}
+		none := noPlugin(config)
+		if len(names) > 0 {
+			none = "no installed plugin can be used; \"postern plugin list\" tells why"
+		}
+		return c.show(*output, described, func(b *strings.Builder) {
+			if len(actions) == 0 {
+				fmt.Fprintln(b, printable(none))
+				return
+			}
+			c.writeActions(b, actions)
+		})
 	}
 	return cmd
 }
@@ -41,14 +56,19 @@ func (c *cli) writeActions(b *strings.Builder, actions []host.Action) {
 		if a.ReadOnly {
 			does = "reads"
 		}
-		granted := strings.Join(a.Connections, ", ")
-		switch {
-		case granted == "":
-			granted = "not granted"
-		case !a.Approved:
-			granted += " (plugin not approved)"
-		}
-		rows = append(rows, []string{a.ID, a.Title, does, a.Plugin + "@" + a.Version, granted})
+		rows = append(rows, []string{a.ID, a.Title, does, a.Plugin + "@" + a.Version, grantedOn(a)})
 	}
 	writeTable(b, c.width, wrap, []string{"action", "title", "effect", "plugin", "granted on"}, rows)
+}
+
+// grantedOn names the connections on which grants allow an action, and what keeps them from being of use.
+func grantedOn(a host.Action) string {
+	switch granted := strings.Join(a.Connections, ", "); {
+	case granted == "":
+		return "not granted"
+	case !a.Approved:
+		return granted + " (plugin not approved)"
+	default:
+		return granted
+	}
 }

@@ -15,6 +15,9 @@ import (
 	"github.com/postern-dev/postern/host/audit"
 )
 
+// lastLines is how many lines of the record a terminal shows that nobody has asked for.
+const lastLines = 50
+
 // auditFlags say which records to show.
 type auditFlags struct {
 	denied     bool
@@ -30,7 +33,10 @@ func (c *cli) auditCommand() *cobra.Command {
 		Short: "Show the record of what was asked, decided and done",
 		Long: `Show the audit record: one line for every exchange of a plugin with the host, allowed or
 refused, and one for every invocation as a whole. In a pipe each line is one JSON object,
-as in the file.`,
+as in the file.
+
+A terminal gets the last 50 lines, unless --lines, --since or --invocation is given; a
+pipe or a file gets all.`,
 		Args: cobra.NoArgs,
 	}
 	hostFlags, output, flags := c.hostFlags(cmd), c.outputFlag(cmd), &auditFlags{}
@@ -38,7 +44,7 @@ as in the file.`,
 	cmd.Flags().StringVar(&flags.invocation, "invocation", "", "only this invocation; the start of its id is enough")
 	cmd.Flags().StringVar(&flags.action, "action", "", "only this action")
 	cmd.Flags().StringVar(&flags.since, "since", "", "only since a time (2026-01-31T09:00:00Z), or for a while (90m, 24h)")
-	cmd.Flags().IntVarP(&flags.last, "lines", "n", 50, "only the last lines; 0 is all")
+	cmd.Flags().IntVarP(&flags.last, "lines", "n", 0, "only the last lines; 0 is all (default 50 on a terminal, without --since or --invocation)")
 	must(cmd.RegisterFlagCompletionFunc("action", c.completeAction))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		keep, err := flags.keep(time.Now())
@@ -50,11 +56,10 @@ as in the file.`,
 			return err
 		}
 		defer closeAfter(&err, h.Close)
-		records, err := c.readAudit(config.AuditFile(), keep, flags.last)
-		if err != nil {
-			return err
+		if glance := c.width > 0 && flags.since == "" && flags.invocation == ""; glance && !cmd.Flags().Changed("lines") {
+			flags.last = lastLines
 		}
-		return c.showAudit(*output, records)
+		return c.showAudit(*output, config.AuditFile(), keep, flags.last)
 	}
 	return cmd
 }
@@ -90,15 +95,15 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// readAudit reads the last records that keep wants; last 0 is all. It warns of lines that are damaged.
-func (c *cli) readAudit(path string, keep func(*audit.Record) bool, last int) (records []audit.Record, err error) {
+// eachRecord calls do with the records that keep wants. It warns of lines that are damaged.
+func (c *cli) eachRecord(path string, keep func(*audit.Record) bool, do func(audit.Record) error) (err error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		fmt.Fprintln(c.err, "postern: there is no audit record yet; the first invocation starts it")
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the audit record cannot be read: %w", err)
+		return fmt.Errorf("the audit record cannot be read: %w", err)
 	}
 	defer closeAfter(&err, file.Close)
 	for record, err := range audit.Read(file, keep) {
@@ -106,35 +111,61 @@ func (c *cli) readAudit(path string, keep func(*audit.Record) bool, last int) (r
 			fmt.Fprintln(c.err, "postern: "+printable(damaged.Error()))
 			continue
 		}
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = do(record)
 		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAudit reads the last records that keep wants; last 0 is all.
+func (c *cli) readAudit(path string, keep func(*audit.Record) bool, last int) (records []audit.Record, err error) {
+	err = c.eachRecord(path, keep, func(record audit.Record) error {
 		records = append(records, record)
 		if last > 0 && len(records) == 2*last {
 			records = append(records[:0], records[last:]...)
 		}
-	}
+		return nil
+	})
 	if last > 0 && len(records) > last {
 		records = records[len(records)-last:]
 	}
-	return records, nil
+	return records, err
 }
 
 // showAudit writes JSON as lines, unlike other commands: that is how the record is kept and how tools read it.
-func (c *cli) showAudit(f format, records []audit.Record) error {
+func (c *cli) showAudit(f format, path string, keep func(*audit.Record) bool, last int) error {
 	if f == formatJSON || f == formatAuto && c.width == 0 {
-		for _, r := range records {
-			if _, err := c.out.Write(append(r.AppendJSON(nil), '\n')); err != nil {
-				return err
-			}
-		}
-		return nil
+		return c.writeAuditLines(path, keep, last)
+	}
+	records, err := c.readAudit(path, keep, last)
+	if err != nil {
+		return err
 	}
 	lines := make([]json.RawMessage, 0, len(records))
 	for _, r := range records {
 		lines = append(lines, r.AppendJSON(nil))
 	}
 	return c.show(f, lines, func(b *strings.Builder) { c.writeRecords(b, records) })
+}
+
+// writeAuditLines holds no more records than the last ones that were asked for: all of them go through one by one.
+func (c *cli) writeAuditLines(path string, keep func(*audit.Record) bool, last int) error {
+	write := func(r audit.Record) error {
+		_, err := c.out.Write(append(r.AppendJSON(nil), '\n'))
+		return err
+	}
+	if last == 0 {
+		return c.eachRecord(path, keep, write)
+	}
+	records, err := c.readAudit(path, keep, last)
+	for i := 0; err == nil && i < len(records); i++ {
+		err = write(records[i])
+	}
+	return err
 }
 
 func (c *cli) writeRecords(b *strings.Builder, records []audit.Record) {
@@ -171,7 +202,11 @@ func asked(r audit.Record) string {
 
 // outcome says what was decided and what came of it.
 func outcome(r audit.Record) string {
-	parts := []string{string(r.Decision)}
+	decision := string(r.Decision)
+	if r.Op == audit.OpInvocation && r.Decision == audit.Allowed {
+		decision = "ran"
+	}
+	parts := []string{decision}
 	if r.Status != 0 {
 		parts = append(parts, strconv.Itoa(r.Status))
 	}

@@ -38,23 +38,88 @@ func (c *cli) hostFlags(cmd *cobra.Command) *hostFlags {
 
 // open opens the host that the flags mean. The caller closes it.
 func (c *cli) open(ctx context.Context, f *hostFlags) (*host.Host, *manifests.Config, error) {
-	path, err := c.findConfig(f.config)
+	_, config, err := c.loadConfig(f)
 	if err != nil {
-		return nil, nil, &configError{err}
+		return nil, nil, err
 	}
-	config, err := manifests.LoadConfig(path)
+	h, err := c.openHost(ctx, f, config)
+	return h, config, err
+}
+
+// openConnected is open for a command that is about a connection. One that cannot be used as it is written is a fault
+// of the operator's file, not of the tenant.
+func (c *cli) openConnected(ctx context.Context, f *hostFlags) (*host.Host, error) {
+	path, config, err := c.loadConfig(f)
 	if err != nil {
-		return nil, nil, &configError{err}
+		return nil, err
 	}
+	if err := checkConnections(path, config); err != nil {
+		return nil, &configError{err}
+	}
+	return c.openHost(ctx, f, config)
+}
+
+func (c *cli) loadConfig(f *hostFlags) (path string, config *manifests.Config, err error) {
+	if path, err = c.findConfig(f.config); err == nil {
+		config, err = manifests.LoadConfig(path)
+	}
+	if err != nil {
+		return "", nil, &configError{err}
+	}
+	return path, config, nil
+}
+
+func (c *cli) openHost(ctx context.Context, f *hostFlags, config *manifests.Config) (*host.Host, error) {
 	level := slog.LevelWarn
 	if f.verbose {
 		level = slog.LevelDebug
 	}
-	h, err := host.Open(ctx, host.Config{
+	return host.Open(ctx, host.Config{
 		Operator: config,
 		Logger:   slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level})),
 	})
-	return h, config, err
+}
+
+// checkConnections reports connections that an operator's file lacks, or whose files are not there.
+func checkConnections(file string, config *manifests.Config) error {
+	if len(config.Connections) == 0 {
+		return &manifests.Error{
+			File: file, Key: "connection", Problem: "there is no connection to a tenant",
+			Remedy: "\"postern help configuration\" shows how to write one",
+		}
+	}
+	var problems manifests.Errors
+	for _, connection := range config.Connections {
+		if connection.CAFile == "" {
+			continue
+		}
+		if err := checkReadable(config.Resolve(connection.CAFile)); err != nil {
+			problems = append(problems, &manifests.Error{
+				File: file, Key: "connection." + connection.Name + ".ca_file", Problem: err.Error(),
+				Remedy: "name a readable file of certificates in PEM",
+			})
+		}
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// checkReadable reports why a file cannot be read.
+func checkReadable(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // findConfig returns the first of: the file that the command line names, the one that the environment names, the one

@@ -51,6 +51,10 @@ type demo struct {
 
 func (c *cli) demo(ctx context.Context, plugins string) (err error) {
 	started := time.Now()
+	installed, err := readPlugins(plugins)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "postern-demo-")
 	if err != nil {
 		return err
@@ -63,7 +67,7 @@ func (c *cli) demo(ctx context.Context, plugins string) (err error) {
 		return err
 	}
 	defer closeAfter(&err, d.server.Close)
-	if err := d.openHost(ctx, emulatedFiles{dir}, plugins); err != nil {
+	if err := d.openHost(ctx, emulatedFiles{dir}, plugins, installed); err != nil {
 		return err
 	}
 	defer closeAfter(&err, d.host.Close)
@@ -79,7 +83,7 @@ func (c *cli) demo(ctx context.Context, plugins string) (err error) {
 			return err
 		}
 	}
-	d.summary(time.Since(started))
+	d.summary(time.Since(started), plugins)
 	return nil
 }
 
@@ -113,13 +117,10 @@ func (d *demo) openTenant(files emulatedFiles) (err error) {
 }
 
 // openHost writes the policy, approves the plugins and opens a host with both.
-func (d *demo) openHost(ctx context.Context, files emulatedFiles, plugins string) error {
+func (d *demo) openHost(ctx context.Context, files emulatedFiles, dir string, installed []*manifests.Plugin) error {
 	started := time.Now()
-	installed, err := readPlugins(plugins)
+	plugins, err := filepath.Abs(dir)
 	if err != nil {
-		return err
-	}
-	if plugins, err = filepath.Abs(plugins); err != nil {
 		return err
 	}
 	policy := hostTable(plugins) + emulatedConnection("soc", d.server) + emulatedConnection("analyst", d.server) + demoGrants
@@ -198,12 +199,12 @@ func (d *demo) graphRequests() int {
 	return n
 }
 
-func (d *demo) summary(total time.Duration) {
+func (d *demo) summary(total time.Duration, plugins string) {
 	d.say("\n%s ran in WebAssembly and returned %s through %s to Graph.",
 		count(d.total.actions, "action"), count(d.total.rows, "row"), count(d.graphRequests(), "request"))
 	d.say("%s refused before anything reached Graph; each is in the audit record with its rule.", count(d.total.refused, "attempt")+" were")
 	d.say("The plugins saw no password, no token and no network. It took %s.", total.Round(10*time.Millisecond))
-	d.say("\nNext: postern emulate --sample --dir try --plugins dist/plugins, and docs/cli.md.")
+	d.say("\nNext: %s emulate --sample --dir try --plugins %s, and docs/cli.md.", printable(d.program), printable(plugins))
 }
 
 func took(since time.Time) string { return time.Since(since).Round(time.Millisecond).String() }

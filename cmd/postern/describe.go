@@ -38,7 +38,7 @@ func (c *cli) describeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "describe ACTION",
 		Short:             "Show the parameters, outputs and permissions of an action",
-		Args:              cobra.ExactArgs(1),
+		Args:              one(nameAction),
 		ValidArgsFunction: c.completeAction,
 	}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
@@ -62,7 +62,7 @@ func (c *cli) writeDescription(b *strings.Builder, a host.Action) {
 	writeFacts(b, []fact{
 		{"plugin", a.Plugin + "@" + a.Version},
 		{"effect", effect(a)},
-		{"granted on", orNone(a.Connections)},
+		{"granted on", grantedOn(a)},
 		{"capabilities", orNone(a.Capabilities)},
 		{"application permissions", orNone(a.Permissions.Application)},
 		{"delegated permissions", orNone(a.Permissions.Delegated)},

@@ -20,7 +20,7 @@ import (
 func TestDocumentedCommands(t *testing.T) {
 	root := repository(t)
 	var pages []string
-	for _, pattern := range []string{"README.md", "docs/*.md", "examples/*/README.md", "manifests/policies/README.md"} {
+	for _, pattern := range []string{"README.md", "docs/*.md", "examples/*/README.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -85,7 +85,7 @@ func newReader(t *testing.T) *reader {
 	if err := os.CopyFS(filepath.Join(dir, "dist", "plugins"), os.DirFS(builtPlugins(t))); err != nil {
 		t.Fatal(err)
 	}
-	policies := filepath.Join("manifests", "policies")
+	policies := filepath.Join("examples", "policies")
 	if err := os.CopyFS(filepath.Join(dir, policies), os.DirFS(filepath.Join(repository(t), policies))); err != nil {
 		t.Fatal(err)
 	}

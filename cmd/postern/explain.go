@@ -21,12 +21,12 @@ Microsoft Graph, and with which constraints. For one that is denied it shows the
 of postern.toml that would allow it. Nothing runs and nothing is sent.
 
 A denial is an answer: the exit status is 0.`,
-		Args:              cobra.ExactArgs(1),
+		Args:              one(nameAction),
 		ValidArgsFunction: c.completeAction,
 	}
 	flags, output, connection := c.hostFlags(cmd), c.outputFlag(cmd), c.connectionFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, _, err := c.open(cmd.Context(), flags)
+		h, err := c.openConnected(cmd.Context(), flags)
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (c *cli) writeExplanation(b *strings.Builder, x *host.Explanation) {
 			fmt.Fprintf(b, "  rule: %s\n", oneLine(x.Error.Detail.Rule))
 		}
 		if x.Error.Detail.Allow != "" {
-			fmt.Fprint(b, "\nTo allow it, put this into postern.toml:\n\n")
+			fmt.Fprintf(b, "\n%s\n\n", howToAllow(x.Error.Detail.Allow))
 			writeIndented(b, x.Error.Detail.Allow)
 		}
 		return

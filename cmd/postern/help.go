@@ -53,4 +53,4 @@ Files of the host, relative to the folder of postern.toml, with their defaults:
   state = "state"              # what outlives a process: the key of sealed links
 
 "postern explain ACTION" tells whether an action is allowed, and the lines that would allow
-it. Ready-made policies are in manifests/policies.`
+it. Ready-made policies are in examples/policies.`

@@ -21,7 +21,8 @@ func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	c := &cli{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		program: os.Args[0],
+		in:      os.Stdin, out: os.Stdout, err: os.Stderr,
 		getenv:      os.Getenv,
 		errTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 	}
@@ -33,6 +34,8 @@ func start() int {
 
 // cli is the surroundings of a command.
 type cli struct {
+	// program is how the command was called, for command lines to copy.
+	program  string
 	in       io.Reader
 	out, err io.Writer
 	getenv   func(string) string

@@ -20,9 +20,8 @@ func (c *cli) pluginCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugin",
 		Short: "List, inspect and approve the installed plugins",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	family(cmd)
 	cmd.AddCommand(c.pluginListCommand(), c.pluginInspectCommand(), c.pluginApproveCommand())
 	return cmd
 }
@@ -62,7 +61,7 @@ file, and a module with any other digest will not run. The module is checked and
 first. Approving allows nothing by itself: that takes a grant.
 
 The version may be left out if only one is installed.`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              some(namePlugin),
 		ValidArgsFunction: c.completePlugin,
 	}
 	flags := c.hostFlags(cmd)
@@ -168,7 +167,7 @@ func listPlugin(config *manifests.Config, lock *manifests.Lock, i *catalog.Insta
 
 func (c *cli) writePlugins(b *strings.Builder, config *manifests.Config, list []listedPlugin) {
 	if len(list) == 0 {
-		fmt.Fprintf(b, "no plugin is installed in %s; copy one there as NAME/VERSION/plugin.toml and plugin.wasm\n", printable(config.PluginsDir()))
+		fmt.Fprintln(b, printable(noPlugin(config)))
 		return
 	}
 	rows := make([][]string, 0, len(list))
@@ -176,4 +175,9 @@ func (c *cli) writePlugins(b *strings.Builder, config *manifests.Config, list []
 		rows = append(rows, []string{p.Name, p.Version, string(p.State), strconv.FormatInt(p.Size, 10), strings.Join(p.Actions, ", "), p.Problem})
 	}
 	writeTable(b, c.width, wrap, []string{"plugin", "version", "state", "bytes", "actions", "problem"}, rows)
+}
+
+// noPlugin says that none is installed, and what to do.
+func noPlugin(config *manifests.Config) string {
+	return "no plugin is installed in " + config.PluginsDir() + "; copy one there as NAME/VERSION/plugin.toml and plugin.wasm"
 }

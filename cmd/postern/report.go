@@ -35,10 +35,17 @@ func writeFailure(w io.Writer, failure *abi.Error) {
 		fmt.Fprintf(w, "  %-17s  %s\n", line.name, line.value)
 	}
 	if failure.Detail.Allow != "" {
-		fmt.Fprintln(w, "  To allow it, put this into postern.toml:")
+		fmt.Fprintln(w, "  "+howToAllow(failure.Detail.Allow))
 		fmt.Fprintln(w)
 		writeIndented(w, failure.Detail.Allow)
 	}
+}
+
+// howToAllow introduces lines of TOML that would allow what was denied. They are a whole grant: where the file has one
+// of that name, both together would be refused.
+func howToAllow(allow string) string {
+	heading, _, _ := strings.Cut(allow, "\n")
+	return "To allow it, put this into postern.toml, in place of " + oneLine(heading) + " if that is there:"
 }
 
 // writeIndented writes lines of TOML.

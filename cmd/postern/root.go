@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/postern-dev/postern/host"
 )
 
 // run runs one command line and returns the exit status.
@@ -15,9 +16,9 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	root := c.root(func(*cobra.Command, []string) { started = true })
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
-	if err != nil && !started {
+	if err != nil && !started && !errors.As(err, new(*usageError)) {
 		// Cobra finds out that a command line is wrong before it starts anything.
-		err = usagef("%s; \"%s --help\" shows what there is", oneSentence(err), command.CommandPath())
+		err = seeHelp(command, oneSentence(err))
 	}
 	if err != nil {
 		c.report(err)
@@ -41,7 +42,9 @@ Ask whether something is allowed, why:    postern explain mail.send`,
 		PersistentPreRun:  onStart,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		DisableAutoGenTag: true,
+		Version:           host.Version,
 	}
+	root.Flags().Bool("version", false, "show the version of this program") // without cobra's -v, which is --verbose elsewhere
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
@@ -65,12 +68,17 @@ Ask whether something is allowed, why:    postern explain mail.send`,
 		}
 	}
 	root.AddCommand(helpTopics()...)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, command := range root.Commands() {
+		switch command.Name() {
+		case "help":
+			command.Args = knownTopic
+		case "completion":
+			family(command)
+		}
+	}
 	return root
-}
-
-// oneSentence takes out the line breaks with which cobra sets off what it suggests.
-func oneSentence(err error) string {
-	return strings.TrimSpace(strings.ReplaceAll(err.Error(), "\n\nDid you mean this?\n\t", "; did you mean "))
 }
 
 // Groups of commands in the help.

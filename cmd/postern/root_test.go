@@ -74,8 +74,19 @@ func TestUsageErrorsNameTheHelp(t *testing.T) {
 		want string
 	}{
 		{[]string{"rn"}, `unknown command "rn" for "postern"; did you mean run; "postern --help" shows what there is`},
-		{[]string{"run"}, `requires at least 1 arg(s), only received 0; "postern run --help" shows what there is`},
-		{[]string{"plugin", "lst"}, `unknown command "lst" for "postern plugin"; "postern plugin --help" shows what there is`},
+		{[]string{"d"}, `unknown command "d" for "postern"; did you mean demo or describe; "postern --help" shows what there is`},
+		{[]string{"run"}, `name an action, such as mail.search; "postern actions" lists them`},
+		{[]string{"describe"}, `name an action, such as mail.search; "postern actions" lists them`},
+		{[]string{"explain"}, `name an action, such as mail.search; "postern actions" lists them`},
+		{[]string{"explain", "a", "b"}, `"b" is too much: postern explain takes one name`},
+		{[]string{"plugin", "inspect"}, `name a plugin, such as mail; "postern plugin list" lists them`},
+		{[]string{"plugin", "approve"}, `name a plugin, such as mail; "postern plugin list" lists them`},
+		{[]string{"plugin", "aprove", "mail"}, `unknown command "aprove" for "postern plugin"; did you mean approve; "postern plugin --help" shows what there is`},
+		{[]string{"plugin", "aprove", "--config", "x"}, `unknown command "aprove" for "postern plugin"; did you mean approve; "postern plugin --help" shows what there is`},
+		{[]string{"plugin", "--nonsense"}, `unknown flag: --nonsense; "postern plugin --help" shows what there is`},
+		{[]string{"completion", "foo"}, `unknown command "foo" for "postern completion"; "postern completion --help" shows what there is`},
+		{[]string{"help", "nope"}, `unknown command "nope" for "postern"; "postern --help" shows what there is`},
+		{[]string{"help", "plugin", "aprove"}, `unknown command "aprove" for "postern plugin"; did you mean approve; "postern plugin --help" shows what there is`},
 		{[]string{"actions", "--nonsense"}, `unknown flag: --nonsense; "postern actions --help" shows what there is`},
 	} {
 		_, complaints, status := runHere(t, 0, nil, test.args...)

@@ -39,7 +39,7 @@ pipe. A failure is explained on standard error and has an exit status by its cla
 "postern help exit-codes".`,
 		Example: `  postern run mail.search email_address=soc@contoso.example subject=invoice limit=10
   postern run mail.send --params message.json body=@body.txt`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              some(nameAction),
 		ValidArgsFunction: c.completeRun,
 	}
 	flags := &runFlags{host: c.hostFlags(cmd), output: c.outputFlag(cmd), connection: c.connectionFlag(cmd)}
@@ -56,7 +56,7 @@ func (c *cli) runAction(cmd *cobra.Command, flags *runFlags, action string, args
 	if err != nil {
 		return err
 	}
-	h, _, err := c.open(cmd.Context(), flags.host)
+	h, err := c.openConnected(cmd.Context(), flags.host)
 	if err != nil {
 		return err
 	}
@@ -85,18 +85,19 @@ func (c *cli) runAction(cmd *cobra.Command, flags *runFlags, action string, args
 }
 
 func (c *cli) readParams(name string) ([]byte, error) {
-	var document []byte
-	var err error
 	switch name {
 	case "":
 		return nil, nil
 	case "-":
-		document, err = readAll(c.in)
-	default:
-		document, err = readFile(name)
+		document, err := readAll(c.in)
+		if err != nil {
+			return nil, usagef("the parameters on standard input cannot be read: %w", err)
+		}
+		return document, nil
 	}
+	document, err := readFile(name)
 	if err != nil {
-		return nil, usagef("the file of --params cannot be read: %w", err)
+		return nil, usagef("the file of --params cannot be read: %w; --params takes a file, or - for standard input", err)
 	}
 	return document, nil
 }

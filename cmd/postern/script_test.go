@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write what the commands print into the 
 //	emulator stop              interrupts it, which it must survive with grace
 //	emulator kill              ends it as a power failure would
 //	approved FOLDER            a lock in FOLDER that approves all plugins
-//	policy NAME                manifests/policies/NAME.toml for the emulated tenant, as policy/postern.toml
+//	policy NAME                examples/policies/NAME.toml for the emulated tenant, as policy/postern.toml
 func TestScripts(t *testing.T) {
 	plugins, root := builtPlugins(t), repository(t)
 	testscript.Run(t, testscript.Params{
@@ -41,7 +41,7 @@ func TestScripts(t *testing.T) {
 				ts.Check(approveAll(ts.Getenv("PLUGINS"), ts.MkAbs(filepath.Join(args[0], "postern.lock"))))
 			},
 			"policy": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Check(usePolicy(ts, filepath.Join(root, "manifests", "policies", args[0]+".toml")))
+				ts.Check(usePolicy(ts, filepath.Join(root, "examples", "policies", args[0]+".toml")))
 			},
 		},
 	})

@@ -3,8 +3,10 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 
 	"github.com/postern-dev/postern/host"
@@ -12,9 +14,9 @@ import (
 )
 
 func main() {
-	if err := printNewest(context.Background(), os.Stdout, os.Args[1], os.Args[2]); err != nil {
-		fmt.Fprintln(os.Stderr, "embed:", err) // an *abi.Error says what to do next
-		os.Exit(1)
+	flag.Parse()
+	if err := printNewest(context.Background(), os.Stdout, flag.Arg(0), flag.Arg(1)); err != nil {
+		log.Fatal(err) // an *abi.Error says what to do next
 	}
 }
 
@@ -28,10 +30,8 @@ func printNewest(ctx context.Context, w io.Writer, file, mailbox string) error {
 		return err
 	}
 	defer h.Close()
-	result, err := h.Invoke(ctx, host.Invocation{
-		Action:     "mail.search",
-		Parameters: map[string]any{"email_address": mailbox, "limit": 3},
-	})
+	parameters := map[string]any{"email_address": mailbox, "limit": 3}
+	result, err := h.Invoke(ctx, host.Invocation{Action: "mail.search", Parameters: parameters})
 	for _, row := range result.Data {
 		fmt.Fprintf(w, "%s\n", row) // one JSON object each
 	}

@@ -35,7 +35,7 @@ func TestExample(t *testing.T) {
 		t.Errorf("prints\n%s%s\nwant a line for the message Second, then one for First", out, complaints)
 	}
 	out, complaints = run("dana@contoso.example")
-	if !strings.Contains(complaints, "embed: policy_denied: grant.mail.only.user does not allow") || out != "" {
+	if !strings.Contains(complaints, "policy_denied: grant.mail.only.user does not allow") || out != "" {
 		t.Errorf("another mailbox: prints\n%s%s", out, complaints)
 	}
 }

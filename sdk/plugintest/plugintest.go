@@ -20,6 +20,7 @@ package plugintest
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -74,10 +75,13 @@ func Run(t testing.TB, plugin sdk.Plugin, action, parameters string, script ...E
 // last one. An empty state is none.
 func Resume(t testing.TB, plugin sdk.Plugin, action, parameters, state string, script ...Exchange) *Result {
 	t.Helper()
-	h := &host{t: t, script: script}
+	h := &host{t: t, script: parseScript(t, script)}
 	output := plugin.Run(invocation(t, action, parameters, state), h.exchange)
+	for _, difference := range h.differences {
+		t.Error(difference)
+	}
 	for _, missing := range h.script {
-		t.Errorf("%s did not ask for\n%s", action, missing.Want)
+		t.Errorf("%s did not ask for\n%s", action, missing.text)
 	}
 	var parser fastjson.Parser
 	result, err := abi.ParseResult(&parser, output)
@@ -129,11 +133,34 @@ func invocation(t testing.TB, action, parameters, state string) []byte {
 	return inv.AppendJSON(nil)
 }
 
+// step is an exchange of a script that has been read.
+type step struct {
+	want  any
+	text  string // want as the test wrote it
+	reply []byte
+}
+
+func parseScript(t testing.TB, script []Exchange) []step {
+	t.Helper()
+	var steps []step
+	for _, x := range script {
+		steps = append(steps, step{decode(t, []byte(x.Want)), x.Want, []byte(x.Reply)})
+	}
+	return steps
+}
+
 // host plays the host's part of a script.
 type host struct {
 	t      testing.TB
-	script []Exchange
+	script []step
 	result Result
+	// differences to the script are told when the plugin is done: within an exchange
+	// the SDK and the plugin stand between here and the test, whose line is meant.
+	differences []string
+}
+
+func (h *host) differ(format string, args ...any) {
+	h.differences = append(h.differences, fmt.Sprintf(format, args...))
 }
 
 func (h *host) exchange(asked []byte) []byte {
@@ -141,7 +168,7 @@ func (h *host) exchange(asked []byte) []byte {
 	var parser fastjson.Parser
 	x, err := abi.ParseExchange(&parser, asked)
 	if err != nil {
-		h.t.Errorf("an exchange breaks the contract: %v\n%s", err, asked)
+		h.differ("an exchange breaks the contract: %v\n%s", err, asked)
 		return refusal(err.Error())
 	}
 	switch x.Op {
@@ -153,16 +180,15 @@ func (h *host) exchange(asked []byte) []byte {
 		return []byte(`{}`)
 	}
 	if len(h.script) == 0 {
-		h.t.Errorf("an exchange is not in the script:\n%s", asked)
+		h.differ("an exchange is not in the script:\n%s", asked)
 		return refusal("the script is over")
 	}
 	next := h.script[0]
 	h.script = h.script[1:]
-	want, got := decode(h.t, []byte(next.Want)), decode(h.t, asked)
-	if diff := cmp.Diff(want, got); diff != "" {
-		h.t.Errorf("an exchange differs (-want +got):\n%s", diff)
+	if diff := cmp.Diff(next.want, decode(h.t, asked)); diff != "" {
+		h.differ("an exchange differs (-want +got):\n%s", diff)
 	}
-	return []byte(next.Reply)
+	return next.reply
 }
 
 // keep adds rows to the result.

@@ -2,6 +2,8 @@ package plugintest_test
 
 import (
 	"fmt"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -43,22 +45,53 @@ const (
 type recorder struct {
 	testing.TB
 	problems []string
+	helpers  map[string]bool
+	// files are where the problems are shown to be.
+	files []string
 }
 
-func (r *recorder) Helper() {}
-func (r *recorder) Errorf(format string, args ...any) {
-	r.problems = append(r.problems, fmt.Sprintf(format, args...))
+func (r *recorder) Helper() {
+	r.helpers[callers()[1].Function] = true
+}
+
+func (r *recorder) Error(args ...any) { r.fail(fmt.Sprint(args...)) }
+
+func (r *recorder) Errorf(format string, args ...any) { r.fail(fmt.Sprintf(format, args...)) }
+
+// fail notes a problem and, as package testing does, the place of the first caller that is no helper.
+func (r *recorder) fail(problem string) {
+	r.problems = append(r.problems, problem)
+	for _, frame := range callers()[2:] {
+		if !r.helpers[frame.Function] {
+			r.files = append(r.files, filepath.Base(frame.File))
+			return
+		}
+	}
+}
+
+// callers are the function that calls it, its caller, and so on.
+func callers() []runtime.Frame {
+	counters := make([]uintptr, 64)
+	frames := runtime.CallersFrames(counters[:runtime.Callers(2, counters)])
+	var all []runtime.Frame
+	for {
+		frame, more := frames.Next()
+		all = append(all, frame)
+		if !more {
+			return all
+		}
+	}
 }
 
 // Fatalf ends the test at hand.
 func (r *recorder) Fatalf(format string, args ...any) {
-	r.Errorf(format, args...)
+	r.fail(fmt.Sprintf(format, args...))
 	panic(r)
 }
 
-// problems tells what fails a test.
-func problems(test func(t testing.TB)) []string {
-	r := &recorder{}
+// problems tells what fails a test, and in which files.
+func problems(test func(t testing.TB)) (problems, files []string) {
+	r := &recorder{helpers: map[string]bool{}}
 	func() {
 		defer func() {
 			if fault := recover(); fault != nil && fault != r {
@@ -67,7 +100,7 @@ func problems(test func(t testing.TB)) []string {
 		}()
 		test(r)
 	}()
-	return r.problems
+	return r.problems, r.files
 }
 
 func TestRunReturnsRowsAndLog(t *testing.T) {
@@ -103,6 +136,15 @@ func TestRunFailsTheTest(t *testing.T) {
 		{"when the script is too short", func(t testing.TB) {
 			plugintest.Run(t, plugin, "mail.subject", parameters)
 		}, "is not in the script"},
+		{"when an exchange breaks the contract", func(t testing.TB) {
+			plugintest.Run(t, sdk.Plugin{"mail.subject": func(call *sdk.Call) error {
+				_, err := call.Graph(sdk.Request{Path: "nowhere"})
+				return err
+			}}, "mail.subject", parameters)
+		}, "an exchange breaks the contract"},
+		{"when the script is not JSON", func(t testing.TB) {
+			plugintest.Run(t, plugin, "mail.subject", parameters, plugintest.Exchange{Want: `{`, Reply: ok})
+		}, "not JSON"},
 		{"when parameters are not JSON", func(t testing.TB) {
 			plugintest.Run(t, plugin, "mail.subject", `{`)
 		}, "not JSON"},
@@ -120,9 +162,14 @@ func TestRunFailsTheTest(t *testing.T) {
 		}, "succeeded"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			found := strings.Join(problems(test.run), "\n")
-			if !strings.Contains(found, test.want) {
+			found, files := problems(test.run)
+			if !strings.Contains(strings.Join(found, "\n"), test.want) {
 				t.Errorf("found %q, want something with %q", found, test.want)
+			}
+			for i, file := range files {
+				if file != "plugintest_test.go" {
+					t.Errorf("%q is shown in %s, not at the test's own line", found[i], file)
+				}
 			}
 		})
 	}
