@@ -4,7 +4,7 @@
 //	go run ./bench -o bench/results.json
 //
 // A row has the median of all counts and its spread, half the distance between
-// the quartiles relative to the median. "holds" is absent for a baseline.
+// the quartiles relative to the median.
 package main
 
 import (
@@ -35,17 +35,18 @@ func main() {
 	}
 }
 
-// row is one claim as measured.
+// row is one claim as measured. What does not apply is null: a peer for what stands
+// alone, a reach for a baseline.
 type row struct {
 	Name      string   `json:"name"`
 	Value     float64  `json:"value"`
 	Unit      string   `json:"unit"`
 	Spread    float64  `json:"spread"`
-	Peer      string   `json:"peer,omitempty"`
-	PeerValue float64  `json:"peer_value,omitempty"`
-	Ratio     float64  `json:"ratio,omitempty"`
-	Reach     *float64 `json:"reach,omitempty"`
-	Holds     *bool    `json:"holds,omitempty"`
+	Peer      *string  `json:"peer"`
+	PeerValue *float64 `json:"peer_value"`
+	Ratio     *float64 `json:"ratio"`
+	Reach     *float64 `json:"reach"`
+	Holds     *bool    `json:"holds"`
 }
 
 func run(path string, count int, readme string) error {
@@ -112,13 +113,13 @@ func judge(claims []claim, samples map[key][]float64) ([]row, error) {
 			errs = append(errs, fmt.Errorf("%s: no samples of %s", c.Name, c.Benchmark))
 			continue
 		}
-		r := row{Name: c.Name, Unit: c.Unit, Peer: c.PeerName}
+		r := row{Name: c.Name, Unit: c.Unit}
 		r.Value, r.Spread = median(own)
 		judged := r.Value
 		if c.Peer != "" {
-			r.PeerValue, _ = median(peer)
-			r.Ratio = r.Value / r.PeerValue
-			judged = r.Ratio
+			value, _ := median(peer)
+			judged = r.Value / value
+			r.Peer, r.PeerValue, r.Ratio = &c.PeerName, &value, &judged
 		}
 		if c.Reach > 0 {
 			holds := judged <= c.Reach
@@ -151,8 +152,8 @@ func table(w io.Writer, rows []row) error {
 	fmt.Fprintln(t, "what\tmeasured\tspread\tpeer\tratio\treach\tholds")
 	for _, r := range rows {
 		peer, ratio, reach, holds := "", "", "baseline", ""
-		if r.Peer != "" {
-			peer, ratio = quantity(r.PeerValue, r.Unit), strconv.FormatFloat(r.Ratio, 'f', 2, 64)
+		if r.Peer != nil {
+			peer, ratio = quantity(*r.PeerValue, r.Unit), strconv.FormatFloat(*r.Ratio, 'f', 2, 64)
 		}
 		if r.Reach != nil {
 			reach, holds = strconv.FormatFloat(*r.Reach, 'g', -1, 64), strconv.FormatBool(*r.Holds)
@@ -183,8 +184,8 @@ func rewrite(path string, rows []row) error {
 	b.WriteString(before + tableBegins + "| what | measured | spread | beside it | ratio |\n|---|---|---|---|---|\n")
 	for _, r := range rows {
 		peer, ratio := "", ""
-		if r.Peer != "" {
-			peer, ratio = r.Peer+": "+quantity(r.PeerValue, r.Unit), strconv.FormatFloat(r.Ratio, 'f', 2, 64)
+		if r.Peer != nil {
+			peer, ratio = *r.Peer+": "+quantity(*r.PeerValue, r.Unit), strconv.FormatFloat(*r.Ratio, 'f', 2, 64)
 		}
 		fmt.Fprintf(&b, "| %s | %s | ±%.0f%% | %s | %s |\n", r.Name, quantity(r.Value, r.Unit), 100*r.Spread, peer, ratio)
 	}

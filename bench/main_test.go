@@ -30,10 +30,10 @@ func TestClaimsAreJudgedByMedianAndRatio(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reach, holds := 1.5, false
+	peer, peerValue, ratio, reach, holds := "native", 1e-6, 2.0, 1.5, false
 	want := []row{{
 		Name: "own", Value: 2e-6, Unit: "sec/op", Spread: 0.25,
-		Peer: "native", PeerValue: 1e-6, Ratio: 2, Reach: &reach, Holds: &holds,
+		Peer: &peer, PeerValue: &peerValue, Ratio: &ratio, Reach: &reach, Holds: &holds,
 	}}
 	near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b)) })
 	if diff := cmp.Diff(want, rows, near); diff != "" {
