@@ -12,8 +12,7 @@ import (
 
 const module = "github.com/postern-dev/postern"
 
-// layer is a part of the house and what it may import of the project and, where
-// that matters, who alone may import something else.
+// layer is a part of the house and what it may import of the project.
 type layer struct {
 	// folder and everything below it, unless a later layer is more exact.
 	folder string

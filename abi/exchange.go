@@ -25,9 +25,6 @@ const (
 	OpLog Op = "log"
 )
 
-// Ops lists every operation.
-func Ops() []Op { return []Op{OpGraph, OpBatch, OpRows, OpBlob, OpLog} }
-
 // Exchange is one request of a guest to its host. Op says which of the others is set.
 type Exchange struct {
 	Op    Op

@@ -165,7 +165,7 @@ func table(w io.Writer, rows []row) error {
 
 // The table of a document stands between these lines.
 const (
-	tableBegins = "<!-- measurements: make bench -->\n"
+	tableBegins = "<!-- measurements: go run ./bench -readme README.md -->\n"
 	tableEnds   = "<!-- end of measurements -->\n"
 )
 

@@ -8,7 +8,8 @@ import (
 	"github.com/postern-dev/postern/manifests"
 )
 
-// Action describes an action of an installed plugin, in the words of its manifest.
+// Action describes an action of an installed plugin, in the words of its manifest. As
+// JSON it has a stable shape, without what depends on the operator.
 type Action struct {
 	ID           string         `json:"id"`
 	Title        string         `json:"title"`
@@ -22,9 +23,9 @@ type Action struct {
 	Capabilities []string       `json:"capabilities"`
 	Permissions  Permissions    `json:"permissions"`
 	// Approved says that the operator has approved this version.
-	Approved bool `json:"approved"`
+	Approved bool `json:"-"`
 	// Connections are those on which a grant names the action.
-	Connections []string `json:"connections"`
+	Connections []string `json:"-"`
 
 	installed *catalog.Installed
 	action    *manifests.Action
@@ -56,7 +57,7 @@ func (h *Host) Actions() ([]Action, error) {
 	if err != nil {
 		return nil, err
 	}
-	var actions []Action
+	actions := []Action{}
 	for _, name := range names {
 		versions, err := h.catalog.Versions(name)
 		if err != nil {
@@ -113,7 +114,7 @@ func (h *Host) describe(i *catalog.Installed, a *manifests.Action) Action {
 		}
 		d.Parameters = append(d.Parameters, Parameter{p.Name, p.Type, p.In, p.Required, fallback, p.Description})
 	}
-	for _, g := range h.config.Grants {
+	for _, g := range h.operator.Grants {
 		if g.Plugin == i.Name && g.Version.Match(i.Version) && slices.Contains(g.Actions, a.ID) {
 			d.Connections = append(d.Connections, g.Connections...)
 		}

@@ -35,8 +35,9 @@ type exchanges struct {
 	reply    []byte
 	// refusals are the last errors that replies carried.
 	refusals []*abi.Error
-	// wrote says that a write has been sent.
-	wrote atomic.Bool
+	// writes counts the writes that were carried out or may have been, and unknown
+	// those of them of which nobody knows.
+	writes, unknown atomic.Int32
 }
 
 func (inv *invocation) prepare() error {
@@ -46,10 +47,7 @@ func (inv *invocation) prepare() error {
 	}
 	inv.blobs = store.NewSet(maxBlobBytes)
 	inv.audit, err = inv.host.auditLog()
-	if err != nil {
-		return &abi.Error{Code: abi.Internal, Message: "nothing runs without an audit record: " + err.Error()}
-	}
-	return nil
+	return err
 }
 
 // Exchange answers one exchange of the guest. What it returns as an error ends
@@ -61,7 +59,7 @@ func (inv *invocation) Exchange(ctx context.Context, request []byte) ([]byte, er
 	x, err := abi.ParseExchange(&inv.request, request)
 	if err != nil {
 		err := &abi.Error{Code: abi.InvalidInput, Message: err.Error()}
-		if err := inv.write(inv.record("exchange"), audit.Denied, err); err != nil {
+		if err := inv.put(inv.record(audit.OpExchange), audit.Denied, err); err != nil {
 			return nil, err
 		}
 		return inv.answered(&abi.Reply{Error: err}), nil
@@ -92,31 +90,50 @@ func (inv *invocation) take(n int) error {
 		Code:    abi.ExchangeLimit,
 		Message: fmt.Sprintf("the plugin asked for more than the %d exchanges that it may have; ask for less, or raise exchanges in the grant's limits up to the plugin's own", most),
 	}
-	return errors.Join(err, inv.write(inv.record("exchange"), audit.Denied, err))
+	return errors.Join(err, inv.put(inv.record(audit.OpExchange), audit.Denied, err))
 }
 
 func (inv *invocation) answered(reply *abi.Reply) []byte {
-	if reply.Error != nil {
-		if len(inv.refusals) == maxRefusals {
-			inv.refusals = inv.refusals[1:]
-		}
-		inv.refusals = append(inv.refusals, reply.Error)
+	inv.remember(reply)
+	for i := range reply.Replies {
+		inv.remember(&reply.Replies[i])
 	}
 	inv.reply = reply.AppendJSON(inv.reply[:0])
+	if len(inv.reply) > abi.MaxReply {
+		return inv.answered(&abi.Reply{Error: tooLarge("the reply to the exchange is too large; ask for less at once")})
+	}
 	return inv.reply
 }
 
-// write completes a record and puts it into the audit log.
-func (inv *invocation) write(r audit.Record, decision audit.Decision, failure error) error {
+// remember keeps an error of the host, to know it again if the guest ends with it.
+func (inv *invocation) remember(reply *abi.Reply) {
+	if reply.Error == nil {
+		return
+	}
+	if len(inv.refusals) == maxRefusals {
+		inv.refusals = inv.refusals[1:]
+	}
+	inv.refusals = append(inv.refusals, reply.Error)
+}
+
+func tooLarge(message string) *abi.Error { return &abi.Error{Code: abi.TooLarge, Message: message} }
+
+// put completes a record and puts it into the audit log.
+func (inv *invocation) put(r audit.Record, decision audit.Decision, failure error) error {
+	if err := inv.audit.Write(judged(r, decision, failure)); err != nil {
+		return &abi.Error{Code: abi.Internal, Message: err.Error()}
+	}
+	return nil
+}
+
+// judged is a record with what became of what it records.
+func judged(r audit.Record, decision audit.Decision, failure error) audit.Record {
 	r.Decision = decision
 	if failure != nil {
 		e := coded(failure)
 		r.Code, r.Message, r.Rule = e.Code, e.Message, e.Detail.Rule
 	}
-	if err := inv.audit.Write(r); err != nil {
-		return &abi.Error{Code: abi.Internal, Message: err.Error()}
-	}
-	return nil
+	return r
 }
 
 // graph judges and makes one Graph request. A refusal, of policy or of Graph, is
@@ -137,21 +154,21 @@ func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op,
 		r.Params, r.Query = g.Params, g.Query
 	}
 	if err != nil {
-		return &abi.Reply{Error: coded(err)}, inv.write(r, audit.Denied, err)
+		return &abi.Reply{Error: coded(err)}, inv.put(r, audit.Denied, err)
 	}
 	if g.Method != http.MethodGet {
 		// A write that leaves is on record even if nothing can be written after it.
 		intent := r
 		intent.Message = "about to be sent"
-		if err := inv.write(intent, audit.Allowed, nil); err != nil {
+		if err := inv.put(intent, audit.Allowed, nil); err != nil {
 			return nil, err
 		}
 	}
-	answer, trace, err := inv.client.graph.Do(ctx, p, &graph.Request{
+	answer, trace, err := inv.send(ctx, p, &graph.Request{
 		Method: g.Method, Template: template, Params: g.Params, Query: g.Query, Headers: g.Headers,
 		Body: g.Body, PageLimit: g.PageLimit, Save: g.Save, URL: link,
-		Rate: inv.host.rate(inv.permit.Grant),
-	}, inv.blobs)
+		Keep: inv.permit.Constrained(), Rate: inv.host.rate(inv.permit.Grant),
+	})
 	r.Status, r.RequestID, r.ClientRequestID = trace.Status, trace.RequestID, trace.ClientRequestID
 	r.BytesOut, r.BytesIn, r.Duration = trace.BytesOut, trace.BytesIn, time.Since(started)
 	var reply *abi.Reply
@@ -161,29 +178,43 @@ func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op,
 	if err != nil {
 		reply = &abi.Reply{Error: coded(err)}
 	}
-	recordErr := inv.write(r, audit.Allowed, err)
-	if g.Method != http.MethodGet && (err == nil || errors.Is(err, abi.OutcomeUnknown)) {
-		inv.wrote.Store(true)
-		recordErr = inv.afterWrite(recordErr)
-	}
-	return reply, recordErr
+	return reply, inv.afterWrite(inv.put(r, audit.Allowed, err))
 }
 
-// afterWrite is an error that comes after a write has left: whatever went wrong, the
-// caller has to know that the write may be there.
+// send makes a request. A write counts as carried out from before it leaves until it
+// is known that it was not.
+func (inv *invocation) send(ctx context.Context, p *fastjson.Parser, req *graph.Request) (*graph.Answer, graph.Trace, error) {
+	if req.Method == http.MethodGet {
+		return inv.client.graph.Do(ctx, p, req, inv.blobs)
+	}
+	inv.writes.Add(1)
+	answer, trace, err := inv.client.graph.Do(ctx, p, req, inv.blobs)
+	switch {
+	case errors.Is(err, abi.OutcomeUnknown):
+		inv.unknown.Add(1)
+	case err != nil:
+		inv.writes.Add(-1)
+	}
+	return answer, trace, err
+}
+
+// afterWrite is an error that ends the invocation after a write has left: whatever
+// went wrong, the caller has to know that the write may be there.
 func (inv *invocation) afterWrite(err error) error {
-	if err == nil || !inv.wrote.Load() {
+	if err == nil || inv.writes.Load() == 0 || errors.Is(err, abi.OutcomeUnknown) {
 		return err
 	}
-	return &abi.Error{
-		Code:    abi.OutcomeUnknown,
-		Message: coded(err).Message + "; a write was sent before that: look whether the change is there before you repeat it",
-	}
+	unknown := *coded(err)
+	unknown.Code = abi.OutcomeUnknown
+	unknown.Message += "; " + writeWasSent
+	return &unknown
 }
+
+const writeWasSent = "a write was sent before that: look whether the change is there before you repeat it"
 
 // owner is what a sealed link is bound to.
 func (inv *invocation) owner() string {
-	return strings.Join([]string{inv.installed.Name, inv.connection.Name, inv.connection.Tenant, inv.connection.Graph}, " ")
+	return strings.Join([]string{"links/1", inv.installed.Name, inv.connection.Name, inv.connection.Tenant, inv.connection.Graph}, " ")
 }
 
 // redeem opens the sealed link of a request and puts back what the request was
@@ -196,7 +227,7 @@ func (inv *invocation) redeem(g *abi.GraphRequest) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	link, err := sealer.Open(g.Link, inv.owner(), inv.host.options.Now())
+	link, err := sealer.Open(g.Link, inv.owner(), inv.host.config.Now())
 	if err != nil {
 		return "", err
 	}
@@ -226,7 +257,7 @@ func (inv *invocation) seal(g *abi.GraphRequest, url string) (string, error) {
 	}
 	return sealer.Seal(graph.Link{
 		URL: url, Capability: g.Capability, Template: g.Path, Params: g.Params, Headers: g.Headers,
-		Sealed: inv.host.options.Now(),
+		Sealed: inv.host.config.Now(),
 	}, inv.owner())
 }
 
@@ -259,26 +290,27 @@ func (inv *invocation) batch(ctx context.Context, requests []abi.GraphRequest) (
 	if err := group.Wait(); err != nil {
 		return nil, inv.afterWrite(err)
 	}
-	boundReplies(reply.Replies)
+	boundReplies(requests, reply.Replies)
 	return reply, nil
 }
 
-// boundReplies drops the bodies of a batch's replies that do not fit one reply.
-func boundReplies(replies []abi.Reply) {
+// boundReplies drops the bodies of a batch's replies that do not fit one reply. A
+// write keeps its status: it was carried out.
+func boundReplies(requests []abi.GraphRequest, replies []abi.Reply) {
 	size, values := 0, 0
 	for i := range replies {
 		body := replies[i].Body
 		if body == nil {
 			continue
 		}
-		size += len(abi.AppendValue(nil, body))
-		values += abi.CountValues(body)
-		if size > maxBatchBytes || values > maxBatchValues {
-			replies[i] = abi.Reply{Error: &abi.Error{
-				Code:    abi.TooLarge,
-				Message: "the answers of the batch are too large together; ask for fewer at once",
-				Detail:  abi.Detail{Status: replies[i].Status},
-			}}
+		bodySize, bodyValues := len(abi.AppendValue(nil, body)), abi.CountValues(body)
+		switch {
+		case size+bodySize <= maxBatchBytes && values+bodyValues <= maxBatchValues:
+			size, values = size+bodySize, values+bodyValues
+		case requests[i].Method == http.MethodGet:
+			replies[i] = abi.Reply{Error: tooLarge("the answers of the batch are too large together; ask for fewer at once")}
+		default:
+			replies[i].Body = nil
 		}
 	}
 }
@@ -290,7 +322,7 @@ func (inv *invocation) local(ctx context.Context, x *abi.Exchange) (*abi.Reply, 
 	switch x.Op {
 	case abi.OpRows:
 		if err := inv.addRows(x.Rows); err != nil {
-			return nil, errors.Join(err, inv.write(inv.record(x.Op), audit.Denied, err))
+			return nil, errors.Join(err, inv.put(inv.record(x.Op), audit.Denied, err))
 		}
 	case abi.OpBlob:
 		err = inv.blob(ctx, x.Blob, reply)
@@ -299,9 +331,9 @@ func (inv *invocation) local(ctx context.Context, x *abi.Exchange) (*abi.Reply, 
 	}
 	if err != nil {
 		reply = &abi.Reply{Error: coded(err)}
-		return reply, inv.write(inv.record(x.Op), audit.Denied, err)
+		return reply, inv.put(inv.record(x.Op), audit.Denied, err)
 	}
-	return reply, inv.write(inv.record(x.Op), audit.Allowed, nil)
+	return reply, inv.put(inv.record(x.Op), audit.Allowed, nil)
 }
 
 // addRows keeps result rows, written anew from what was read.

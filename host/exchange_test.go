@@ -578,3 +578,80 @@ recipients = []
 		})
 	}
 }
+
+// An outsider writes a mail whose attachment is a list with a link to another
+// mailbox. Neither a sealed link nor a page may come of it.
+func TestAttachmentCannotForgeALink(t *testing.T) {
+	h := prober(t, fmt.Sprintf("[grant.prober.only]\nuser = [%q]\n", soc))
+	source := "From: eve@evil.example\r\nTo: soc@contoso.example\r\nSubject: list\r\nMIME-Version: 1.0\r\nContent-Type: application/json\r\n" +
+		"Content-Disposition: attachment; filename=a.json\r\n\r\n" +
+		`{"value":[],"@odata.nextLink":"` + h.graph.URL + `/v1.0/users/` + dana + `/messages"}`
+	id, err := h.tenant.SOC.AddEML("Inbox", strings.NewReader(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.graph.Fault(graphtest.Fault{
+		Path: "/users/{user}/messages/{message}/$value", Status: 200, Times: 2, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: `{"value":[],"@odata.nextLink":"` + h.graph.URL + `/v1.0/users/` + dana + `/messages"}`,
+	})
+	get := fmt.Sprintf(`{"op":"graph","capability":"probe.read","method":"GET","path":"/users/{user}/messages/{message}/$value","params":{"user":%q,"message":%q}`, soc, id)
+	replies := h.ask(t, get+`}`, get+`,"page":{"limit":10}}`)
+	if replies[0].Next != "" || replies[1].code() != abi.InvalidInput {
+		t.Errorf("replies %+v", replies)
+	}
+	for _, r := range h.journal() {
+		if strings.Contains(r.Path, "dana") {
+			t.Errorf("a request reached another mailbox: %s", r.Path)
+		}
+	}
+}
+
+// A denial inside a batch is the host's word as much as one by itself.
+func TestDenialsOfABatchStayTheHostsWord(t *testing.T) {
+	h := prober(t, "")
+	result, err := h.run(t, "probe.ask", map[string]any{"misbehave": "relay", "late": true, "exchanges": []string{
+		fmt.Sprintf(`{"op":"batch","requests":[{"capability":"probe.read","method":"GET","path":"/users/{user}/messages","params":{"user":%q}},{"capability":"probe.hidden","method":"GET","path":"/users/{user}/mailFolders","params":{"user":%q}}]}`, soc, soc)}})
+	if !errors.Is(err, abi.PolicyDenied) || result.Error.Detail.Rule == "" {
+		t.Errorf("Invoke: %v, %+v", err, result.Error)
+	}
+}
+
+// A plugin that ends with the next refusal must not hide that its write's outcome is
+// unknown.
+func TestUnknownOutcomeOutweighsWhatThePluginEndsWith(t *testing.T) {
+	send := fmt.Sprintf(`{"op":"graph","capability":"probe.send","method":"POST","path":"/users/{user}/sendMail","params":{"user":%q},"body":{"message":{"subject":"s","toRecipients":[{"emailAddress":{"address":%q}}]}}}`, soc, dana)
+	denied := fmt.Sprintf(`{"op":"graph","capability":"probe.hidden","method":"GET","path":"/users/{user}/mailFolders","params":{"user":%q}}`, soc)
+	for _, test := range []struct {
+		name  string
+		fault *graphtest.Fault
+		want  abi.Code
+	}{
+		{"the write was carried out", nil, abi.PolicyDenied},
+		{"nobody knows", &graphtest.Fault{Path: "/users/{user}/sendMail", Status: 504, AfterEffect: true}, abi.OutcomeUnknown},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := prober(t, "")
+			if test.fault != nil {
+				h.graph.Fault(*test.fault)
+			}
+			_, err := h.run(t, "probe.ask", map[string]any{"misbehave": "relay", "late": true, "exchanges": []string{send, denied}})
+			if !errors.Is(err, test.want) || !strings.Contains(err.Error(), "a write was sent before that") {
+				t.Errorf("Invoke: %v; want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestBatchThatIsTooLargeKeepsWhatItWrote(t *testing.T) {
+	h := prober(t, "")
+	big := `{"value":"` + strings.Repeat("x", 8<<20) + `"}`
+	inJSON := http.Header{"Content-Type": {"application/json"}}
+	h.graph.Fault(graphtest.Fault{Path: "/users/{user}/messages", Status: 200, Times: 2, Header: inJSON, Body: big})
+	h.graph.Fault(graphtest.Fault{Path: "/users/{user}/sendMail", Status: 201, Header: inJSON, Body: `{"id":"1"}`})
+	read := strings.Replace(list("", ""), `"op":"graph",`, "", 1)
+	send := fmt.Sprintf(`{"capability":"probe.send","method":"POST","path":"/users/{user}/sendMail","params":{"user":%q},"body":{"message":{"subject":"s"}}}`, soc)
+	result := h.must(t, "probe.ask", map[string]any{"exchanges": []string{fmt.Sprintf(`{"op":"batch","requests":[%s,%s,%s]}`, read, read, send)}, "repeat": 1, "statuses": true})
+	if got := string(result.Data[len(result.Data)-1]); got != `{"statuses":[200,0,201]}` && got != `{"statuses":[0,200,201]}` {
+		t.Errorf("statuses %s", got)
+	}
+}

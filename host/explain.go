@@ -79,11 +79,12 @@ func (h *Host) Explain(action, connection string) (*Explanation, error) {
 	}
 	for _, id := range slices.Concat(r.action.Capabilities, r.action.Optional) {
 		capability, _ := r.installed.Plugin.Capability(id)
+		explained := ExplainedRequest{Capability: id, Decision: audit.Allowed}
+		if err := r.permit.Covers(capability); err != nil {
+			explained.Decision, explained.Reason = audit.Denied, coded(err).Message
+		}
 		for _, request := range capability.Requests {
-			explained := ExplainedRequest{Capability: id, Request: request.String(), Decision: audit.Allowed}
-			if err := r.permit.Covers(capability); err != nil {
-				explained.Decision, explained.Reason = audit.Denied, coded(err).Message
-			}
+			explained.Request = request.String()
 			x.Requests = append(x.Requests, explained)
 		}
 	}

@@ -12,10 +12,10 @@
 //
 // # What happens in an invocation
 //
-//  1. invoke.go: the catalog resolves the action to one approved module.
+//  1. resolve.go: the catalog resolves the action to one approved module.
 //  2. parameters.go: the parameters are checked against its manifest.
 //  3. policy decides whether the action may run on the connection at all.
-//  4. sandbox runs the module in pristine memory.
+//  4. invoke.go: sandbox runs the module in pristine memory.
 //  5. exchange.go: each exchange is decoded, judged by policy, sent by graph with the
 //     token of connection, and written to the audit record before its reply
 //     reaches the guest.
@@ -69,11 +69,11 @@ type Config struct {
 
 // Host runs actions. It is safe for concurrent use.
 type Host struct {
-	config  *manifests.Config
-	log     *slog.Logger
-	options Config
-	catalog *catalog.Catalog
-	running lifecycle
+	operator *manifests.Config
+	config   Config
+	log      *slog.Logger
+	catalog  *catalog.Catalog
+	running  lifecycle
 
 	// What a command may not need is opened when first used.
 	sandbox lazy[*sandbox.Runtime]
@@ -94,8 +94,8 @@ type client struct {
 }
 
 // Open makes a host. It touches no file and no network yet, the first invocation
-// does; the context is there for what later versions have to wait for. Close the
-// host after the last invocation has ended.
+// does: it does not wait, so the context is not used. Close the host when it is no
+// longer needed.
 func Open(_ context.Context, config Config) (*Host, error) {
 	if config.Operator == nil {
 		return nil, errors.New("host: Config.Operator must be set; manifests.LoadConfig reads one")
@@ -107,10 +107,10 @@ func Open(_ context.Context, config Config) (*Host, error) {
 		config.Now = time.Now
 	}
 	return &Host{
-		config:  config.Operator,
-		log:     config.Logger,
-		options: config,
-		catalog: catalog.New(config.Operator.PluginsDir(), config.Operator.LockFile()),
+		operator: config.Operator,
+		config:   config,
+		log:      config.Logger,
+		catalog:  catalog.New(config.Operator.PluginsDir(), config.Operator.LockFile()),
 	}, nil
 }
 
@@ -121,7 +121,7 @@ func (h *Host) Close() error {
 		return nil
 	}
 	var errs []error
-	if runtime, ok := h.sandbox.opened(); ok && h.options.Sandbox == nil {
+	if runtime, ok := h.sandbox.opened(); ok && h.config.Sandbox == nil {
 		errs = append(errs, runtime.Close(context.Background()))
 	}
 	if log, ok := h.audit.opened(); ok {
@@ -145,7 +145,7 @@ func (h *Host) Catalog() *catalog.Catalog { return h.catalog }
 // Blobs returns the store of what invocations saved, by the names in their results.
 func (h *Host) Blobs() (*blob.Store, error) {
 	return h.blobs.get(func() (*blob.Store, error) {
-		dir := h.config.BlobsDir()
+		dir := h.operator.BlobsDir()
 		if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 			return nil, err
 		}
@@ -160,11 +160,11 @@ const linkKey = "links.key"
 // keep a link in its state.
 func (h *Host) links() (*graph.Sealer, error) {
 	return h.sealer.get(func() (*graph.Sealer, error) {
-		store, err := h.state.get(func() (*state.Store, error) { return state.Open(h.config.StateDir()) })
+		store, err := h.state.get(func() (*state.Store, error) { return state.Open(h.operator.StateDir()) })
 		if err != nil {
 			return nil, err
 		}
-		key, err := store.Key(linkKey)
+		key, err := store.Key(linkKey, graph.KeySize)
 		if err != nil {
 			return nil, err
 		}
@@ -173,13 +173,17 @@ func (h *Host) links() (*graph.Sealer, error) {
 }
 
 func (h *Host) auditLog() (*audit.Log, error) {
-	return h.audit.get(func() (*audit.Log, error) { return audit.Open(h.config.AuditFile()) })
+	log, err := h.audit.get(func() (*audit.Log, error) { return audit.Open(h.operator.AuditFile()) })
+	if err != nil {
+		return nil, &abi.Error{Code: abi.Internal, Message: "nothing runs without an audit record: " + err.Error()}
+	}
+	return log, nil
 }
 
 func (h *Host) runtime(ctx context.Context) (*sandbox.Runtime, error) {
 	return h.sandbox.get(func() (*sandbox.Runtime, error) {
-		if h.options.Sandbox != nil {
-			return h.options.Sandbox, nil
+		if h.config.Sandbox != nil {
+			return h.config.Sandbox, nil
 		}
 		return sandbox.New(context.WithoutCancel(ctx))
 	})
@@ -231,12 +235,12 @@ func (h *Host) compile(ctx context.Context, i *catalog.Installed) (*sandbox.Modu
 func (h *Host) client(c *manifests.Connection) (*client, error) {
 	return h.clients.get(c.Name, func() (*client, error) {
 		conn, err := connection.Open(*c, connection.Options{
-			Transport: h.options.Transport, Dir: h.config.Dir, Logger: h.log,
+			Transport: h.config.Transport, Dir: h.operator.Dir, Logger: h.log,
 		})
 		if err != nil {
 			return nil, &abi.Error{Code: abi.InvalidInput, Message: "the operator's file: " + err.Error()}
 		}
-		transport, idle := h.options.Transport, func() {}
+		transport, idle := h.config.Transport, func() {}
 		if transport == nil {
 			own := graph.NewTransport(conn.RootCAs())
 			transport, idle = own, own.CloseIdleConnections

@@ -5,10 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,10 +13,7 @@ import (
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
-	"github.com/postern-dev/postern/host/catalog"
-	"github.com/postern-dev/postern/host/policy"
 	"github.com/postern-dev/postern/host/sandbox"
-	"github.com/postern-dev/postern/manifests"
 )
 
 // Invocation is one call of one action.
@@ -92,102 +86,6 @@ func coded(err error) *abi.Error {
 	}
 }
 
-// resolved is what the action of an invocation turned out to be.
-type resolved struct {
-	installed  *catalog.Installed
-	action     *manifests.Action
-	connection *manifests.Connection
-	client     *client
-	permit     *policy.Permit
-}
-
-// connectionNamed returns the connection of that name, or the only one.
-func (h *Host) connectionNamed(name string) (*manifests.Connection, error) {
-	if name == "" && len(h.config.Connections) == 1 {
-		return &h.config.Connections[0], nil
-	}
-	if c, ok := h.config.Connection(name); ok {
-		return c, nil
-	}
-	var names []string
-	for _, c := range h.config.Connections {
-		names = append(names, c.Name)
-	}
-	problem := fmt.Sprintf("there is no connection %q", name)
-	if name == "" {
-		problem = "say which connection to use"
-	}
-	if len(names) == 0 {
-		return nil, &abi.Error{Code: abi.InvalidInput, Message: problem + "; the operator's file has none: add [connection.NAME]"}
-	}
-	return nil, &abi.Error{
-		Code: abi.InvalidInput, Message: problem + "; the operator's file has " + strings.Join(names, ", "),
-		Detail: abi.Detail{Near: names[:min(len(names), 20)]},
-	}
-}
-
-// resolve finds the module, the connection and the permit of an action. What it
-// found before an error is returned with it.
-func (h *Host) resolve(id, connection string) (resolved, error) {
-	var r resolved
-	var err error
-	if r.connection, err = h.connectionNamed(connection); err != nil {
-		return r, err
-	}
-	grant, ok := policy.Find(h.config, "", id, r.connection.Name)
-	if !ok {
-		return r, h.notGranted(id, r.connection.Name)
-	}
-	if r.installed, err = h.catalog.Resolve(grant); err != nil {
-		return r, err
-	}
-	if err := h.fits(r.installed.Plugin); err != nil {
-		return r, err
-	}
-	if r.action, ok = r.installed.Plugin.Action(id); !ok {
-		return r, &abi.Error{Code: abi.UnknownAction, Message: fmt.Sprintf("%s has no action %s, although grant.%s names it", r.installed, id, grant.Name)}
-	}
-	if r.client, err = h.client(r.connection); err != nil {
-		return r, err
-	}
-	r.permit, err = policy.NewPermit(r.installed.Plugin, r.action, grant, r.client.connection.Scheme())
-	return r, err
-}
-
-// fits reports what of the operator's file cannot be meant for the plugin.
-func (h *Host) fits(plugin *manifests.Plugin) error {
-	if err := h.config.Check(plugin); err != nil {
-		return &abi.Error{Code: abi.PolicyDenied, Message: "the operator's file does not fit the plugin: " + err.Error()}
-	}
-	return nil
-}
-
-// notGranted tells an action that is installed but not granted from one that does
-// not exist.
-func (h *Host) notGranted(id, connection string) error {
-	actions, err := h.Actions()
-	if err != nil {
-		return err
-	}
-	var near []string
-	for _, a := range actions {
-		if a.ID == id {
-			if err := h.fits(a.installed.Plugin); err != nil {
-				return err // a misspelt action of a grant, most likely
-			}
-			return policy.NotGranted(h.config, a.installed.Plugin, a.action, connection)
-		}
-		if family, _, _ := strings.Cut(id, "."); strings.HasPrefix(a.ID, family+".") && !slices.Contains(near, a.ID) {
-			near = append(near, a.ID)
-		}
-	}
-	message := fmt.Sprintf("no installed plugin has the action %q; \"postern actions\" lists what there is", id)
-	if len(near) > 0 {
-		message += ", such as " + strings.Join(near, ", ")
-	}
-	return &abi.Error{Code: abi.UnknownAction, Message: message, Detail: abi.Detail{Near: near[:min(len(near), 20)]}}
-}
-
 // invocation is one invocation on its way. It answers the guest's exchanges.
 type invocation struct {
 	host *Host
@@ -232,7 +130,7 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 	defer cancel()
 	document := abi.Invocation{
 		ID: inv.id, Action: inv.action.ID, Parameters: checked,
-		Now: h.options.Now(), Memory: int64(limits.Memory),
+		Now: h.config.Now(), Memory: int64(limits.Memory),
 	}
 	inv.started = true
 	answer, err := module.Invoke(ctx, sandbox.Limits{Memory: uint64(limits.Memory)}, document.AppendJSON(nil), inv)
@@ -250,7 +148,7 @@ func (inv *invocation) finish(answer []byte, result *Result) error {
 		return inv.afterWrite(&abi.Error{Code: abi.PluginFailed, Message: "the plugin's " + err.Error()})
 	}
 	if res.Error != nil {
-		return inv.attested(res.Error)
+		return inv.withWrites(inv.attested(res.Error))
 	}
 	if err := inv.addRows(res.Data); err != nil {
 		return inv.afterWrite(err)
@@ -260,7 +158,7 @@ func (inv *invocation) finish(answer []byte, result *Result) error {
 	}
 	result.Message, result.Truncated = res.Message, res.Truncated
 	for _, b := range inv.blobs.List() {
-		result.Blobs = append(result.Blobs, Blob{b.Name, b.Size, b.ContentType, b.MD5, b.SHA1, b.SHA256})
+		result.Blobs = append(result.Blobs, Blob(b))
 	}
 	return nil
 }
@@ -285,28 +183,39 @@ func (inv *invocation) attested(e *abi.Error) *abi.Error {
 	return &own
 }
 
+// withWrites is a guest's error that tells of the writes before it. One of which
+// nobody knows the outcome weighs more than what the guest ended with.
+func (inv *invocation) withWrites(e *abi.Error) error {
+	if inv.unknown.Load() > 0 {
+		return inv.afterWrite(e)
+	}
+	if inv.writes.Load() == 0 || e.Code == abi.OutcomeUnknown {
+		return e
+	}
+	told := *e
+	told.Message += "; " + writeWasSent
+	return &told
+}
+
 // end writes the audit line of the invocation itself.
 func (inv *invocation) end(err error, took time.Duration) error {
 	log, logErr := inv.host.auditLog()
 	if logErr != nil {
-		return &abi.Error{Code: abi.Internal, Message: "nothing runs without an audit record: " + logErr.Error()}
+		return logErr
+	}
+	decision := audit.Denied
+	if inv.started {
+		decision = audit.Allowed
 	}
 	r := inv.record(audit.OpInvocation)
-	r.Decision, r.Duration = audit.Denied, took
-	if inv.started {
-		r.Decision = audit.Allowed
-	}
-	if err != nil {
-		failure := coded(err)
-		r.Code, r.Message, r.Rule = failure.Code, failure.Message, failure.Detail.Rule
-	}
-	return inv.afterWrite(log.Write(r))
+	r.Duration = took
+	return inv.afterWrite(log.Write(judged(r, decision, err)))
 }
 
 // record starts an audit record with what all of the invocation's have in common.
 func (inv *invocation) record(op abi.Op) audit.Record {
 	r := audit.Record{
-		Time: inv.host.options.Now(), Invocation: inv.id, Action: inv.call.Action, Connection: inv.call.Connection, Op: op,
+		Time: inv.host.config.Now(), Invocation: inv.id, Action: inv.call.Action, Connection: inv.call.Connection, Op: op,
 	}
 	if inv.connection != nil {
 		r.Connection = inv.connection.Name

@@ -4,6 +4,8 @@ import "github.com/postern-dev/postern/abi"
 
 // Bounds of one invocation, besides those of its manifest and grant.
 const (
+	// invocationEnvelope is what an invocation holds besides its parameters, in bytes.
+	invocationEnvelope = 64 << 10
 	// maxRows is how many result rows an invocation may return.
 	maxRows = 1_000_000
 	// maxRowBytes bounds all result rows together, in bytes of JSON.
@@ -19,7 +21,7 @@ const (
 	maxBatchValues = abi.MaxValues - 10_000
 	// maxRefusals is how many errors of the host are remembered, to be known again
 	// when a guest ends with one.
-	maxRefusals = 8
+	maxRefusals = 2 * abi.MaxBatch
 	// batchWidth is how many requests of a batch are under way at once: Outlook
 	// serves four for one mailbox.
 	batchWidth = 4

@@ -8,10 +8,8 @@ import (
 	"net/mail"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
@@ -41,7 +39,11 @@ func parameters(p *fastjson.Parser, action *manifests.Action, given map[string]a
 	if c.err != nil {
 		return nil, c.err
 	}
-	return abi.Parse(p, checked, abi.MaxInvocation)
+	v, err = abi.Parse(p, checked, abi.MaxInvocation-invocationEnvelope)
+	if err != nil {
+		return nil, &abi.Error{Code: abi.InvalidInput, Message: "the parameters are too much for one invocation: " + err.Error()}
+	}
+	return v, nil
 }
 
 // checker checks the parameters of one action. It keeps the first problem.
@@ -204,7 +206,11 @@ func check(p *manifests.Parameter, v *fastjson.Value) string {
 	if v.Type() != fastjson.TypeString {
 		return "must be a text"
 	}
-	return checkText(p, string(v.GetStringBytes()))
+	text := string(v.GetStringBytes())
+	if text == "" && !p.Required {
+		return "" // as good as none
+	}
+	return checkText(p, text)
 }
 
 func checkList(p *manifests.Parameter, v *fastjson.Value) string {
@@ -231,7 +237,7 @@ func checkNumber(p *manifests.Parameter, v *fastjson.Value) string {
 	switch {
 	case err != nil || math.IsInf(n, 0):
 		return "must be a number"
-	case p.Integer && (n != math.Trunc(n) || math.Abs(n) > 1<<53):
+	case p.Integer && (n != math.Trunc(n) || math.Abs(n) > manifests.MaxNumber):
 		return "must be a whole number"
 	case p.Minimum != nil && n < *p.Minimum:
 		return fmt.Sprintf("must be %v or more", *p.Minimum)
@@ -241,11 +247,8 @@ func checkNumber(p *manifests.Parameter, v *fastjson.Value) string {
 	return ""
 }
 
-// checkText checks one text. An empty one that is not required is as good as none.
+// checkText checks one text.
 func checkText(p *manifests.Parameter, s string) string {
-	if s == "" && !p.Required {
-		return ""
-	}
 	if p.MaxLength > 0 && utf8.RuneCountInString(s) > p.MaxLength {
 		return fmt.Sprintf("is over %d characters", p.MaxLength)
 	}
@@ -253,7 +256,7 @@ func checkText(p *manifests.Parameter, s string) string {
 		return "must be one of " + strings.Join(p.OneOf, ", ")
 	}
 	if p.Type == manifests.TypeByte {
-		if _, err := base64.StdEncoding.Strict().DecodeString(s); err != nil {
+		if _, err := base64.StdEncoding.Strict().DecodeString(s); err != nil || strings.ContainsAny(s, "\r\n") {
 			return "must be standard base64"
 		}
 	}
@@ -266,19 +269,17 @@ func checkText(p *manifests.Parameter, s string) string {
 }
 
 func checkFormat(format manifests.Format, s string) string {
+	if format.Accepts(s) {
+		return ""
+	}
 	switch format {
 	case manifests.FormatGUID:
-		if _, err := uuid.Parse(s); err != nil || len(s) != len("00000000-0000-0000-0000-000000000000") {
-			return "must be a GUID, such as 3fa85f64-5717-4562-b3fc-2c963f66afa6"
-		}
+		return "must be a GUID, such as 3fa85f64-5717-4562-b3fc-2c963f66afa6"
 	case manifests.FormatDateTime:
-		if _, err := time.Parse(time.RFC3339, s); err != nil {
-			return "must be a time by RFC 3339, such as 2026-01-31T09:00:00Z"
-		}
+		return "must be a time by RFC 3339, such as 2026-01-31T09:00:00Z"
 	case manifests.FormatLine:
-		if strings.ContainsAny(s, "\r\n") {
-			return "must be one line"
-		}
+		return "must be one line"
+	default:
+		return "must be of the format " + string(format)
 	}
-	return ""
 }

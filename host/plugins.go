@@ -11,7 +11,7 @@ import (
 )
 
 // Installed finds an installed version of a plugin. version may be empty if only one is installed. The error is
-// [abi.NotFound] and names the versions that are there.
+// [abi.NotFound], or [abi.InvalidInput] if the version has to be said, and names the versions that are there.
 func (h *Host) Installed(name, version string) (*catalog.Installed, error) {
 	versions, err := h.catalog.Versions(name)
 	if err != nil {
@@ -55,7 +55,7 @@ func (h *Host) notInstalled(name string) error {
 	}
 	return &abi.Error{
 		Code:    abi.NotFound,
-		Message: fmt.Sprintf("no plugin %q is installed in %s; %s", name, h.config.PluginsDir(), there),
+		Message: fmt.Sprintf("no plugin %q is installed in %s; %s", name, h.operator.PluginsDir(), there),
 		Detail:  abi.Detail{Near: names},
 	}
 }
@@ -81,7 +81,7 @@ func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Inst
 		return nil, err
 	}
 	var module *sandbox.Module
-	err = h.catalog.Approve(i, h.options.Now(), func(wasm []byte) (err error) {
+	err = h.catalog.Approve(i, h.config.Now(), func(wasm []byte) (err error) {
 		module, err = runtime.Compile(context.WithoutCancel(ctx), wasm)
 		return err
 	})

@@ -130,11 +130,11 @@ func (c *Config) Connection(name string) (*Connection, bool) {
 	return &c.Connections[i], true
 }
 
-// Grant returns the grant that allows this plugin's action on this connection; there is at most one. Whether it is
-// for the plugin's version is left to the caller, who can then say so.
-func (c *Config) Grant(plugin, connection, action string) (*Grant, bool) {
+// Grant returns the grant that allows the action on the connection; there is at most one. Whether it fits the plugin that
+// has the action, and its version, is left to the caller, who can then say so.
+func (c *Config) Grant(connection, action string) (*Grant, bool) {
 	i := slices.IndexFunc(c.Grants, func(g Grant) bool {
-		return g.Plugin == plugin && slices.Contains(g.Connections, connection) && slices.Contains(g.Actions, action)
+		return slices.Contains(g.Connections, connection) && slices.Contains(g.Actions, action)
 	})
 	if i < 0 {
 		return nil, false

@@ -99,10 +99,10 @@ func TestConfigFindsByName(t *testing.T) {
 	if _, ok := c.Connection("Lab"); ok {
 		t.Error("Connection(Lab) was found")
 	}
-	if g, ok := c.Grant("mail", "lab", "mail.send"); !ok || g.Name != "send" {
-		t.Errorf("Grant(mail, lab, mail.send) = %v, %t", g, ok)
+	if g, ok := c.Grant("lab", "mail.send"); !ok || g.Name != "send" {
+		t.Errorf("Grant(lab, mail.send) = %v, %t", g, ok)
 	}
-	if _, ok := c.Grant("mail", "contoso", "mail.send"); ok {
+	if _, ok := c.Grant("contoso", "mail.send"); ok {
 		t.Error("mail.send is granted on contoso, which nobody wrote")
 	}
 	got := []string{c.PluginsDir(), c.LockFile(), c.AuditFile(), c.BlobsDir(), c.StateDir()}
@@ -374,7 +374,7 @@ rate = "30/60s"
 			if err != nil {
 				t.Fatalf("the suggestion does not parse: %v", err)
 			}
-			g, ok := alone.Grant("mail", test.connection, test.action)
+			g, ok := alone.Grant(test.connection, test.action)
 			if !ok || !g.Version.Match(p.Version) {
 				t.Errorf("the suggestion does not grant the action to version %s", p.Version)
 			}

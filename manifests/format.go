@@ -3,6 +3,7 @@ package manifests
 import (
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Accepts reports whether a text is of the format.
@@ -11,10 +12,11 @@ func (f Format) Accepts(text string) bool {
 	case FormatGUID:
 		return isGUID(text)
 	case FormatDateTime:
+		// Go also reads an hour of one digit and a comma before the fraction.
 		_, err := time.Parse(time.RFC3339, text)
-		return err == nil
+		return err == nil && text[len("2006-01-02T15")] == ':' && !strings.Contains(text, ",")
 	case FormatLine:
-		return !strings.ContainsAny(text, "\r\n")
+		return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' })
 	default:
 		return true
 	}

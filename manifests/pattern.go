@@ -70,16 +70,6 @@ func (p Pattern) String() string { return p.text }
 // Equal reports whether both were written alike.
 func (p Pattern) Equal(other Pattern) bool { return p == other }
 
-// UnmarshalText reads a pattern.
-func (p *Pattern) UnmarshalText(text []byte) error {
-	parsed, f := parsePattern(string(text))
-	if f != nil {
-		return f
-	}
-	*p = parsed
-	return nil
-}
-
 // isLocalPart accepts the atext of RFC 5322 3.2.3 and dots.
 func isLocalPart(local string) bool {
 	for i := range len(local) {

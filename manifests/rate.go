@@ -21,16 +21,7 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d/%s", r.Count, formatDuration(r.Per))
 }
 
-// UnmarshalText reads "100/60s". It does not read "unlimited": leave the key out instead.
-func (r *Rate) UnmarshalText(text []byte) error {
-	parsed, f := parseRate(string(text))
-	if f != nil {
-		return f
-	}
-	*r = parsed
-	return nil
-}
-
+// parseRate reads "100/60s". It does not read "unlimited": leave the key out instead.
 func parseRate(text string) (Rate, *flaw) {
 	const example = `write a number of requests and a time, for example "100/60s"`
 	count, per, ok := strings.Cut(text, "/")

@@ -26,16 +26,7 @@ func (s Size) String() string {
 	return "0B"
 }
 
-// UnmarshalText reads a size, without blanks, fractions or signs.
-func (s *Size) UnmarshalText(text []byte) error {
-	parsed, f := parseSize(string(text))
-	if f != nil {
-		return f
-	}
-	*s = parsed
-	return nil
-}
-
+// parseSize reads a size, without blanks, fractions or signs.
 func parseSize(text string) (Size, *flaw) {
 	for _, unit := range sizeUnits {
 		digits, ok := strings.CutSuffix(text, unit.suffix)

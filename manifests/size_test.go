@@ -7,17 +7,16 @@ import (
 
 func TestSizes(t *testing.T) {
 	for text, want := range map[string]Size{"0B": 0, "1B": 1, "1KiB": 1 << 10, "32MiB": 32 << 20, "3GiB": 3 << 30, "1025B": 1025} {
-		var s Size
-		if err := s.UnmarshalText([]byte(text)); err != nil || s != want {
-			t.Errorf("%q reads as %d, %v, want %d", text, uint64(s), err, uint64(want))
+		s, f := parseSize(text)
+		if f != nil || s != want {
+			t.Errorf("%q reads as %d, %v, want %d", text, uint64(s), f, uint64(want))
 		}
 		if s.String() != text {
 			t.Errorf("%d prints %q, want %q", uint64(s), s, text)
 		}
 	}
 	for _, text := range []string{"", "1", "MiB", "-1B", "+1B", "01B", "1_0B", "1 MiB", "1.5MiB", "1MB", "1mib", "1TiB", "17179869184GiB", "0x1B", "1MiB "} {
-		var s Size
-		if err := s.UnmarshalText([]byte(text)); err == nil {
+		if s, f := parseSize(text); f == nil {
 			t.Errorf("%q reads as %v, want an error", text, s)
 		}
 	}
@@ -28,9 +27,9 @@ func TestRates(t *testing.T) {
 		"100/60s": {100, time.Minute}, "1/1s": {1, time.Second}, "5/1h": {5, time.Hour}, "5/1h30m": {5, 90 * time.Minute},
 		"1000000/24h": {1_000_000, 24 * time.Hour}, "2/1.5s": {2, 1500 * time.Millisecond},
 	} {
-		var r Rate
-		if err := r.UnmarshalText([]byte(text)); err != nil || r != want {
-			t.Errorf("%q reads as %+v, %v, want %+v", text, r, err, want)
+		r, f := parseRate(text)
+		if f != nil || r != want {
+			t.Errorf("%q reads as %+v, %v, want %+v", text, r, f, want)
 		}
 		if r.String() != text {
 			t.Errorf("%+v prints %q, want %q", want, r, text)
@@ -40,8 +39,7 @@ func TestRates(t *testing.T) {
 		t.Errorf("the zero Rate prints %q", got)
 	}
 	for _, text := range []string{"", "/", "100", "100/", "/60s", "0/60s", "-1/60s", "1000001/60s", "1/999ms", "1/24h1s", "1/60", "1/60s/1", " 1/60s", "unlimited"} {
-		var r Rate
-		if err := r.UnmarshalText([]byte(text)); err == nil {
+		if r, f := parseRate(text); f == nil {
 			t.Errorf("%q reads as %v, want an error", text, r)
 		}
 	}

@@ -28,7 +28,7 @@ func (c *Config) SuggestGrant(p *Plugin, connection string, capabilities []strin
 }
 
 func (c *Config) grantToWiden(plugin, connection, action string) (Grant, bool) {
-	if g, ok := c.Grant(plugin, connection, action); ok {
+	if g, ok := c.Grant(connection, action); ok && g.Plugin == plugin {
 		return *g, true
 	}
 	for _, g := range c.Grants {

@@ -162,13 +162,3 @@ func (t Template) Params() []string {
 	}
 	return names
 }
-
-// UnmarshalText reads a template.
-func (t *Template) UnmarshalText(text []byte) error {
-	parsed, f := parseTemplate(string(text))
-	if f != nil {
-		return f
-	}
-	*t = parsed
-	return nil
-}

@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -98,36 +99,29 @@ func TestWellKnownCollectionsNameTheirParameter(t *testing.T) {
 	}
 }
 
-func TestTextTypesReadThemselves(t *testing.T) {
-	var (
-		template   Template
-		pattern    Pattern
-		constraint Constraint
-		size       Size
-		rate       Rate
-	)
+func TestTextTypesPrintAsTheyWereWritten(t *testing.T) {
 	tests := []struct {
-		value interface {
-			UnmarshalText([]byte) error
-			String() string
-		}
-		good, bad string
+		value fmt.Stringer
+		want  string
 	}{
-		{&template, "/users/{user}", "users"},
-		{&pattern, "*@contoso.com", "*"},
-		{&constraint, "^1.2", "newest"},
-		{&size, "32MiB", "32MB"},
-		{&rate, "100/60s", "100"},
+		{pattern(t, "*@contoso.com"), "*@contoso.com"},
+		{constraint(t, "^1.2"), "^1.2"},
 	}
 	for _, test := range tests {
-		if err := test.value.UnmarshalText([]byte(test.good)); err != nil || test.value.String() != test.good {
-			t.Errorf("%q reads as %q, %v", test.good, test.value, err)
-		}
-		if err := test.value.UnmarshalText([]byte(test.bad)); err == nil || test.value.String() != test.good {
-			t.Errorf("%q reads as %q, %v, want an error and the old value", test.bad, test.value, err)
+		if got := test.value.String(); got != test.want {
+			t.Errorf("%q prints %q", test.want, got)
 		}
 	}
-	if _, err := ParseConstraint("newest"); errors.Unwrap(err) != nil || err == nil {
-		t.Errorf("ParseConstraint(newest) = %v", err)
+}
+
+func TestRefusedTextGivesTheZeroValue(t *testing.T) {
+	if got, err := ParseTemplate("users"); err == nil || !got.Equal(Template{}) {
+		t.Errorf("ParseTemplate(users) = %v, %v", got, err)
+	}
+	if got, err := ParsePattern("*"); err == nil || !got.Equal(Pattern{}) {
+		t.Errorf("ParsePattern(*) = %v, %v", got, err)
+	}
+	if got, err := ParseConstraint("newest"); err == nil || errors.Unwrap(err) != nil || !got.Equal(Constraint{}) {
+		t.Errorf("ParseConstraint(newest) = %v, %v", got, err)
 	}
 }

@@ -54,16 +54,6 @@ func (c Constraint) String() string { return c.text }
 // Equal reports whether both were written alike.
 func (c Constraint) Equal(other Constraint) bool { return c.text == other.text }
 
-// UnmarshalText reads a version constraint.
-func (c *Constraint) UnmarshalText(text []byte) error {
-	parsed, f := parseConstraint(string(text))
-	if f != nil {
-		return f
-	}
-	*c = parsed
-	return nil
-}
-
 // parseVersion reads a version by the rules of semver.org, without a leading "v".
 func parseVersion(text string) (*semver.Version, *flaw) {
 	const example = `write three numbers, for example "1.0.0"`

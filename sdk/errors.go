@@ -34,6 +34,6 @@ func asError(err error) *abi.Error {
 	case errors.As(err, &code):
 		wrapped.Code = code
 	}
-	wrapped.Message = clip(err.Error(), abi.MaxLogMessage)
+	wrapped.Message = err.Error()
 	return &wrapped
 }

@@ -51,8 +51,8 @@ func (o Object) Int(name string, n int64) Object {
 	return o.Put(name, o.arena.NewNumberString(strconv.FormatInt(n, 10)))
 }
 
-// Truth sets a member to true or false.
-func (o Object) Truth(name string, is bool) Object {
+// Bool sets a member to true or false.
+func (o Object) Bool(name string, is bool) Object {
 	if is {
 		return o.Put(name, o.arena.NewTrue())
 	}

@@ -67,7 +67,7 @@ func TestGraphSendsTheRequest(t *testing.T) {
 			Params:     sdk.Params{"user": "ann@contoso.example"},
 			Query:      sdk.Query{"$top": "5", "$filter": "a b&c"},
 			Headers:    sdk.Headers{"Prefer": `IdType="ImmutableId"`},
-			Body:       sdk.NewObject().Text("subject", "Grüße").Truth("isRead", false).Value,
+			Body:       sdk.NewObject().Text("subject", "Grüße").Bool("isRead", false).Value,
 			PageLimit:  7,
 		})
 		if err != nil {

@@ -26,10 +26,6 @@ func (c *cli) actionsCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		described := make([]description, 0, len(actions))
-		for _, a := range actions {
-			described = append(described, describe(a))
-		}
 		names, err := h.Catalog().Names()
 		if err != nil {
 			return err
@@ -38,7 +34,7 @@ func (c *cli) actionsCommand() *cobra.Command {
 		if len(names) > 0 {
 			none = "no installed plugin can be used; \"postern plugin list\" tells why"
 		}
-		return c.show(*output, described, func(b *strings.Builder) {
+		return c.show(*output, actions, func(b *strings.Builder) {
 			if len(actions) == 0 {
 				fmt.Fprintln(b, printable(none))
 				return

@@ -11,29 +11,6 @@ import (
 	"github.com/postern-dev/postern/manifests"
 )
 
-// description is an action as "describe" and "actions" write it in JSON. The shape is stable.
-type description struct {
-	ID           string           `json:"id"`
-	Title        string           `json:"title"`
-	Description  string           `json:"description"`
-	Kind         manifests.Kind   `json:"kind"`
-	ReadOnly     bool             `json:"read_only"`
-	Plugin       string           `json:"plugin"`
-	Version      string           `json:"version"`
-	Parameters   []host.Parameter `json:"parameters"`
-	Outputs      []string         `json:"outputs"`
-	Capabilities []string         `json:"capabilities"`
-	Permissions  host.Permissions `json:"permissions"`
-}
-
-func describe(a host.Action) description {
-	return description{
-		ID: a.ID, Title: a.Title, Description: a.Description, Kind: a.Kind, ReadOnly: a.ReadOnly,
-		Plugin: a.Plugin, Version: a.Version, Parameters: a.Parameters, Outputs: a.Outputs,
-		Capabilities: a.Capabilities, Permissions: a.Permissions,
-	}
-}
-
 func (c *cli) describeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "describe ACTION",
@@ -52,7 +29,7 @@ func (c *cli) describeCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.show(*output, describe(action), func(b *strings.Builder) { c.writeDescription(b, action) })
+		return c.show(*output, action, func(b *strings.Builder) { c.writeDescription(b, action) })
 	}
 	return cmd
 }

@@ -170,7 +170,7 @@ func (c *cli) furnish(server *graphtest.Server, files emulatedFiles, flags *emul
 			return nil, fmt.Errorf("the mailbox %s: %w", address, err)
 		}
 	}
-	return &readiness{server.GraphURL(), server.URL, ca, server.Tenant(), emulatedClient, secret}, nil
+	return &readiness{server.URL, server.URL, ca, server.Tenant(), emulatedClient, secret}, nil
 }
 
 func (c *cli) addMailbox(server *graphtest.Server, address, folder string) error {

@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/postern-dev/postern/host/catalog"
+	"github.com/postern-dev/postern/host"
 	"github.com/postern-dev/postern/host/graphtest"
+	"github.com/postern-dev/postern/manifests"
 )
 
 // The example is run as its documentation says, in a process without the race detector, under which compiling a
@@ -96,18 +96,23 @@ user = ["soc@contoso.example"]
 			t.Fatal(err)
 		}
 	}
-	approveMail(t, plugins, filepath.Join(dir, "postern.lock"))
-	return filepath.Join(dir, "postern.toml")
+	file := filepath.Join(dir, "postern.toml")
+	approveMail(t, file)
+	return file
 }
 
-func approveMail(t *testing.T, plugins, lock string) {
+func approveMail(t *testing.T, file string) {
 	t.Helper()
-	installed := catalog.New(plugins, lock)
-	versions, err := installed.Versions("mail")
-	if err != nil || len(versions) == 0 {
-		t.Fatalf("the plugins are not built: run make plugins (%v)", err)
-	}
-	if err := installed.Approve(versions[0], time.Now(), func([]byte) error { return nil }); err != nil {
+	config, err := manifests.LoadConfig(file)
+	if err != nil {
 		t.Fatal(err)
+	}
+	h, err := host.Open(t.Context(), host.Config{Operator: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if _, err := h.Approve(t.Context(), "mail", ""); err != nil {
+		t.Fatalf("the plugins are not built: run make plugins (%v)", err)
 	}
 }

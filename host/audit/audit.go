@@ -27,6 +27,9 @@ import (
 // OpInvocation stands in a record for the invocation itself: refused before it ran, or ended.
 const OpInvocation abi.Op = "invocation"
 
+// OpExchange stands in a record for an exchange whose operation could not be read, or was not looked at.
+const OpExchange abi.Op = "exchange"
+
 // Decision is whether something was allowed to go on.
 type Decision string
 

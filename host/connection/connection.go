@@ -76,7 +76,7 @@ type Connection struct {
 	// again is when an early renewal that failed may be tried again.
 	again time.Time
 	// renewed is when Graph last refused a token.
-	renewed time.Time
+	refused time.Time
 }
 
 // Open prepares a connection. It reads the file of certificate authorities if there is one, but no secret, and sends

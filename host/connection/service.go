@@ -154,7 +154,6 @@ func reply(req *http.Request, status int, body []byte) *http.Response {
 // newTransport makes the transport to a token service whose certificate roots signed; nil is the system's.
 func newTransport(roots *x509.CertPool) http.RoundTripper {
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
 		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:   connectTimeout,
 		ResponseHeaderTimeout: tryTimeout,

@@ -108,10 +108,10 @@ func (c *Connection) drop(req *http.Request) error {
 		return nil
 	}
 	now := c.now()
-	if !c.renewed.IsZero() && now.Before(c.renewed.Add(refusedAgain)) {
+	if !c.refused.IsZero() && now.Before(c.refused.Add(refusedAgain)) {
 		return c.refusedTwice()
 	}
-	c.current, c.renewed = nil, now
+	c.current, c.refused = nil, now
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/valyala/fastjson"
@@ -45,15 +44,19 @@ type Request struct {
 	PageLimit int
 	// Save keeps the answer as a blob.
 	Save bool
-	// URL is a link of an earlier answer, instead of Params and Query.
+	// URL is a link of an earlier answer to a request of the same Template and Params,
+	// instead of Query.
 	URL string
+	// Keep names the parameters that are constrained: a link must not lead to another
+	// value of them.
+	Keep []string
 	// Rate is the grant's own rate, waited for besides the connection's.
 	Rate *Rate
 }
 
-func (r *Request) write() bool { return r.Method != http.MethodGet }
+func (r *Request) isWrite() bool { return r.Method != http.MethodGet }
 
-// Answer is what Graph answered, and what it took.
+// Answer is what Graph answered.
 type Answer struct {
 	Status  int
 	Headers []abi.Pair
@@ -63,7 +66,6 @@ type Answer struct {
 	// Next and Delta are Graph's links, not yet sealed, on the connection's origin.
 	Next, Delta string
 	Truncated   bool
-	Trace       Trace
 }
 
 // Trace is what the audit record says of an exchange's HTTP, also when it failed.
@@ -91,8 +93,8 @@ func NewClient(origin *url.URL, auth Authorizer, transport http.RoundTripper, ra
 	return &Client{origin: origin, auth: auth, transport: transport, rate: rate, userAgent: userAgent}
 }
 
-// NewTransport makes the transport of one connection: TLS 1.2 or later, no proxy
-// but by configuration, bounded headers and times. roots are the authorities to
+// NewTransport makes the transport of one connection: TLS 1.2 or later, no proxy,
+// bounded headers and times. roots are the authorities to
 // trust; nil for the system's.
 //
 // It speaks HTTP/1.1 only. Go's HTTP/2 client sends a request again, without end and
@@ -101,7 +103,7 @@ func NewClient(origin *url.URL, auth Authorizer, transport http.RoundTripper, ra
 func NewTransport(roots *x509.CertPool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
 	return &http.Transport{
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
@@ -109,7 +111,7 @@ func NewTransport(roots *x509.CertPool) *http.Transport {
 		ResponseHeaderTimeout:  headerTimeout,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeaders,
-		MaxIdleConnsPerHost:    16,
+		MaxIdleConnsPerHost:    maxIdle,
 		Protocols:              protocols,
 	}
 }

@@ -70,17 +70,19 @@ func TestForeignLinksAreNotFollowed(t *testing.T) {
 func TestLinksAreTakenOutOfTheBody(t *testing.T) {
 	var u *upstream
 	u = serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		answerJSON(w, 200, fmt.Sprintf(`{"value":[],"@odata.nextLink":%q,"@odata.deltaLink":%q,"x":1}`, u.address("/users?next"), u.address("/users?delta")))
+		answerJSON(w, 200, fmt.Sprintf(`{"value":[],"@odata.nextLink":%q,"@odata.deltaLink":%q,"x":1}`, u.address("/users/soc%40contoso.example/messages?next"), u.address("/users/soc%40contoso.example/messages?delta")))
 	})
 	answer, err := u.do(t, messages(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if answer.Next != u.address("/users?next") || answer.Delta != u.address("/users?delta") || text(answer.Body) != `{"value":[],"x":1}` {
+	if answer.Next != u.address("/users/soc%40contoso.example/messages?next") || answer.Delta != u.address("/users/soc%40contoso.example/messages?delta") || text(answer.Body) != `{"value":[],"x":1}` {
 		t.Errorf("got %+v, body %s", answer, text(answer.Body))
 	}
-	answer, err = u.do(t, &Request{Method: "GET", Template: template(t, "/users"), URL: answer.Next})
-	if last, _ := u.seen(); err != nil || last.RequestURI != "/v1.0/users?next" {
+	next := messages(t)
+	next.URL = answer.Next
+	answer, err = u.do(t, next)
+	if last, _ := u.seen(); err != nil || last.RequestURI != "/v1.0/users/soc%40contoso.example/messages?next" {
 		t.Errorf("redeeming sends %s, %v", last.RequestURI, err)
 	}
 	_ = answer
@@ -94,11 +96,11 @@ func TestPagesAreMerged(t *testing.T) {
 		}
 		switch r.URL.Query().Get("page") {
 		case "":
-			answerJSON(w, 200, fmt.Sprintf(`{"@odata.context":"c","value":[1,2],"@odata.nextLink":%q}`, u.address("/users?page=2")))
+			answerJSON(w, 200, fmt.Sprintf(`{"@odata.context":"c","value":[1,2],"@odata.nextLink":%q}`, u.address("/users/soc%40contoso.example/messages?page=2")))
 		case "2":
-			answerJSON(w, 200, fmt.Sprintf(`{"value":[],"@odata.nextLink":%q}`, u.address("/users?page=3")))
+			answerJSON(w, 200, fmt.Sprintf(`{"value":[],"@odata.nextLink":%q}`, u.address("/users/soc%40contoso.example/messages?page=3")))
 		case "3":
-			answerJSON(w, 200, fmt.Sprintf(`{"value":[3,4],"@odata.deltaLink":%q}`, u.address("/users?delta")))
+			answerJSON(w, 200, fmt.Sprintf(`{"value":[3,4],"@odata.deltaLink":%q}`, u.address("/users/soc%40contoso.example/messages?delta")))
 		}
 	})
 	for _, tc := range []struct {
@@ -111,8 +113,8 @@ func TestPagesAreMerged(t *testing.T) {
 		{1, `{"value":[1]}`, 1, true, ""},
 		{2, `{"value":[1,2]}`, 1, true, ""},
 		{3, `{"value":[1,2,3]}`, 3, true, ""},
-		{4, `{"value":[1,2,3,4]}`, 3, false, u.address("/users?delta")},
-		{5, `{"value":[1,2,3,4]}`, 3, false, u.address("/users?delta")},
+		{4, `{"value":[1,2,3,4]}`, 3, false, u.address("/users/soc%40contoso.example/messages?delta")},
+		{5, `{"value":[1,2,3,4]}`, 3, false, u.address("/users/soc%40contoso.example/messages?delta")},
 	} {
 		req := messages(t)
 		req.PageLimit, req.Headers = tc.limit, []abi.Pair{{Name: "Prefer", Value: "x"}}
@@ -130,7 +132,7 @@ func TestPagesAreMerged(t *testing.T) {
 func TestPagesOfAListThatGoesInACircle(t *testing.T) {
 	var u *upstream
 	u = serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		answerJSON(w, 200, fmt.Sprintf(`{"value":[1],"@odata.nextLink":%q}`, u.address("/users?page=2")))
+		answerJSON(w, 200, fmt.Sprintf(`{"value":[1],"@odata.nextLink":%q}`, u.address("/users/soc%40contoso.example/messages?page=2")))
 	})
 	req := messages(t)
 	req.PageLimit = 100
@@ -144,7 +146,7 @@ func TestPagesOfAListThatGoesInACircle(t *testing.T) {
 func TestPagesWithoutEndAreCut(t *testing.T) {
 	var u *upstream
 	u = serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		answerJSON(w, 200, fmt.Sprintf(`{"value":[],"@odata.nextLink":%q}`, u.address(fmt.Sprint("/users?page=", u.hits.Load()))))
+		answerJSON(w, 200, fmt.Sprintf(`{"value":[],"@odata.nextLink":%q}`, u.address(fmt.Sprint("/users/soc%40contoso.example/messages?page=", u.hits.Load()))))
 	})
 	req := messages(t)
 	req.PageLimit = 100
@@ -189,7 +191,7 @@ func TestMergedPagesStayWithinAReply(t *testing.T) {
 	row := `"` + strings.Repeat("x", 1<<20) + `"`
 	var u *upstream
 	u = serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		answerJSON(w, 200, fmt.Sprintf(`{"value":[%s,%s,%s],"@odata.nextLink":%q}`, row, row, row, u.address(fmt.Sprint("/users?page=", u.hits.Load()))))
+		answerJSON(w, 200, fmt.Sprintf(`{"value":[%s,%s,%s],"@odata.nextLink":%q}`, row, row, row, u.address(fmt.Sprint("/users/soc%40contoso.example/messages?page=", u.hits.Load()))))
 	})
 	req := messages(t)
 	req.PageLimit = 100
@@ -487,4 +489,60 @@ func TestAnAnswerCutByTheEndOfTheInvocationIsNotBlamedOnGraph(t *testing.T) {
 	client := NewClient(u.origin, u.auth, whole{cancel}, nil, "postern/test")
 	_, _, err := client.Do(ctx, new(fastjson.Parser), messages(t), u.blobs)
 	wantError(t, err, abi.DeadlineExceeded)
+}
+
+// Whoever writes a mail writes its attachments: a link in one must lead nowhere.
+func TestLinksThatDoNotContinueTheRequestLeadNowhere(t *testing.T) {
+	attachment := template(t, "/users/{user}/messages/{message}/attachments/{attachment}/$value")
+	values := []abi.Pair{{Name: "user", Value: "soc@contoso.example"}, {Name: "message", Value: "m"}, {Name: "attachment", Value: "a"}}
+	var u *upstream
+	link := ""
+	u = serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		answerJSON(w, 200, fmt.Sprintf(`{"value":[],"@odata.nextLink":%q}`, link))
+	})
+	link = u.address("/users/dana%40contoso.example/messages")
+	answer, err := u.do(t, &Request{Method: "GET", Template: attachment, Params: values})
+	if err != nil || answer.Next != "" {
+		t.Errorf("an attachment's link was taken: %+v, %v", answer, err)
+	}
+	_, err = u.do(t, &Request{Method: "GET", Template: attachment, Params: values, PageLimit: 5})
+	wantError(t, err, abi.InvalidInput)
+	for _, tc := range []struct {
+		path string
+		keep []string
+		ok   bool
+	}{
+		{"/users/soc%40contoso.example/messages?$skip=1", []string{"user"}, true},
+		{"/Users('soc%40contoso.example')/Messages?$skip=1", []string{"user"}, true},
+		{"/users/3fa85f64-5717-4562-b3fc-2c963f66afa6/messages", nil, true},
+		{"/users/3fa85f64-5717-4562-b3fc-2c963f66afa6/messages", []string{"user"}, false},
+		{"/users/dana%40contoso.example/messages", []string{"user"}, false},
+		{"/users('dana%40contoso.example')/messages", []string{"user"}, false},
+		{"/users/soc%40contoso.example/events", nil, false},
+		{"/users/soc%40contoso.example/messages/m", nil, false},
+		{"/users/soc%40contoso.example", nil, false},
+		{"/me/messages", nil, false},
+	} {
+		link = u.address(tc.path)
+		req := messages(t)
+		req.Keep = tc.keep
+		if answer, err := u.do(t, req); (err == nil && answer.Next == link) != tc.ok {
+			t.Errorf("%s, keeping %v: %+v, %v", tc.path, tc.keep, answer, err)
+		}
+		req.URL = link
+		before := u.hits.Load()
+		if _, err := u.do(t, req); !tc.ok && (err == nil || u.hits.Load() != before) {
+			t.Errorf("%s, keeping %v, was followed: %v", tc.path, tc.keep, err)
+		}
+	}
+}
+
+func TestLinksInTheAnswerToAWriteAreDropped(t *testing.T) {
+	u := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		answerJSON(w, 201, `{"id":"1","@odata.nextLink":"https://evil.example/v1.0/x"}`)
+	})
+	answer, err := u.do(t, sendMail(t))
+	if err != nil || answer.Next != "" || text(answer.Body) != `{"id":"1"}` {
+		t.Errorf("got %+v, %v", answer, err)
+	}
 }

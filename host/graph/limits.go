@@ -22,6 +22,12 @@ const (
 	maxErrorBody = 64 << 10
 	// maxResponseHeaders bounds the headers of an answer, in bytes.
 	maxResponseHeaders = 64 << 10
+	// maxIdle is how many connections to Graph are kept open for later.
+	maxIdle = 16
+	// replyEnvelope is what a reply holds besides Graph's answer, in bytes, and
+	// replyValues in values.
+	replyEnvelope = 64 << 10
+	replyValues   = 1000
 	// maxLinkAge is how long a sealed link can be redeemed. Delta tokens live
 	// shorter in practice.
 	maxLinkAge = 90 * 24 * time.Hour
@@ -34,4 +40,5 @@ const (
 	handshakeTimeout = 10 * time.Second
 	headerTimeout    = 60 * time.Second
 	idleTimeout      = 90 * time.Second
+	keepAlive        = 30 * time.Second
 )

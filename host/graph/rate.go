@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,19 +13,18 @@ import (
 // Rate admits at most Count requests in any span of Per: exactly, where a token
 // bucket would admit almost twice as many after a pause. The zero Rate admits all.
 type Rate struct {
-	// Owner is the line of the operator's file that sets the rate, for messages.
-	Owner string
+	owner string // the line of the operator's file that sets the rate, for messages
 	count int
 	per   time.Duration
 
-	mu     sync.Mutex
-	recent []time.Time // a ring of the last count admissions
-	next   int
+	mu sync.Mutex
+	// places are the times of admission that matter still, past and to come, in order.
+	places []time.Time
 }
 
 // NewRate admits count requests in any span of per; everything if count is 0.
 func NewRate(owner string, count int, per time.Duration) *Rate {
-	return &Rate{Owner: owner, count: count, per: per}
+	return &Rate{owner: owner, count: count, per: per}
 }
 
 // Wait returns once the request may be sent. If that would be after ctx's
@@ -33,9 +33,13 @@ func (r *Rate) Wait(ctx context.Context) error {
 	if r == nil || r.count == 0 {
 		return nil
 	}
-	wait, err := r.reserve(ctx)
-	if err != nil || wait <= 0 {
+	at, err := r.reserve(ctx)
+	if err != nil {
 		return err
+	}
+	wait := time.Until(at)
+	if wait <= 0 {
+		return nil
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -43,33 +47,51 @@ func (r *Rate) Wait(ctx context.Context) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
+		r.giveBack(at)
 		return ctx.Err()
 	}
 }
 
-func (r *Rate) reserve(ctx context.Context) (time.Duration, error) {
+// giveBack frees the place of a caller that went away.
+func (r *Rate) giveBack(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := slices.Index(r.places, at); i >= 0 {
+		r.places = slices.Delete(r.places, i, i+1)
+	}
+}
+
+// reserve takes the next free place and returns its time.
+func (r *Rate) reserve(ctx context.Context) (time.Time, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
+	r.forget(now.Add(-r.per))
 	at := now
-	if len(r.recent) == r.count {
-		if free := r.recent[r.next].Add(r.per); free.After(at) {
+	if n := len(r.places); n >= r.count {
+		if free := r.places[n-r.count].Add(r.per); free.After(at) {
 			at = free
 		}
 	}
 	if deadline, ok := ctx.Deadline(); ok && at.After(deadline) {
-		return 0, &abi.Error{
+		return at, &abi.Error{
 			Code: abi.Throttled,
 			Message: fmt.Sprintf("the rate %d/%s of %s is used up for %s, longer than the invocation may wait; try again then, or raise the rate",
-				r.count, r.per, r.Owner, at.Sub(now).Round(time.Millisecond)),
-			Detail: abi.Detail{RetryAfter: at.Sub(now), Rule: r.Owner, Time: now},
+				r.count, r.per, r.owner, at.Sub(now).Round(time.Millisecond)),
+			Detail: abi.Detail{RetryAfter: at.Sub(now), Rule: r.owner, Time: now},
 		}
 	}
-	if len(r.recent) < r.count {
-		r.recent = append(r.recent, at)
-	} else {
-		r.recent[r.next] = at
-		r.next = (r.next + 1) % r.count
+	// Places that were given back can have left a gap before the last.
+	i, _ := slices.BinarySearchFunc(r.places, at, time.Time.Compare)
+	r.places = slices.Insert(r.places, i, at)
+	return at, nil
+}
+
+// forget drops the places up to a time, once they are half of all, so that it costs
+// little for each.
+func (r *Rate) forget(until time.Time) {
+	old, _ := slices.BinarySearchFunc(r.places, until, time.Time.Compare)
+	if old > len(r.places)/2 {
+		r.places = slices.Delete(r.places, 0, old)
 	}
-	return at.Sub(now), nil
 }

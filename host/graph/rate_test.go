@@ -148,3 +148,31 @@ func TestNoRateAdmitsAll(t *testing.T) {
 		}
 	})
 }
+
+func TestCallersThatGoAwayGiveTheirPlacesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRate("connection.contoso.rate", 5, time.Minute)
+		for range 5 {
+			if err := r.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var group sync.WaitGroup
+		for range 5 {
+			ctx, cancel := context.WithCancel(t.Context())
+			group.Go(func() {
+				if err := r.Wait(ctx); !errors.Is(err, context.Canceled) {
+					t.Errorf("Wait: %v", err)
+				}
+			})
+			synctest.Wait()
+			cancel()
+		}
+		group.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		if err := r.Wait(ctx); err != nil {
+			t.Errorf("those who went away still hold their places: %v", err)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net"
@@ -34,10 +35,14 @@ func (c *call) do(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
 	target := c.req.URL
 	var err error
 	switch {
-	case c.req.write() && c.req.PageLimit > 0:
+	case c.req.isWrite() && c.req.PageLimit > 0:
 		return nil, &abi.Error{Code: abi.InvalidInput, Message: "only the rows of a GET come in pages; leave page out"}
+	case c.req.PageLimit > 0 && isContent(c.req.Template):
+		return nil, &abi.Error{Code: abi.InvalidInput, Message: "the content of an item is no list; leave page out"}
+	case target != "" && !continues(c.client.origin, c.req, target):
+		return nil, badLink("it does not continue the list that it was sealed for")
 	case c.req.Body == nil:
-	case !c.req.write():
+	case !c.req.isWrite():
 		return nil, &abi.Error{Code: abi.InvalidInput, Message: "a GET carries no body; leave body out"}
 	default:
 		if c.body, err = newBody(c.req.Body, c.blobs); err != nil {
@@ -93,8 +98,7 @@ func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Ans
 
 // read reads the JSON body of an answer, within the bound of a reply.
 func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, media string, answer *Answer) error {
-	const envelope = 64 << 10 // room for what a reply holds besides the body
-	b, err := io.ReadAll(io.LimitReader(body, abi.MaxReply-envelope+1))
+	b, err := io.ReadAll(io.LimitReader(body, abi.MaxReply-replyEnvelope+1))
 	if err == nil {
 		err = ctx.Err() // a server that notices it may end the body there, as if it were whole
 	}
@@ -104,8 +108,8 @@ func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, med
 	if len(b) == 0 {
 		return nil
 	}
-	if len(b) > abi.MaxReply-envelope {
-		return c.unusable(abi.TooLarge, "is over 16 MB; ask for fewer rows or members, or save it as a blob")
+	if len(b) > abi.MaxReply-replyEnvelope {
+		return c.unusable(abi.TooLarge, fmt.Sprintf("is over %d MiB", abi.MaxReply>>20)+"; ask for fewer rows or members, or save it as a blob")
 	}
 	if media != "application/json" {
 		return c.malformed("is not JSON but " + media)
@@ -113,6 +117,9 @@ func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, med
 	v, err := abi.Parse(p, b, abi.MaxReply)
 	if err != nil {
 		return c.malformed("cannot be read: " + err.Error())
+	}
+	if len(b) > 2*(abi.MaxValues-replyValues) && abi.CountValues(v) > abi.MaxValues-replyValues {
+		return c.unusable(abi.TooLarge, "holds too many values; ask for fewer rows or members, or save it as a blob")
 	}
 	answer.Body = v
 	answer.Next, err = c.takeLink(v, "@odata.nextLink")
@@ -129,7 +136,7 @@ func (c *call) malformed(problem string) error { return c.unusable(abi.Upstream,
 // probably happened all the same.
 func (c *call) unusable(code abi.Code, problem string) error {
 	e := &abi.Error{Code: code, Message: "Graph's answer " + problem, Detail: c.detail()}
-	if c.req.write() {
+	if c.req.isWrite() {
 		return unknownOutcome(e, "Graph's answer "+problem)
 	}
 	return e
@@ -253,7 +260,7 @@ func ending(err error) string {
 // have reached Graph.
 func (c *call) failed(ctx context.Context, err error, left bool) error {
 	switch {
-	case left && c.req.write():
+	case left && c.req.isWrite():
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the connection broke")
 	case ctx.Err() != nil && left:
 		return c.late(ctx)
@@ -273,7 +280,7 @@ func (c *call) late(ctx context.Context) error {
 func (c *call) broken(ctx context.Context, err error) error {
 	var coded *abi.Error
 	switch {
-	case c.req.write():
+	case c.req.isWrite():
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the answer broke off")
 	case errors.As(err, &coded):
 		return coded

@@ -48,7 +48,7 @@ func (s *Server) authenticate(r *http.Request) (*accessClaims, error) {
 	case !s.now().Before(claims.ExpiresAt.Time):
 		return nil, errToken("Lifetime validation failed, the token is expired.")
 	case !slices.ContainsFunc(claims.Audience, func(audience string) bool {
-		return slices.Contains(graphAudiences, audience) || audience == origin(r)
+		return isGraphAudience(audience) || audience == origin(r)
 	}):
 		return nil, errToken("Access token validation failure. Invalid audience.")
 	case claims.Tenant != s.tenant:

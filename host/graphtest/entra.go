@@ -175,7 +175,7 @@ func (s *Server) clientCredentials(w http.ResponseWriter, r *http.Request, form 
 			"The provided value for the input parameter 'scope' is not valid. The scope %s is not valid.", form.Get("scope"))
 		return
 	}
-	if resource != origin(r) && !slices.Contains(graphAudiences, resource) {
+	if resource != origin(r) && !isGraphAudience(resource) {
 		s.refuseToken(w, r, http.StatusBadRequest, "invalid_resource", 500011, "The resource principal named %s was not found in the tenant named %s.", resource, s.tenant)
 		return
 	}

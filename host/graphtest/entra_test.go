@@ -68,10 +68,10 @@ func TestAzureIdentityAndPipelineReadGraph(t *testing.T) {
 	}
 	options := azureOptions(s)
 	pipeline := runtime.NewPipeline("graphtest", "v1", runtime.PipelineOptions{
-		PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(credential, []string{s.GraphURL() + "/.default"}, nil)},
+		PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(credential, []string{s.URL + "/.default"}, nil)},
 	}, &options)
 	var names []string
-	for next := s.GraphURL() + "/v1.0/users?$top=1&$select=mail"; next != ""; {
+	for next := s.URL + "/v1.0/users?$top=1&$select=mail"; next != ""; {
 		request, err := runtime.NewRequest(t.Context(), http.MethodGet, next)
 		if err != nil {
 			t.Fatal(err)
@@ -112,7 +112,7 @@ func TestAzurePipelineSeesGraphsErrorCode(t *testing.T) {
 	pipeline := runtime.NewPipeline("graphtest", "v1", runtime.PipelineOptions{
 		PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(credential, []string{"https://graph.microsoft.com/.default"}, nil)},
 	}, &options)
-	request, err := runtime.NewRequest(t.Context(), http.MethodGet, s.GraphURL()+"/v1.0/groups")
+	request, err := runtime.NewRequest(t.Context(), http.MethodGet, s.URL+"/v1.0/groups")
 	if err != nil {
 		t.Fatal(err)
 	}

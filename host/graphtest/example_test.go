@@ -30,7 +30,7 @@ func Example() {
 
 	// What is tested would be a program that was given server.URL and server.CAPEM in place of Microsoft's.
 	get := func(path string) {
-		request, err := http.NewRequest(http.MethodGet, server.GraphURL()+"/v1.0"+path, http.NoBody)
+		request, err := http.NewRequest(http.MethodGet, server.URL+"/v1.0"+path, http.NoBody)
 		if err != nil {
 			log.Fatal(err)
 		}

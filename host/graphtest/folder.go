@@ -18,21 +18,25 @@ type folder struct {
 	hidden   bool
 }
 
-// standardFolders are the well-known folders that a new mailbox has; see
-// https://learn.microsoft.com/graph/api/resources/mailfolder. The others do not exist until something needs them: Graph answers 404.
-var standardFolders = []struct {
+type standardFolder struct {
 	wellKnown, name string
 	beyond          bool // outside the tree that lists show
-}{
-	{"inbox", "Inbox", false},
-	{"drafts", "Drafts", false},
-	{"sentitems", "Sent Items", false},
-	{"deleteditems", "Deleted Items", false},
-	{"junkemail", "Junk Email", false},
-	{"archive", "Archive", false},
-	{"outbox", "Outbox", false},
-	{"conversationhistory", "Conversation History", false},
-	{"recoverableitemsdeletions", "Deletions", true},
+}
+
+// standardFolders are the well-known folders that a new mailbox has; see
+// https://learn.microsoft.com/graph/api/resources/mailfolder. The others do not exist until something needs them: Graph answers 404.
+func standardFolders() []standardFolder {
+	return []standardFolder{
+		{"inbox", "Inbox", false},
+		{"drafts", "Drafts", false},
+		{"sentitems", "Sent Items", false},
+		{"deleteditems", "Deleted Items", false},
+		{"junkemail", "Junk Email", false},
+		{"archive", "Archive", false},
+		{"outbox", "Outbox", false},
+		{"conversationhistory", "Conversation History", false},
+		{"recoverableitemsdeletions", "Deletions", true},
+	}
 }
 
 // rootFolder is the well-known name of the root.
@@ -42,7 +46,7 @@ func (m *Mailbox) addStandardFolders(names map[string]string) {
 	m.root = &folder{id: newID(idFolder, m.user.ID, rootFolder), name: "Top of Information Store"}
 	m.folders[m.root.id] = m.root
 	m.wellKnown[rootFolder] = m.root
-	for _, standard := range standardFolders {
+	for _, standard := range standardFolders() {
 		name := standard.name
 		if names[standard.wellKnown] != "" {
 			name = names[standard.wellKnown]

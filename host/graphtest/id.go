@@ -100,3 +100,9 @@ func newChangeKey(id string) string {
 	sum := sha512.Sum512([]byte(id))
 	return base64.StdEncoding.EncodeToString(sum[:29])
 }
+
+// isGUID reports whether the text is a GUID in its usual form, with hyphens and without braces.
+func isGUID(text string) bool {
+	const length = 36
+	return len(text) == length && uuid.Validate(text) == nil
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"slices"
 	"sort"
 	"strings"
@@ -151,11 +152,11 @@ func (m *Mailbox) AddEML(folder string, source io.Reader) (string, error) {
 // AddEMLFolder adds every .eml file of a file system to a folder, in the order of their paths, and returns how many there were.
 func (m *Mailbox) AddEMLFolder(folder string, files fs.FS) (int, error) {
 	count := 0
-	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.EqualFold(pathExtension(path), ".eml") {
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.EqualFold(path.Ext(name), ".eml") {
 			return err
 		}
-		file, err := files.Open(path)
+		file, err := files.Open(name)
 		if err != nil {
 			return err
 		}
@@ -167,13 +168,6 @@ func (m *Mailbox) AddEMLFolder(folder string, files fs.FS) (int, error) {
 		return count, fmt.Errorf("load messages into %s: %w", folder, err)
 	}
 	return count, nil
-}
-
-func pathExtension(path string) string {
-	if dot := strings.LastIndexByte(path, '.'); dot >= 0 {
-		return path[dot:]
-	}
-	return ""
 }
 
 // Message is what a test sees of a message in a mailbox.

@@ -265,7 +265,7 @@ func (c *call) checkMessageQuery() error {
 			return refuse(http.StatusBadRequest, "SearchWithOrderBy", "The query parameter '$orderby' is not supported with '$search'.")
 		}
 		for _, property := range q.search.Properties() {
-			if !slices.Contains(searchProperties, property) {
+			if !isSearchProperty(property) {
 				return refuse(http.StatusBadRequest, "BadRequest", "The property '%s' is not a search property of messages.", property)
 			}
 		}
@@ -295,11 +295,15 @@ func distinct(paths [][]string) []string {
 	return list
 }
 
-// searchProperties are the KQL properties of messages; the empty one is a bare term. See
+// isSearchProperty reports whether messages have this KQL property; the empty one is a bare term. See
 // https://learn.microsoft.com/graph/search-query-parameter.
-var searchProperties = []string{
-	"", "attachment", "bcc", "body", "cc", "from", "hasattachments", "importance", "kind", "participants", "received", "recipients", "sent",
-	"size", "subject", "to",
+func isSearchProperty(name string) bool {
+	switch name {
+	case "", "attachment", "bcc", "body", "cc", "from", "hasattachments", "importance", "kind", "participants", "received", "recipients",
+		"sent", "size", "subject", "to":
+		return true
+	}
+	return false
 }
 
 // mostSearched is how many messages a $search finds at most.

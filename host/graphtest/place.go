@@ -1,7 +1,6 @@
 package graphtest
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/postern-dev/postern/host/graphtest/internal/schema"
@@ -14,19 +13,30 @@ type place struct {
 	beyond     bool // known to Graph, but outside the metadata that the emulator carries
 }
 
-// roots are the collections at Graph's root that the emulator does not carry, as far as callers of mail and directory meet them.
-var roots = []string{
-	"$batch", "admin", "applications", "auditlogs", "communications", "contacts", "devices", "directory", "directoryobjects", "directoryroles",
-	"domains", "drives", "identity", "invitations", "organization", "places", "reports", "schemaextensions", "search", "security",
-	"serviceprincipals", "shares", "sites", "subscribedskus", "subscriptions", "teams",
+// isRoot reports whether Graph has this collection at its root and the emulator does not carry it, as far as callers of mail and
+// directory meet them. Names are in lower case.
+func isRoot(name string) bool {
+	switch name {
+	case "$batch", "admin", "applications", "auditlogs", "communications", "contacts", "devices", "directory", "directoryobjects",
+		"directoryroles", "domains", "drives", "identity", "invitations", "organization", "places", "reports", "schemaextensions", "search",
+		"security", "serviceprincipals", "shares", "sites", "subscribedskus", "subscriptions", "teams":
+		return true
+	}
+	return false
 }
 
-// cut are navigation properties of users and groups that are not in the carried metadata.
-var cut = map[string][]string{
-	"user": {"activities", "agreementacceptances", "authentication", "chats", "contactfolders", "drive", "drives", "followedsites", "inferenceclassification",
-		"insights", "joinedteams", "licensedetails", "manageddevices", "onenote", "onlinemeetings", "outlook", "people", "permissiongrants", "photo",
-		"photos", "planner", "presence", "settings", "teamwork", "todo"},
-	"group": {"drive", "drives", "grouplifecyclepolicies", "onenote", "permissiongrants", "photo", "photos", "planner", "settings", "sites", "team"},
+// isCut reports whether a type, user or group, has this navigation property and the carried metadata has it not. Names are in lower case.
+func isCut(typ, name string) bool {
+	switch name {
+	case "drive", "drives", "onenote", "permissiongrants", "photo", "photos", "planner", "settings":
+		return typ == "user" || typ == "group"
+	case "activities", "agreementacceptances", "authentication", "chats", "contactfolders", "followedsites", "inferenceclassification",
+		"insights", "joinedteams", "licensedetails", "manageddevices", "onlinemeetings", "outlook", "people", "presence", "teamwork", "todo":
+		return typ == "user"
+	case "grouplifecyclepolicies", "sites", "team":
+		return typ == "group"
+	}
+	return false
 }
 
 // next steps over one segment; known is false if Graph has no such segment there.
@@ -47,7 +57,7 @@ func (p place) next(types *schema.Schema, segment string) (next place, known boo
 	if property, ok := types.Property(p.typ, segment); ok {
 		return place{typ: property.Type, collection: property.Collection}, true
 	}
-	return place{beyond: true}, slices.Contains(cut[p.typ], name)
+	return place{beyond: true}, isCut(p.typ, name)
 }
 
 func rootPlace(name string) (place, bool) {
@@ -59,5 +69,5 @@ func rootPlace(name string) (place, bool) {
 	case "groups":
 		return place{typ: "group", collection: true}, true
 	}
-	return place{beyond: true}, slices.Contains(roots, name)
+	return place{beyond: true}, isRoot(name)
 }

@@ -52,7 +52,7 @@ func errNotImitated(what string) *problem {
 	return refuse(http.StatusNotImplemented, "NotImplemented", "Microsoft Graph has %s, and this emulator does not imitate it.", what)
 }
 
-// statusCodes are the error codes of statuses that come without a more exact one, as a fault's do.
+// statusCode is the error code of a status that comes without a more exact one, as a fault's do.
 func statusCode(status int) string {
 	switch status {
 	case http.StatusUnauthorized:

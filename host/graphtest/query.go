@@ -1,14 +1,8 @@
 package graphtest
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/binary"
-	"errors"
-	"hash/crc32"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -32,22 +26,31 @@ const (
 	optionWindow // startDateTime and endDateTime
 )
 
-// systemOptions are OData's own, whose dollar sign may be left out.
-var systemOptions = map[string]options{
-	"$select":     optionSelect,
-	"$top":        optionTop,
-	"$skip":       optionSkip,
-	"$skiptoken":  optionSkipToken,
-	"$filter":     optionFilter,
-	"$orderby":    optionOrder,
-	"$search":     optionSearch,
-	"$count":      optionCount,
-	"$expand":     optionExpand,
-	"$format":     0,
-	"$deltatoken": 0,
-	"$apply":      0,
-	"$compute":    0,
-	"$levels":     0,
+// systemOption finds one of OData's own options, whose dollar sign may be left out. Those that no route imitates have no bit.
+func systemOption(name string) (option options, known bool) {
+	switch name {
+	case "$select":
+		return optionSelect, true
+	case "$top":
+		return optionTop, true
+	case "$skip":
+		return optionSkip, true
+	case "$skiptoken":
+		return optionSkipToken, true
+	case "$filter":
+		return optionFilter, true
+	case "$orderby":
+		return optionOrder, true
+	case "$search":
+		return optionSearch, true
+	case "$count":
+		return optionCount, true
+	case "$expand":
+		return optionExpand, true
+	case "$format", "$deltatoken", "$apply", "$compute", "$levels":
+		return 0, true
+	}
+	return 0, false
 }
 
 // query holds the parsed query options.
@@ -104,10 +107,10 @@ func (c *call) readQuery() (query, error) {
 // optionName gives an option its full name; empty for a custom option that Graph ignores.
 func (c *call) optionName(name string) (string, error) {
 	full := strings.ToLower(name)
-	if !strings.HasPrefix(full, "$") && systemOptions["$"+full] != 0 {
+	if imitated, _ := systemOption("$" + full); imitated != 0 {
 		full = "$" + full
 	}
-	option, system := systemOptions[full]
+	option, system := systemOption(full)
 	switch {
 	case full == "includehiddenfolders" && c.route.options&optionHiddenFolders != 0:
 		return full, nil
@@ -261,194 +264,4 @@ func (c *call) needsAdvanced() error {
 		return refuse(http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported Query. The filter function 'contains' is not supported on this resource.")
 	}
 	return nil
-}
-
-// Page sizes; see https://learn.microsoft.com/graph/paging and the pages of the single resources. The default of group content is not
-// documented.
-const (
-	outlookPage       = 10
-	outlookMostPage   = 1000
-	directoryPage     = 100
-	directoryMostPage = 999
-)
-
-func (r *route) perPage() int {
-	if r.area == directory {
-		return directoryPage
-	}
-	return outlookPage
-}
-
-func (r *route) mostPerPage() int {
-	if r.area == directory {
-		return directoryMostPage
-	}
-	return outlookMostPage
-}
-
-// A collection is what a list answers from, in its default order.
-type collection struct {
-	length int
-	at     func(i int) *record
-}
-
-func collect[T any](items []T, get func(T) *record) collection {
-	return collection{len(items), func(i int) *record { return get(items[i]) }}
-}
-
-// list answers a page of a collection, filtered and ordered as the query wants.
-func (c *call) list(items collection) (*reply, error) {
-	if c.query.filter != nil || c.query.order != nil {
-		chosen, err := c.choose(items)
-		if err != nil {
-			return nil, err
-		}
-		items = collection{len(chosen), func(i int) *record { return chosen[i] }}
-	}
-	size := c.route.perPage()
-	if c.maxPage > 0 {
-		size = min(c.maxPage, c.route.mostPerPage())
-	}
-	if c.query.top > 0 {
-		size = c.query.top
-	}
-	from := min(c.query.skip, items.length)
-	until := min(from+size, items.length)
-
-	var out bytes.Buffer
-	out.WriteByte('{')
-	out.Write(encodeMember("@odata.context", c.context(false), nil))
-	if c.query.count && c.query.first {
-		out.Write(append([]byte(`,"@odata.count":`), strconv.Itoa(items.length)...))
-	}
-	out.WriteString(`,"value":[`)
-	for i := from; i < until; i++ {
-		if i > from {
-			out.WriteByte(',')
-		}
-		items.at(i).write(&out, &c.view)
-		out.WriteByte('}')
-	}
-	out.WriteByte(']')
-	if until < items.length {
-		out.WriteByte(',')
-		out.Write(encodeMember("@odata.nextLink", c.nextLink(until), nil))
-	}
-	out.WriteByte('}')
-	return &reply{status: http.StatusOK, body: out.Bytes()}, nil
-}
-
-func (c *call) choose(items collection) ([]*record, error) {
-	var chosen []*record
-	for i := range items.length {
-		item := items.at(i)
-		if c.query.filter != nil {
-			ok, err := c.query.filter.Match(item)
-			var typeError *odata.TypeError
-			if errors.As(err, &typeError) {
-				return nil, c.badQuery("Invalid filter clause: %v", err)
-			}
-			if err != nil {
-				return nil, err
-			}
-			if !ok {
-				continue
-			}
-		}
-		chosen = append(chosen, item)
-	}
-	if c.query.order != nil {
-		slices.SortStableFunc(chosen, func(a, b *record) int { return c.query.order.Compare(a, b) })
-	}
-	return chosen, nil
-}
-
-// entity answers one record.
-func (c *call) entity(r *record, more ...[]byte) (*reply, error) {
-	var out bytes.Buffer
-	out.WriteByte('{')
-	out.Write(encodeMember("@odata.context", c.context(true), nil))
-	out.WriteByte(',')
-	start := out.Len()
-	r.write(&out, &c.view)
-	// The record's own opening brace is dropped: the context stands before its members.
-	body := slices.Delete(out.Bytes(), start, start+1)
-	for _, member := range more {
-		body = append(append(body, ','), member...)
-	}
-	return &reply{status: http.StatusOK, body: append(body, '}')}, nil
-}
-
-// context is the @odata.context of the answer.
-func (c *call) context(single bool) string {
-	var path strings.Builder
-	segments := splitPath(c.route.template)
-	last := len(segments) - 1
-	value := 0
-	for i, segment := range segments {
-		switch {
-		case isPlaceholder(segment):
-			if i != last {
-				path.WriteString("('" + url.PathEscape(c.values[value]) + "')")
-			}
-			value++
-		case i > 0:
-			path.WriteString("/" + segment)
-		default:
-			path.WriteString(segment)
-		}
-	}
-	if c.query.selected != nil {
-		path.WriteString("(" + strings.ReplaceAll(c.query.values.Get("$select"), " ", "") + ")")
-	}
-	if single {
-		path.WriteString("/$entity")
-	}
-	return origin(c.request) + "/v1.0/$metadata#" + path.String()
-}
-
-// nextLink is the address of the page that starts at the offset, on the host that the client used.
-func (c *call) nextLink(offset int) string {
-	values := url.Values{}
-	for name, value := range c.query.values {
-		values[name] = value
-	}
-	values.Del("$skip")
-	values.Del("$skiptoken")
-	if c.route.options&optionSkip != 0 {
-		values.Set("$skip", strconv.Itoa(offset))
-	} else {
-		values.Set("$skiptoken", skipToken(offset))
-	}
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	link := origin(c.request) + c.request.URL.EscapedPath()
-	separator := "?"
-	for _, name := range names {
-		link += separator + name + "=" + url.QueryEscape(values.Get(name))
-		separator = "&"
-	}
-	return link
-}
-
-// skipToken hides an offset in an opaque text with a checksum, so that a token that was taken apart is refused.
-func skipToken(offset int) string {
-	raw := binary.BigEndian.AppendUint64([]byte("skip"), uint64(offset))
-	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(raw, crc32.ChecksumIEEE(raw)))
-}
-
-func parseSkipToken(token string) (offset int, ok bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) != len("skip")+8+crc32.Size {
-		return 0, false
-	}
-	body, sum := raw[:len(raw)-crc32.Size], raw[len(raw)-crc32.Size:]
-	value := binary.BigEndian.Uint64(body[len("skip"):])
-	if binary.BigEndian.Uint32(sum) != crc32.ChecksumIEEE(body) || value > 1<<31 {
-		return 0, false
-	}
-	return int(value), true
 }

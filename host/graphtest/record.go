@@ -150,7 +150,7 @@ func (r *record) write(out *bytes.Buffer, v *view) {
 	}
 }
 
-// json writes the whole record in its default view, as Mailbox.Messages shows it.
+// json writes the whole record as the view wants it, closing brace included.
 func (r *record) json(v *view) []byte {
 	var out bytes.Buffer
 	r.write(&out, v)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/postern-dev/postern/host/graphtest/internal/schema"
@@ -35,7 +36,7 @@ func readSeries(recurrence schema.Object, start time.Time) (*series, error) {
 	case "weekly":
 		for _, name := range list(pattern["daysOfWeek"]) {
 			for day := time.Sunday; day <= time.Saturday; day++ {
-				if text, _ := name.(string); equalFoldDay(day, text) {
+				if text, _ := name.(string); strings.EqualFold(day.String(), text) {
 					s.weekdays[day] = true
 				}
 			}
@@ -65,11 +66,6 @@ func readSeries(recurrence schema.Object, start time.Time) (*series, error) {
 		return nil, errors.New("the range of a recurrence needs a type: endDate, noEnd or numbered")
 	}
 	return s, nil
-}
-
-func equalFoldDay(day time.Weekday, text string) bool {
-	name := day.String()
-	return len(text) == len(name) && text[0]|0x20 == name[0]|0x20 && text[1:] == name[1:]
 }
 
 // starts walks through the starts of the occurrences, at most maxOccurrences of them. A nil series has none.

@@ -20,7 +20,8 @@ const DefaultTenant = "5a1f3c1e-7d0c-4c47-9d0d-0c6f3b1d2a10"
 
 // A Server imitates Microsoft Graph and the Entra token service of one tenant. All its methods may be called by several goroutines.
 type Server struct {
-	// URL is the server's origin, such as https://127.0.0.1:41234. Graph is below /v1.0, the token service below /{tenant}.
+	// URL is the server's origin, such as https://127.0.0.1:41234: what stands in place of https://graph.microsoft.com. Graph is below
+	// /v1.0, the token service below /{tenant}.
 	URL string
 
 	tenant    string
@@ -67,7 +68,7 @@ func WithListener(l net.Listener) Option { return func(s *settings) { s.listener
 // WithAddr listens on a TCP address, such as "127.0.0.1:8443". The default is a free port of 127.0.0.1.
 func WithAddr(address string) Option { return func(s *settings) { s.address = address } }
 
-// WithoutNetwork opens no socket: the server answers through RoundTripper, Client and Handler only.
+// WithoutNetwork opens no socket: the server answers through RoundTripper and Client only.
 func WithoutNetwork() Option { return func(s *settings) { s.withoutNetwork = true } }
 
 // WithClock gives the server a clock: token lifetimes, Date headers and the times of new items follow it. The default is time.Now.
@@ -184,9 +185,6 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// GraphURL is what stands in place of https://graph.microsoft.com.
-func (s *Server) GraphURL() string { return s.URL }
-
 // AuthorityURL is what stands in place of https://login.microsoftonline.com. It ends with a slash, as azidentity wants it.
 func (s *Server) AuthorityURL() string { return s.URL + "/" }
 
@@ -217,6 +215,3 @@ func (s *Server) Client() *http.Client {
 	}
 	return client
 }
-
-// Handler is the server without its socket.
-func (s *Server) Handler() http.Handler { return s.handler }

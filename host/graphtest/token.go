@@ -14,14 +14,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// graphAudiences are the audiences that Graph accepts, beside the server's own origin.
-var graphAudiences = []string{
-	"https://graph.microsoft.com",
-	"https://graph.microsoft.com/",
-	"00000003-0000-0000-c000-000000000000",
-	"https://graph.microsoft.us",
-	"https://dod-graph.microsoft.us",
-	"https://microsoftgraph.chinacloudapi.cn",
+// graphAudience is the audience of a token that was not given another.
+const graphAudience = "https://graph.microsoft.com"
+
+// isGraphAudience reports whether Graph accepts an audience. The server accepts its own origin beside them.
+func isGraphAudience(audience string) bool {
+	switch audience {
+	case graphAudience,
+		"https://graph.microsoft.com/",
+		"00000003-0000-0000-c000-000000000000",
+		"https://graph.microsoft.us",
+		"https://dod-graph.microsoft.us",
+		"https://microsoftgraph.chinacloudapi.cn":
+		return true
+	}
+	return false
 }
 
 // An App is an application registration with its consent in the tenant.
@@ -76,7 +83,7 @@ func (s *Server) Token(t Token) (string, error) {
 		t.ClientID = newGUID("app", s.tenant)
 	}
 	if t.Audience == "" {
-		t.Audience = graphAudiences[0]
+		t.Audience = graphAudience
 	}
 	if t.Tenant == "" {
 		t.Tenant = s.tenant

@@ -4,7 +4,7 @@
 //
 // # Model
 //
-// [Find] picks the grant of an action on a connection. [NewPermit] checks that the
+// A grant is the operator's word for an action on a connection. [NewPermit] checks that the
 // grant covers what the action needs, and yields a [Permit]: all that one kind of
 // invocation may do. [Permit.Request] then judges each Graph request of the guest:
 // its capability, template, parameters, query options, headers, and every

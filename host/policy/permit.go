@@ -11,19 +11,6 @@ import (
 	"github.com/postern-dev/postern/manifests/permissions"
 )
 
-// Find returns the grant that names both the action and the connection; there is
-// at most one for each plugin. plugin narrows it down to one plugin's grants,
-// unless it is empty.
-func Find(config *manifests.Config, plugin, action, connection string) (*manifests.Grant, bool) {
-	for i := range config.Grants {
-		g := &config.Grants[i]
-		if (plugin == "" || g.Plugin == plugin) && slices.Contains(g.Actions, action) && slices.Contains(g.Connections, connection) {
-			return g, true
-		}
-	}
-	return nil, false
-}
-
 // NotGranted is the denial of an action that no grant names on the connection.
 func NotGranted(config *manifests.Config, plugin *manifests.Plugin, action *manifests.Action, connection string) *abi.Error {
 	return &abi.Error{
@@ -50,19 +37,21 @@ type Permit struct {
 // NewPermit checks that the grant covers every capability that the action needs,
 // and that a token of this scheme can use them.
 func NewPermit(plugin *manifests.Plugin, action *manifests.Action, grant *manifests.Grant, scheme permissions.Scheme) (*Permit, error) {
-	for _, id := range action.Capabilities {
-		if !slices.Contains(grant.Capabilities, id) {
-			return nil, notGrantedCapability(grant, id, action.ID)
-		}
-		if capability, ok := plugin.Capability(id); ok && len(stated(capability, scheme)) == 0 {
-			return nil, wrongToken(action.ID, id, scheme)
-		}
-	}
-	return &Permit{
+	p := &Permit{
 		Plugin: plugin, Action: action, Grant: grant,
 		Limits: plugin.Limits.Lower(grant.Limits),
 		scheme: scheme,
-	}, nil
+	}
+	for _, id := range action.Capabilities {
+		capability, ok := plugin.Capability(id)
+		if !ok {
+			return nil, p.fault(id+" for "+action.ID, "capability "+id, "the manifest has no capability "+id)
+		}
+		if err := p.Covers(capability); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
 func notGrantedCapability(grant *manifests.Grant, capability, action string) *abi.Error {
@@ -161,10 +150,13 @@ func (p *Permit) fault(asked, rule, problem string) *abi.Error {
 	}
 }
 
+// Constrained names the template parameters that the grant constrains, sorted.
+func (p *Permit) Constrained() []string { return slices.Sorted(maps.Keys(p.Grant.Only.Params)) }
+
 // params holds the values against the grant's constraints. A request that does not
 // name a constrained parameter at all is denied too: it would reach past it.
 func (p *Permit) params(values []abi.Pair, template manifests.Template) error {
-	for _, name := range slices.Sorted(maps.Keys(p.Grant.Only.Params)) {
+	for _, name := range p.Constrained() {
 		rule := "grant." + p.Grant.Name + ".only." + name
 		i := slices.IndexFunc(values, func(v abi.Pair) bool { return v.Name == name })
 		if i < 0 || !slices.Contains(template.Params(), name) {

@@ -106,7 +106,7 @@ func denial(t testing.TB, err error, code abi.Code) *abi.Error {
 	return failure
 }
 
-func TestFindTakesTheGrantOfActionAndConnection(t *testing.T) {
+func TestGrantIsThatOfActionAndConnection(t *testing.T) {
 	c := config(t, mailGrant+`
 [grant.mail-fabrikam]
 plugin = "mail"
@@ -120,25 +120,22 @@ connections = ["contoso", "fabrikam"]
 capabilities = ["mail.send"]
 actions = ["mail.send"]
 `)
-	for _, tc := range []struct{ plugin, action, connection, want string }{
-		{"", "mail.get", "contoso", "mail"},
-		{"mail", "mail.get", "contoso", "mail"},
-		{"mail", "mail.get", "fabrikam", "mail-fabrikam"},
-		{"", "mail.send", "fabrikam", "post"},
-		{"mail", "mail.send", "contoso", ""},
-		{"post", "mail.get", "contoso", ""},
-		{"", "mail.forward", "fabrikam", ""},
-		{"", "mail.get", "", ""},
-		{"", "", "contoso", ""},
-		{"", "mail", "contoso", ""},
-		{"", "Mail.get", "contoso", ""},
+	for _, tc := range []struct{ action, connection, want string }{
+		{"mail.get", "contoso", "mail"},
+		{"mail.get", "fabrikam", "mail-fabrikam"},
+		{"mail.send", "fabrikam", "post"},
+		{"mail.forward", "fabrikam", ""},
+		{"mail.get", "", ""},
+		{"", "contoso", ""},
+		{"mail", "contoso", ""},
+		{"Mail.get", "contoso", ""},
 	} {
-		g, ok := policy.Find(c, tc.plugin, tc.action, tc.connection)
+		g, ok := c.Grant(tc.connection, tc.action)
 		if got := name(g); got != tc.want || ok != (tc.want != "") {
-			t.Errorf("%s %s on %s: got %q, want %q", tc.plugin, tc.action, tc.connection, got, tc.want)
+			t.Errorf("%s on %s: got %q, want %q", tc.action, tc.connection, got, tc.want)
 		}
 	}
-	if _, ok := policy.Find(config(t, ""), "", "mail.get", "contoso"); ok {
+	if _, ok := config(t, "").Grant("contoso", "mail.get"); ok {
 		t.Error("without a grant, something is granted")
 	}
 }
@@ -163,7 +160,7 @@ func TestNotGranted(t *testing.T) {
 		t.Run(title, func(t *testing.T) {
 			action, _ := plugin.Action("mail.forward")
 			c := config(t, grants)
-			if _, ok := policy.Find(c, "", action.ID, "contoso"); ok {
+			if _, ok := c.Grant("contoso", action.ID); ok {
 				t.Fatal("it is granted already")
 			}
 			failure := denial(t, policy.NotGranted(c, plugin, action, "contoso"), abi.PolicyDenied)
@@ -171,7 +168,7 @@ func TestNotGranted(t *testing.T) {
 				t.Errorf("got %q, %+v", failure.Message, failure.Detail)
 			}
 			allowed := config(t, replaced(grants, failure.Detail.Allow))
-			g, ok := policy.Find(allowed, "mail", action.ID, "contoso")
+			g, ok := allowed.Grant("contoso", action.ID)
 			if !ok {
 				t.Fatalf("these lines do not grant it:\n%s", failure.Detail.Allow)
 			}

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -51,8 +52,7 @@ func (p *Permit) recipients(g *abi.GraphRequest) ([]string, error) {
 // recipient: a grant that names the groups has said to whom it lets posts go.
 func (p *Permit) implied(g *abi.GraphRequest) error {
 	only := p.Grant.Only
-	last := strings.ToLower(g.Path[strings.LastIndexByte(g.Path, '/')+1:])
-	if !only.RecipientsSet || g.Method == http.MethodGet || !sendsToImplied(last) {
+	if !only.RecipientsSet || g.Method == http.MethodGet || !sendsToImplied(g.Method, strings.Split(strings.ToLower(g.Path), "/")) {
 		return nil
 	}
 	if _, named := only.Params["group"]; named && strings.HasPrefix(g.Path, "/groups/") {
@@ -67,15 +67,20 @@ func (p *Permit) implied(g *abi.GraphRequest) error {
 	}
 }
 
-// sendsToImplied reports whether an operation takes recipients from what is there:
-// the participants of a message or an event, the members of a group, a draft's own.
-func sendsToImplied(operation string) bool {
-	switch operation {
+// sendsToImplied reports whether a write takes recipients from what is there: the
+// participants of a message, the members of a group, a draft's own, the attendees of
+// an event, who hear of every change to it, or all who will write to a mailbox that
+// answers by itself.
+func sendsToImplied(method string, segments []string) bool {
+	switch segments[len(segments)-1] {
 	case "reply", "replyall", "createreply", "createreplyall", "send", "conversations", "threads",
 		"accept", "decline", "tentativelyaccept", "cancel":
 		return true
 	}
-	return false
+	if slices.Contains(segments, "mailboxsettings") {
+		return true
+	}
+	return method != http.MethodPost && (slices.Contains(segments, "events") || slices.Contains(segments, "calendarview"))
 }
 
 // collect appends the addresses in v. name is that of the member, in lower case,

@@ -4,7 +4,7 @@ package sandbox
 // own bounds, on documents, are in package abi.
 const (
 	// MaxModule is the size of the largest module that is compiled, in bytes. A Go
-	// guest has 2.5 to 4 MB. The catalogue reads no larger one.
+	// guest has 2.5 to 4 MB. Package catalog reads no larger one.
 	MaxModule = 32 << 20
 	// MaxMemory is the most linear memory that any invocation may be given, in bytes.
 	// Manifests are bound to the same when they are read; this holds whoever calls.
@@ -19,6 +19,8 @@ const (
 	// maxWrite bounds what one call writes or fills with random bytes, in bytes: host
 	// code cannot be interrupted, so it comes back to the guest often.
 	maxWrite = 64 << 10
+	// maxVectors bounds the pieces of guest memory that one call writes from.
+	maxVectors = 1024
 	// maxSubscriptions bounds what a guest waits for in one poll_oneoff.
 	maxSubscriptions = 16
 	// pageSize is the unit of WebAssembly memory, in bytes.

@@ -121,7 +121,7 @@ func writeFile(ctx context.Context, inv *running, memory api.Memory, args []uint
 	if file != stdout && file != stderr {
 		return wasiBadFile
 	}
-	if count > 1024 {
+	if count > maxVectors {
 		return wasiInvalid
 	}
 	list, ok := memory.Read(vectors, count*8)

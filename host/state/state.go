@@ -21,9 +21,6 @@ import (
 	"runtime"
 )
 
-// KeySize is the length of every key, in bytes.
-const KeySize = 32
-
 // Store is a folder of state. Its methods may be called at the same time.
 type Store struct{ root *os.Root }
 
@@ -42,13 +39,13 @@ func Open(dir string) (*Store, error) {
 // Close releases the folder.
 func (s *Store) Close() error { return s.root.Close() }
 
-// Key returns the key of that name, [KeySize] random bytes, and makes it if it is
-// not there. The name is a plain file name of the caller's own, never input.
-func (s *Store) Key(name string) ([]byte, error) {
-	key, err := s.read(name)
+// Key returns the key of that name, size random bytes, and makes it if it is not
+// there. The name is a plain file name of the caller's own, never input.
+func (s *Store) Key(name string, size int) ([]byte, error) {
+	key, err := s.read(name, size)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = s.make(name); err == nil {
-			key, err = s.read(name)
+		if err = s.make(name, size); err == nil {
+			key, err = s.read(name, size)
 		}
 	}
 	if err != nil {
@@ -57,7 +54,7 @@ func (s *Store) Key(name string) ([]byte, error) {
 	return key, nil
 }
 
-func (s *Store) read(name string) ([]byte, error) {
+func (s *Store) read(name string, size int) ([]byte, error) {
 	f, err := s.root.Open(name)
 	if err != nil {
 		return nil, err
@@ -71,17 +68,17 @@ func (s *Store) read(name string) ([]byte, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&others != 0 {
 		return nil, fmt.Errorf("others than its owner may use the file (mode %04o); set it to 0600 if nobody has read it, else remove it", info.Mode().Perm())
 	}
-	key, err := io.ReadAll(io.LimitReader(f, KeySize+1))
-	if err == nil && len(key) != KeySize {
-		err = fmt.Errorf("the file does not hold %d bytes; restore it, or remove it and lose what it protects", KeySize)
+	key, err := io.ReadAll(io.LimitReader(f, int64(size)+1))
+	if err == nil && len(key) != size {
+		err = fmt.Errorf("the file does not hold %d bytes; restore it, or remove it and lose what it protects", size)
 	}
 	return key, err
 }
 
 // make writes a new key beside its name and links it there, so that no process ever
 // reads half a key and the first of several wins.
-func (s *Store) make(name string) error {
-	key := make([]byte, KeySize)
+func (s *Store) make(name string, size int) error {
+	key := make([]byte, size)
 	rand.Read(key)
 	draft := name + "." + rand.Text()
 	f, err := s.root.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

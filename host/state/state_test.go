@@ -10,6 +10,8 @@ import (
 	"github.com/postern-dev/postern/host/state"
 )
 
+const keySize = 32
+
 func open(t *testing.T, dir string) *state.Store {
 	t.Helper()
 	s, err := state.Open(dir)
@@ -22,7 +24,7 @@ func open(t *testing.T, dir string) *state.Store {
 
 func key(t *testing.T, s *state.Store, name string) []byte {
 	t.Helper()
-	k, err := s.Key(name)
+	k, err := s.Key(name, keySize)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +34,7 @@ func key(t *testing.T, s *state.Store, name string) []byte {
 func TestKeyStaysAndIsForItsOwnerOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	first := key(t, open(t, dir), "links")
-	if again := key(t, open(t, dir), "links"); !bytes.Equal(first, again) || len(first) != state.KeySize {
+	if again := key(t, open(t, dir), "links"); !bytes.Equal(first, again) || len(first) != keySize {
 		t.Errorf("key %x, then %x", first, again)
 	}
 	if other := key(t, open(t, dir), "others"); bytes.Equal(first, other) {
@@ -55,11 +57,11 @@ func TestProcessesThatStartTogetherShareOneKey(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range keys {
 		s := open(t, dir)
-		group.Go(func() { keys[i], _ = s.Key("links") })
+		group.Go(func() { keys[i], _ = s.Key("links", keySize) })
 	}
 	group.Wait()
 	for _, k := range keys {
-		if !bytes.Equal(k, keys[0]) || len(k) != state.KeySize {
+		if !bytes.Equal(k, keys[0]) || len(k) != keySize {
 			t.Errorf("keys %x and %x", k, keys[0])
 		}
 	}
@@ -67,8 +69,8 @@ func TestProcessesThatStartTogetherShareOneKey(t *testing.T) {
 
 func TestKeyThatCannotBeTrustedIsAnError(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
-		"cut":            func(path string) error { return os.Truncate(path, state.KeySize-1) },
-		"too long":       func(path string) error { return os.WriteFile(path, make([]byte, state.KeySize+1), 0o600) },
+		"cut":            func(path string) error { return os.Truncate(path, keySize-1) },
+		"too long":       func(path string) error { return os.WriteFile(path, make([]byte, keySize+1), 0o600) },
 		"for all to see": func(path string) error { return os.Chmod(path, 0o644) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +80,7 @@ func TestKeyThatCannotBeTrustedIsAnError(t *testing.T) {
 			if err := spoil(filepath.Join(dir, "links")); err != nil {
 				t.Fatal(err)
 			}
-			if k, err := s.Key("links"); err == nil {
+			if k, err := s.Key("links", keySize); err == nil {
 				t.Errorf("Key = %x", k)
 			}
 		})

@@ -29,7 +29,7 @@
 // permission allows on any path, so that a permission which only reads comes before one which also writes.
 package permissions
 
-import "strings"
+import "slices"
 
 //go:generate go run ./generate
 
@@ -58,7 +58,7 @@ func (s Scheme) String() string {
 
 // Known reports whether name, in its exact spelling, is a permission in the table.
 func Known(name string) bool {
-	_, ok := indexOf(name)
+	_, ok := slices.BinarySearch(permissionNames[:], name)
 	return ok
 }
 
@@ -67,13 +67,13 @@ func Known(name string) bool {
 // ("/users/a%40b/messages/AAMk"), in canonical spelling and without a query. Fixed segments match without regard to
 // case; a placeholder of the table matches any one segment that is not an OData word ("$count") or a cast.
 func Allows(name string, scheme Scheme, method, path string) bool {
-	permission, ok := indexOf(name)
+	permission, ok := slices.BinarySearch(permissionNames[:], name)
 	if !ok {
 		return false
 	}
 	m := methodBit(method)
 	for _, r := range rulesFor(method, path) {
-		if r.permission == permission && r.scheme == scheme && r.methods&m != 0 {
+		if int(r.permission) == permission && r.scheme == scheme && r.methods&m != 0 {
 			return true
 		}
 	}
@@ -133,21 +133,4 @@ func methodBit(method string) methods {
 	default:
 		return 0
 	}
-}
-
-// indexOf finds a permission in the sorted permissionNames.
-func indexOf(name string) (uint8, bool) {
-	low, high := 0, len(permissionNames)
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		switch c := strings.Compare(permissionNames[middle], name); {
-		case c == 0:
-			return uint8(middle), true
-		case c < 0:
-			low = middle + 1
-		default:
-			high = middle
-		}
-	}
-	return 0, false
 }

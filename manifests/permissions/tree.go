@@ -1,6 +1,9 @@
 package permissions
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // maxPath bounds a path in bytes; a longer one is unknown. Graph itself refuses URLs far shorter than 16 KiB.
 const maxPath = 16 << 10
@@ -87,22 +90,16 @@ func end(at node, rest string, more bool) (node, bool) {
 	return at, at.numberOfRules > 0
 }
 
-// childOf finds a child by binary search, without regard to ASCII case and without allocating.
+// childOf finds a child without regard to ASCII case and without allocating.
 func childOf(parent node, segment string) (node, bool) {
 	children := nodes[parent.firstChild:][:parent.children]
-	low, high := 0, len(children)
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		switch c := compareFold(children[middle].segment, segment); {
-		case c == 0:
-			return children[middle], true
-		case c < 0:
-			low = middle + 1
-		default:
-			high = middle
-		}
+	i, ok := slices.BinarySearchFunc(children, segment, func(child node, segment string) int {
+		return compareFold(child.segment, segment)
+	})
+	if !ok {
+		return node{}, false
 	}
-	return node{}, false
+	return children[i], true
 }
 
 // compareFold compares the lower-case a with the lower-cased b.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -60,32 +59,6 @@ func calendarOf(call *sdk.Call) (sdk.Request, error) {
 	default:
 		return sdk.Request{Capability: "calendar.group.read", Path: "/groups/{group}/events", Params: sdk.Params{"group": group}}, nil
 	}
-}
-
-// options are the query options that a caller gave, by name.
-type options map[string]string
-
-// fields are the members of a row: the usual ones and those of $select.
-func (o options) fields() []string {
-	fields := strings.Split(members, ",")
-	if o["$select"] == "" {
-		return fields
-	}
-	for _, name := range strings.Split(o["$select"], ",") {
-		if name = strings.TrimSpace(name); !slices.Contains(fields, name) {
-			fields = append(fields, name)
-		}
-	}
-	return fields
-}
-
-// limit is the least of the limits that were given; 0 stands for none.
-func (o options) limit(limit int) int {
-	top, err := strconv.Atoi(o["$top"])
-	if err == nil && (limit == 0 || top < limit) {
-		return top
-	}
-	return limit
 }
 
 // pageOf is the size of the pages of a list of at most limit events.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -8,6 +9,9 @@ import (
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/sdk"
 )
+
+// options are the query options that a caller gave, by name.
+type options map[string]string
 
 // parseOptions reads the parameter filter: an OData $filter expression, or a query
 // string that starts with $, of which four options count and no other may come in.
@@ -54,6 +58,29 @@ func (o options) check() error {
 		}
 	}
 	return nil
+}
+
+// fields are the members of a row: the usual ones and those of $select.
+func (o options) fields() []string {
+	fields := strings.Split(members, ",")
+	if o["$select"] == "" {
+		return fields
+	}
+	for _, name := range strings.Split(o["$select"], ",") {
+		if name = strings.TrimSpace(name); !slices.Contains(fields, name) {
+			fields = append(fields, name)
+		}
+	}
+	return fields
+}
+
+// limit is the least of the limits that were given; 0 stands for none.
+func (o options) limit(limit int) int {
+	top, err := strconv.Atoi(o["$top"])
+	if err == nil && (limit == 0 || top < limit) {
+		return top
+	}
+	return limit
 }
 
 func isName(s string) bool {

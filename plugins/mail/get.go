@@ -2,10 +2,20 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/sdk"
 )
+
+// messageMembers are what is read of a message, and in this order the first members
+// of its row.
+const messageMembers = "id,subject,body,bodyPreview,sender,from,toRecipients,ccRecipients,bccRecipients,replyTo," +
+	"receivedDateTime,sentDateTime,hasAttachments,importance,isRead,internetMessageId,conversationId,parentFolderId," +
+	"categories,webLink"
+
+// headersMember is read when the caller asks for headers, and is null in a row without them.
+const headersMember = "internetMessageHeaders"
 
 // get returns one message and, when asked, its headers, the content of its
 // attachments and its MIME source. Content is kept in blobs, byte by byte as
@@ -18,11 +28,8 @@ func get(call *sdk.Call) error {
 	if err != nil {
 		return err
 	}
-	row := sdk.Pick(message,
-		"id", "subject", "body", "bodyPreview", "sender", "from", "toRecipients", "ccRecipients", "bccRecipients",
-		"replyTo", "receivedDateTime", "sentDateTime", "hasAttachments", "importance", "isRead", "internetMessageId",
-		"conversationId", "parentFolderId", "categories", "webLink", "internetMessageHeaders").
-		Put("headers", headers(call, message)).
+	row := sdk.Pick(message, strings.Split(messageMembers+","+headersMember, ",")...).
+		Put("headers", headers(message)).
 		Put("attachments", nil).
 		Put("email", nil)
 	if call.Bool("download_attachments") {
@@ -55,10 +62,9 @@ type mailItem struct {
 // read gets the message. An id that is not found as an immutable one is tried once
 // more as a default one: callers may hold either.
 func (m *mailItem) read(withHeaders bool) (*sdk.Value, error) {
-	fields := "id,subject,body,bodyPreview,sender,from,toRecipients,ccRecipients,bccRecipients,replyTo,receivedDateTime," +
-		"sentDateTime,hasAttachments,importance,isRead,internetMessageId,conversationId,parentFolderId,categories,webLink"
+	fields := messageMembers
 	if withHeaders {
-		fields += ",internetMessageHeaders"
+		fields += "," + headersMember
 	}
 	const path = "/users/{user}/messages/{message}"
 	request := sdk.Request{Query: sdk.Query{"$select": fields}}
@@ -98,8 +104,8 @@ func (m *mailItem) get(path string, request sdk.Request) (*sdk.Reply, error) {
 
 // headers groups the Internet headers by their lower-case name, for names repeat:
 // each value of a list stands where it stood in the message. Nil without headers.
-func headers(call *sdk.Call, message *sdk.Value) *sdk.Value {
-	list := message.GetArray("internetMessageHeaders")
+func headers(message *sdk.Value) *sdk.Value {
+	list := message.GetArray(headersMember)
 	if list == nil {
 		return nil
 	}

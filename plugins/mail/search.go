@@ -17,6 +17,9 @@ const (
 	// pageSize is how many messages one page holds; larger pages are known to
 	// time out in Exchange.
 	pageSize = 250
+	// foundMembers are what is read of a message that was found, and in this order
+	// the members of its row.
+	foundMembers = "id,subject,sender,from,receivedDateTime,bodyPreview,hasAttachments,parentFolderId,internetMessageId"
 )
 
 // search finds messages in a folder or in the whole mailbox, newest first.
@@ -121,15 +124,13 @@ func find(call *sdk.Call, request sdk.Request, wanted criteria) error {
 }
 
 func row(message *sdk.Value) *sdk.Value {
-	return sdk.Pick(message,
-		"id", "subject", "sender", "from", "receivedDateTime", "bodyPreview", "hasAttachments", "parentFolderId",
-		"internetMessageId").Value
+	return sdk.Pick(message, strings.Split(foundMembers, ",")...).Value
 }
 
 // query is the one legal query for the criteria.
 func (c criteria) query(top int) sdk.Query {
 	query := sdk.Query{
-		"$select": "id,subject,sender,from,receivedDateTime,bodyPreview,hasAttachments,parentFolderId,internetMessageId",
+		"$select": foundMembers,
 		"$top":    strconv.Itoa(top),
 	}
 	switch {

@@ -40,7 +40,7 @@ func send(call *sdk.Call) error {
 		Method:     "POST",
 		Path:       "/users/{user}/sendMail",
 		Params:     sdk.Params{"user": call.String("from_email")},
-		Body:       sdk.NewObject().Nested("message", message).Truth("saveToSentItems", true).Value,
+		Body:       sdk.NewObject().Nested("message", message).Bool("saveToSentItems", true).Value,
 	})
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ func invoke(size int32) int32 {
 			Repeat    int
 			Misbehave string
 			Late      bool // misbehave after the exchanges, not before
+			Statuses  bool // return the statuses of a batch's replies, and no reply
 			Print     string
 		}
 	}
@@ -43,19 +44,60 @@ func invoke(size int32) int32 {
 		return 0
 	}
 	rows := []map[string]any{{"invocation": string(document)}}
+	var refusal json.RawMessage
 	for range max(p.Repeat, 1) {
 		for _, exchange := range p.Exchanges {
 			reply := ask(exchange)
+			if p.Misbehave == "relay" {
+				refusal = errorOf(reply, refusal)
+			}
+			if p.Statuses {
+				rows = append(rows, map[string]any{"statuses": statuses(reply)})
+			}
 			if p.Repeat == 0 {
 				rows = append(rows, map[string]any{"reply": json.RawMessage(reply)})
 			}
 		}
+	}
+	if refusal != nil {
+		answer(map[string]any{"error": refusal})
+		return 0
 	}
 	if p.Late && misbehave(p.Misbehave) {
 		return 0
 	}
 	answer(map[string]any{"data": rows})
 	return 0
+}
+
+// errorOf returns the last error of a reply, of a batch's too, or else.
+func errorOf(reply []byte, or json.RawMessage) json.RawMessage {
+	var r struct {
+		Error   json.RawMessage
+		Replies []json.RawMessage
+	}
+	if err := json.Unmarshal(reply, &r); err != nil {
+		panic(err)
+	}
+	if r.Error != nil {
+		return r.Error
+	}
+	for _, inner := range r.Replies {
+		or = errorOf(inner, or)
+	}
+	return or
+}
+
+func statuses(reply []byte) []int {
+	var r struct{ Replies []struct{ Status int } }
+	if err := json.Unmarshal(reply, &r); err != nil {
+		panic(err)
+	}
+	list := make([]int, len(r.Replies))
+	for i := range r.Replies {
+		list[i] = r.Replies[i].Status
+	}
+	return list
 }
 
 func take(size int32) []byte {

@@ -96,17 +96,16 @@ func comparable(types Types, op string, left, right node) error {
 }
 
 func (n call) kind(types Types) (Type, error) {
-	signature := functions[n.name]
 	for i, arg := range n.args {
 		kind, err := arg.kind(types)
 		if err != nil {
 			return Unknown, err
 		}
-		if kind != signature.parameters[i] {
+		if kind != n.function.parameters[i] {
 			return Unknown, &TypeError{Problem: fmt.Sprintf("no function signature for '%s' takes '%v' as argument %d", n.name, kind, i+1)}
 		}
 	}
-	return signature.result, nil
+	return n.function.result, nil
 }
 
 func (n property) kind(types Types) (Type, error) {

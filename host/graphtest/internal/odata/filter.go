@@ -57,8 +57,9 @@ type (
 		list []node
 	}
 	call struct {
-		name string
-		args []node
+		name     string
+		function function
+		args     []node
 	}
 	property struct {
 		variable string   // of the lambda that the path starts from, or empty
@@ -73,9 +74,6 @@ type (
 	}
 	constant struct{ value any }
 )
-
-// comparisons are the operators between two values.
-var comparisons = []string{"eq", "ne", "gt", "ge", "lt", "le"}
 
 type parser struct {
 	tokens    []token
@@ -192,7 +190,7 @@ func (p *parser) unary() (node, error) {
 		list, err := p.arguments()
 		return membership{left: left, list: list}, err
 	}
-	for _, op := range comparisons {
+	for _, op := range []string{"eq", "ne", "gt", "ge", "lt", "le"} {
 		if p.keyword(op) {
 			right, err := p.primary()
 			return comparison{op: op, left: left, right: right}, err
@@ -228,7 +226,8 @@ func (p *parser) primary() (node, error) {
 }
 
 func (p *parser) call(name token) (node, error) {
-	if _, known := functions[name.text]; !known {
+	called, known := functionNamed(name.text)
+	if !known {
 		return nil, &SyntaxError{Position: name.position, Problem: fmt.Sprintf("an unknown function with name '%s' was found", name.text)}
 	}
 	p.operators = append(p.operators, name.text)
@@ -236,10 +235,10 @@ func (p *parser) call(name token) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if want := len(functions[name.text].parameters); len(args) != want {
+	if want := len(called.parameters); len(args) != want {
 		return nil, &SyntaxError{Position: name.position, Problem: fmt.Sprintf("function '%s' takes %d arguments, not %d", name.text, want, len(args))}
 	}
-	return call{name: name.text, args: args}, nil
+	return call{name: name.text, function: called, args: args}, nil
 }
 
 // arguments reads a list in parentheses.

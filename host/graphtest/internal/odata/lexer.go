@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 )
 
 type tokenKind uint8
@@ -143,22 +145,8 @@ func ParseTime(text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is not an ISO 8601 date or date-time", text)
 }
 
+// isGUID reports whether the word is a GUID in its usual form, with hyphens and without braces.
 func isGUID(word string) bool {
-	if len(word) != 36 {
-		return false
-	}
-	for i := range len(word) {
-		c := word[i]
-		switch i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
-		default:
-			if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
-				return false
-			}
-		}
-	}
-	return true
+	const length = 36
+	return len(word) == length && uuid.Validate(word) == nil
 }

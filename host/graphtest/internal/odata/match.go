@@ -148,7 +148,7 @@ func (n call) eval(s scope) (any, error) {
 		}
 		args[i] = strings.ToLower(text)
 	}
-	return functions[n.name].apply(args), nil
+	return n.function.apply(args), nil
 }
 
 type function struct {
@@ -157,13 +157,21 @@ type function struct {
 	apply      func(args []string) any // arguments in lower case, because strings compare without regard to case
 }
 
-// functions are those of OData's string functions that Graph serves on mail and directory collections.
-var functions = map[string]function{
-	"contains":   {[]Type{String, String}, Bool, func(a []string) any { return strings.Contains(a[0], a[1]) }},
-	"startswith": {[]Type{String, String}, Bool, func(a []string) any { return strings.HasPrefix(a[0], a[1]) }},
-	"endswith":   {[]Type{String, String}, Bool, func(a []string) any { return strings.HasSuffix(a[0], a[1]) }},
-	"tolower":    {[]Type{String}, String, func(a []string) any { return a[0] }},
-	"toupper":    {[]Type{String}, String, func(a []string) any { return strings.ToUpper(a[0]) }},
+// functionNamed finds one of OData's string functions that Graph serves on mail and directory collections.
+func functionNamed(name string) (f function, known bool) {
+	switch name {
+	case "contains":
+		return function{[]Type{String, String}, Bool, func(a []string) any { return strings.Contains(a[0], a[1]) }}, true
+	case "startswith":
+		return function{[]Type{String, String}, Bool, func(a []string) any { return strings.HasPrefix(a[0], a[1]) }}, true
+	case "endswith":
+		return function{[]Type{String, String}, Bool, func(a []string) any { return strings.HasSuffix(a[0], a[1]) }}, true
+	case "tolower":
+		return function{[]Type{String}, String, func(a []string) any { return a[0] }}, true
+	case "toupper":
+		return function{[]Type{String}, String, func(a []string) any { return strings.ToUpper(a[0]) }}, true
+	}
+	return function{}, false
 }
 
 // compare orders two values that are not nil: numbers by size, times by date, strings without regard to case, false before true. A

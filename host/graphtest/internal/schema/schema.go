@@ -34,16 +34,13 @@ type Property struct {
 }
 
 type entry struct {
-	name       string
 	base       string
 	properties map[string]Property // by name in lower case, the base types' included
-	open       bool
 }
 
 type action struct {
 	Name       string
 	parameters map[string]Property
-	function   bool
 	returns    Property
 }
 
@@ -52,14 +49,13 @@ func Load() (*Schema, error) {
 	var file struct {
 		Types map[string]struct {
 			Base       string
-			Open       bool
 			Properties map[string]string
 			Navigation map[string]string
 		}
 		Enums      map[string]map[string]string
 		Operations []struct {
-			Kind, Name, Binding, Returns string
-			Parameters                   map[string]string
+			Name, Binding, Returns string
+			Parameters             map[string]string
 		}
 	}
 	if err := json.Unmarshal(source, &file); err != nil {
@@ -67,7 +63,7 @@ func Load() (*Schema, error) {
 	}
 	s := &Schema{types: map[string]*entry{}, enums: map[string]map[string]bool{}, actions: map[string]map[string]action{}}
 	for name := range file.Types {
-		own := &entry{name: name, base: file.Types[name].Base, open: file.Types[name].Open, properties: map[string]Property{}}
+		own := &entry{base: file.Types[name].Base, properties: map[string]Property{}}
 		for at := name; at != ""; at = file.Types[at].Base {
 			for property, typ := range file.Types[at].Properties {
 				own.properties[strings.ToLower(property)] = parseProperty(property, typ, false)
@@ -92,7 +88,7 @@ func Load() (*Schema, error) {
 		if s.actions[op.Binding] == nil {
 			s.actions[op.Binding] = map[string]action{}
 		}
-		s.actions[op.Binding][strings.ToLower(op.Name)] = action{op.Name, parameters, op.Kind == "function", parseProperty("", op.Returns, false)}
+		s.actions[op.Binding][strings.ToLower(op.Name)] = action{op.Name, parameters, parseProperty("", op.Returns, false)}
 	}
 	return s, nil
 }

@@ -1,0 +1,108 @@
+package host
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/catalog"
+	"github.com/postern-dev/postern/host/policy"
+	"github.com/postern-dev/postern/manifests"
+)
+
+// resolved is what the action of an invocation turned out to be.
+type resolved struct {
+	installed  *catalog.Installed
+	action     *manifests.Action
+	connection *manifests.Connection
+	client     *client
+	permit     *policy.Permit
+}
+
+// connectionNamed returns the connection of that name, or the only one.
+func (h *Host) connectionNamed(name string) (*manifests.Connection, error) {
+	if name == "" && len(h.operator.Connections) == 1 {
+		return &h.operator.Connections[0], nil
+	}
+	if c, ok := h.operator.Connection(name); ok {
+		return c, nil
+	}
+	var names []string
+	for _, c := range h.operator.Connections {
+		names = append(names, c.Name)
+	}
+	problem := fmt.Sprintf("there is no connection %q", name)
+	if name == "" {
+		problem = "say which connection to use"
+	}
+	if len(names) == 0 {
+		return nil, &abi.Error{Code: abi.InvalidInput, Message: problem + "; the operator's file has none: add [connection.NAME]"}
+	}
+	return nil, &abi.Error{
+		Code: abi.InvalidInput, Message: problem + "; the operator's file has " + strings.Join(names, ", "),
+		Detail: abi.Detail{Near: names},
+	}
+}
+
+// resolve finds the module, the connection and the permit of an action. What it
+// found before an error is returned with it.
+func (h *Host) resolve(id, connection string) (resolved, error) {
+	var r resolved
+	var err error
+	if r.connection, err = h.connectionNamed(connection); err != nil {
+		return r, err
+	}
+	grant, ok := h.operator.Grant(r.connection.Name, id)
+	if !ok {
+		return r, h.notGranted(id, r.connection.Name)
+	}
+	if r.installed, err = h.catalog.Resolve(grant); err != nil {
+		return r, err
+	}
+	if err := h.fits(r.installed.Plugin); err != nil {
+		return r, err
+	}
+	if r.action, ok = r.installed.Plugin.Action(id); !ok {
+		return r, &abi.Error{Code: abi.UnknownAction, Message: fmt.Sprintf("%s has no action %s, although grant.%s names it", r.installed, id, grant.Name)}
+	}
+	if r.client, err = h.client(r.connection); err != nil {
+		return r, err
+	}
+	r.permit, err = policy.NewPermit(r.installed.Plugin, r.action, grant, r.client.connection.Scheme())
+	return r, err
+}
+
+// fits reports what of the operator's file cannot be meant for the plugin.
+func (h *Host) fits(plugin *manifests.Plugin) error {
+	if err := h.operator.Check(plugin); err != nil {
+		return &abi.Error{Code: abi.PolicyDenied, Message: "the operator's file does not fit the plugin: " + err.Error()}
+	}
+	return nil
+}
+
+// notGranted tells an action that is installed but not granted from one that does
+// not exist.
+func (h *Host) notGranted(id, connection string) error {
+	actions, err := h.Actions()
+	if err != nil {
+		return err
+	}
+	var near []string
+	for _, a := range actions {
+		if a.ID == id {
+			if err := h.fits(a.installed.Plugin); err != nil {
+				return err // a misspelt action of a grant, most likely
+			}
+			return policy.NotGranted(h.operator, a.installed.Plugin, a.action, connection)
+		}
+		if family, _, _ := strings.Cut(id, "."); strings.HasPrefix(a.ID, family+".") && !slices.Contains(near, a.ID) {
+			near = append(near, a.ID)
+		}
+	}
+	message := fmt.Sprintf("no installed plugin has the action %q; \"postern actions\" lists what there is", id)
+	if len(near) > 0 {
+		message += ", such as " + strings.Join(near, ", ")
+	}
+	return &abi.Error{Code: abi.UnknownAction, Message: message, Detail: abi.Detail{Near: near}}
+}
