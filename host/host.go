@@ -134,6 +134,7 @@ func (h *Host) Close() error {
 		errs = append(errs, store.Close())
 	}
 	for c := range h.clients.all() {
+		c.connection.Close()
 		c.idle()
 	}
 	return errors.Join(errs...)

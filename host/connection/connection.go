@@ -66,10 +66,15 @@ type Connection struct {
 	caFile    string
 	roots     *x509.CertPool
 	transport http.RoundTripper
+	kept      *http.Transport // transport if the connection made it, else nil
 	secret    source
 	now       func() time.Time
 	log       *slog.Logger
 	flight    singleflight.Group
+	// ends is over when the connection is closed: a fetch serves many requests and
+	// outlives each.
+	ends context.Context
+	end  context.CancelFunc
 
 	mu      sync.Mutex
 	current *token
@@ -110,6 +115,7 @@ func Open(c manifests.Connection, opts Options) (*Connection, error) {
 		now:       opts.Now,
 		log:       opts.Logger.With("connection", c.Name),
 	}
+	conn.ends, conn.end = context.WithCancel(context.Background())
 	conn.secret = source{getenv: opts.Getenv, log: conn.log}
 	if file, ok := c.ClientSecret.File(); ok {
 		conn.secret.file = resolve(opts.Dir, file)
@@ -121,7 +127,8 @@ func Open(c manifests.Connection, opts Options) (*Connection, error) {
 		}
 	}
 	if conn.transport == nil {
-		conn.transport = newTransport(conn.roots)
+		conn.kept = newTransport(conn.roots)
+		conn.transport = conn.kept
 	}
 	return conn, nil
 }
@@ -150,6 +157,15 @@ func (c *Connection) Origin() *url.URL {
 // RootCAs are the certificate authorities to trust for the connection's origins: the system's and those of ca_file.
 // Nil, as in a [crypto/tls.Config], means the system's alone.
 func (c *Connection) RootCAs() *x509.CertPool { return c.roots }
+
+// Close ends a fetch that is under way and lets go of connections to the token service that are kept open for later. The
+// connection gets no token after it.
+func (c *Connection) Close() {
+	c.end()
+	if c.kept != nil {
+		c.kept.CloseIdleConnections()
+	}
+}
 
 // Authorize sets the Authorization header of a request that is about to be sent, fetching a token if need be. A
 // request to any other place than the connection's Graph origin gets an error and no token.

@@ -786,3 +786,18 @@ func reachable(w *strings.Builder, v reflect.Value, seen map[uintptr]bool) {
 		}
 	}
 }
+
+func TestClosingEndsAFetchThatIsUnderWay(t *testing.T) {
+	s := start(t)
+	asked := make(chan struct{})
+	s.service.set(nil, func(string) *http.Response {
+		close(asked)
+		s.Close()
+		return answers(503, "")
+	})
+	err := s.Authorize(t.Context(), request(t, messages))
+	<-asked
+	if err == nil || s.service.asked() != 1 {
+		t.Errorf("got %v after %d requests", err, s.service.asked())
+	}
+}

@@ -152,7 +152,7 @@ func reply(req *http.Request, status int, body []byte) *http.Response {
 }
 
 // newTransport makes the transport to a token service whose certificate roots signed; nil is the system's.
-func newTransport(roots *x509.CertPool) http.RoundTripper {
+func newTransport(roots *x509.CertPool) *http.Transport {
 	return &http.Transport{
 		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:   connectTimeout,

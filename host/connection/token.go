@@ -55,7 +55,7 @@ func (c *Connection) token(ctx context.Context) (*token, error) {
 		return t, nil
 	}
 	select {
-	case result := <-c.flight.DoChan("", func() (any, error) { return nil, c.refresh(ctx) }):
+	case result := <-c.flight.DoChan("", func() (any, error) { return nil, c.refresh() }):
 		return c.afterFetch(t, result.Err)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("connection %s: waiting for a token: %w", c.name, ctx.Err())
@@ -74,11 +74,11 @@ func (c *Connection) cached() (t *token, due bool) {
 }
 
 // refresh fetches a token unless another flight has landed since this one was asked for.
-func (c *Connection) refresh(ctx context.Context) error {
+func (c *Connection) refresh() error {
 	if _, due := c.cached(); !due {
 		return nil
 	}
-	return c.fetch(ctx)
+	return c.fetch()
 }
 
 // afterFetch gives the fetched token, or falls back on the old one if that is still good.
@@ -124,8 +124,8 @@ func (c *Connection) refusedTwice() error {
 
 // fetch gets a token from the token service and keeps it. Each fetch makes its own credential: azidentity then has
 // nothing in its cache that would have to be forced out, and the secret does not stay in memory.
-func (c *Connection) fetch(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+func (c *Connection) fetch() error {
+	ctx, cancel := context.WithTimeout(c.ends, fetchTimeout)
 	defer cancel()
 	secret, err := c.secret.read()
 	if err != nil {
