@@ -91,6 +91,5 @@ func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Inst
 		return nil, &failure
 	}
 	h.modules.put(i.String(), module) // only now is it the approved one
-	_, approved, _ := strings.Cut(i.String(), "@")
-	return h.Installed(name, approved)
+	return h.Installed(name, i.Folder())
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"crypto/sha256"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -65,7 +63,7 @@ The version may be left out if only one is installed.`,
 	}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, config, err := c.open(cmd.Context(), flags)
+		h, _, err := c.open(cmd.Context(), flags)
 		if err != nil {
 			return err
 		}
@@ -75,7 +73,7 @@ The version may be left out if only one is installed.`,
 		if err != nil {
 			return err
 		}
-		inspected, err := inspect(h, config, installed)
+		inspected, err := inspect(h, installed)
 		if err != nil {
 			return err
 		}
@@ -84,16 +82,11 @@ The version may be left out if only one is installed.`,
 	return cmd
 }
 
-func inspect(h *host.Host, config *manifests.Config, i *catalog.Installed) (*inspection, error) {
-	lock, err := loadLock(config)
-	if err != nil {
-		return nil, err
-	}
-	x := &inspection{listedPlugin: listPlugin(config, lock, i), Capabilities: []inspectedCapability{}, Changes: []string{}}
-	x.Manifest.Digest = fileDigest(pluginFile(config, i, catalog.ManifestFile), manifests.MaxPluginFile)
-	x.Module.Digest = fileDigest(pluginFile(config, i, catalog.ModuleFile), catalog.MaxModule)
-	approvedBefore := approvedDigests(lock, i)
-	x.Manifest.Approved, x.Module.Approved = approvedBefore.Manifest, approvedBefore.Wasm
+func inspect(h *host.Host, i *catalog.Installed) (*inspection, error) {
+	files, problem := h.Catalog().Files(i)
+	x := &inspection{listedPlugin: listPlugin(i, files, problem), Capabilities: []inspectedCapability{}, Changes: []string{}}
+	x.Manifest.Digest, x.Manifest.Approved = files.Manifest.Digest, files.Manifest.Approved
+	x.Module.Digest, x.Module.Approved = files.Module.Digest, files.Module.Approved
 	if i.Problem != nil {
 		return x, nil
 	}
@@ -118,19 +111,6 @@ func inspect(h *host.Host, config *manifests.Config, i *catalog.Installed) (*ins
 	x.Against = approved.String()
 	x.Changes = changes(approved.Plugin, p)
 	return x, nil
-}
-
-// fileDigest is empty for a file that cannot be read, which listPlugin tells.
-func fileDigest(path string, most int64) manifests.Digest {
-	info, err := os.Stat(path)
-	if err != nil || info.Size() > most {
-		return ""
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	return manifests.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(b)))
 }
 
 func requestTexts(requests []manifests.Request) []string {

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -39,13 +35,10 @@ func (c *cli) pluginListCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		lock, err := loadLock(config)
-		if err != nil {
-			return err
-		}
 		list := make([]listedPlugin, 0, len(installed))
 		for _, i := range installed {
-			list = append(list, listPlugin(config, lock, i))
+			files, problem := h.Catalog().Files(i)
+			list = append(list, listPlugin(i, files, problem))
 		}
 		return c.show(*output, list, func(b *strings.Builder) { c.writePlugins(b, config, list) })
 	}
@@ -112,55 +105,16 @@ type listedPlugin struct {
 	Problem string   `json:"problem,omitempty"`
 }
 
-// loadLock reads the lock; one that is not there approves nothing.
-func loadLock(config *manifests.Config) (*manifests.Lock, error) {
-	lock, err := manifests.LoadLock(config.LockFile())
-	if errors.Is(err, fs.ErrNotExist) {
-		return &manifests.Lock{}, nil
-	}
-	return lock, err
-}
-
-// approvedDigests are those that the lock has for an installed version; empty if it has none.
-func approvedDigests(lock *manifests.Lock, i *catalog.Installed) manifests.LockedModule {
-	if i.Version == nil {
-		return manifests.LockedModule{}
-	}
-	if locked, ok := lock.Find(i.Name, i.Version); ok {
-		return *locked
-	}
-	return manifests.LockedModule{}
-}
-
-// pluginFile is the path of a file of an installed version.
-func pluginFile(config *manifests.Config, i *catalog.Installed, name string) string {
-	return filepath.Join(config.PluginsDir(), i.Name, versionOf(i), name)
-}
-
-// versionOf is the version as the name of its folder, which may be none.
-func versionOf(i *catalog.Installed) string {
-	_, version, _ := strings.Cut(i.String(), "@")
-	return version
-}
-
-func listPlugin(config *manifests.Config, lock *manifests.Lock, i *catalog.Installed) listedPlugin {
-	listed := listedPlugin{Name: i.Name, Version: versionOf(i), State: i.State, Actions: []string{}}
-	if i.Problem != nil {
-		listed.Problem = i.Problem.Error()
-	} else {
-		listed.Actions = actionIDs(i.Plugin)
-	}
-	module := pluginFile(config, i, catalog.ModuleFile)
-	info, err := os.Stat(module)
+func listPlugin(i *catalog.Installed, files catalog.Files, problem error) listedPlugin {
+	listed := listedPlugin{Name: i.Name, Version: i.Folder(), State: files.State, Size: files.Module.Size, Actions: []string{}}
 	switch {
-	case err == nil:
-		listed.Size = info.Size()
-	case listed.Problem == "":
-		listed.Problem = "the module cannot be read: " + err.Error()
-	}
-	// The catalog compares the module with the lock only when it is about to run.
-	if i.State == catalog.Approved && fileDigest(module, catalog.MaxModule) != approvedDigests(lock, i).Wasm {
-		listed.State = catalog.Changed
+	case i.Problem != nil:
+		listed.Problem = i.Problem.Error()
+	default:
+		listed.Actions = actionIDs(i.Plugin)
+		if problem != nil {
+			listed.Problem = problem.Error()
+		}
 	}
 	return listed
 }

@@ -18,10 +18,8 @@
 package catalog
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -75,7 +73,7 @@ type Installed struct {
 
 	dir            string
 	manifestDigest manifests.Digest
-	moduleDigest   manifests.Digest // of the lock; empty unless it has the version
+	locked         manifests.LockedModule // zero unless the lock has the version
 }
 
 // State is how an installed version stands to the lock.
@@ -91,6 +89,10 @@ const (
 	// Changed: the lock has it, with another manifest or module.
 	Changed State = "changed since approved"
 )
+
+// Folder is the name of the version's folder: its version, if Problem does not say
+// otherwise.
+func (i *Installed) Folder() string { return filepath.Base(i.dir) }
 
 // String gives name@version. A folder that is not named by a version could be
 // named anything, so it is quoted.
@@ -181,7 +183,7 @@ func (c *Catalog) open(name, folder string, lock *manifests.Lock) *Installed {
 	}
 	i.Plugin = plugin
 	if locked, ok := lock.Find(name, version); ok {
-		i.State, i.moduleDigest = Changed, locked.Wasm
+		i.State, i.locked = Changed, *locked
 		if locked.Manifest == i.manifestDigest {
 			i.State = Approved
 		}
@@ -272,10 +274,48 @@ func (c *Catalog) Module(i *Installed) ([]byte, error) {
 	if err != nil {
 		return nil, &abi.Error{Code: abi.PluginFailed, Message: fmt.Sprintf("the module of %s cannot be read: %v; install it again", i, err)}
 	}
-	if digest(wasm) != i.moduleDigest {
+	if digest(wasm) != i.locked.Wasm {
 		return nil, changed(i)
 	}
 	return wasm, nil
+}
+
+// File is one of a version's two files.
+type File struct {
+	// Size is in bytes.
+	Size int64
+	// Digest is that of the file as it is now, Approved that of the lock. Each is
+	// empty where there is none.
+	Digest, Approved manifests.Digest
+}
+
+// Files are the manifest and the module of an installed version as they are now.
+type Files struct {
+	Manifest, Module File
+	// State is that of the version, the module's bytes compared too.
+	State State
+}
+
+// Files reads both files of a version. The error tells why the module cannot be
+// read; what is known of the manifest stands beside it.
+func (c *Catalog) Files(i *Installed) (Files, error) {
+	files := Files{
+		Manifest: File{Digest: i.manifestDigest, Approved: i.locked.Manifest},
+		Module:   File{Approved: i.locked.Wasm},
+		State:    i.State,
+	}
+	if info, err := os.Stat(filepath.Join(i.dir, ManifestFile)); err == nil {
+		files.Manifest.Size = info.Size()
+	}
+	wasm, err := readFile(filepath.Join(i.dir, ModuleFile), MaxModule)
+	if err != nil {
+		return files, fmt.Errorf("the module cannot be read: %w", err)
+	}
+	files.Module.Size, files.Module.Digest = int64(len(wasm)), digest(wasm)
+	if i.State == Approved && files.Module.Digest != i.locked.Wasm {
+		files.State = Changed
+	}
+	return files, nil
 }
 
 // Approve puts the digests of a version's manifest, as i holds it, and of its
@@ -318,83 +358,4 @@ func (c *Catalog) Approve(i *Installed, now time.Time, check func(wasm []byte) e
 	c.approved = next
 	delete(c.installed, i.Name)
 	return nil
-}
-
-// isFolder reports whether name is a folder of the plugins folder itself. Whether
-// it is a plugin's name, its manifest decides, which must agree with it.
-func isFolder(name string) bool {
-	return filepath.IsLocal(name) && filepath.Base(name) == name && name[0] != '.'
-}
-
-func digest(b []byte) manifests.Digest {
-	return manifests.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(b)))
-}
-
-// subfolders lists the folders in dir, sorted; none if dir does not exist.
-func subfolders(dir string) ([]string, error) {
-	f, err := os.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	entries, err := f.ReadDir(MaxPlugins + 1)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if len(entries) > MaxPlugins {
-		return nil, fmt.Errorf("%s holds more than %d entries", dir, MaxPlugins)
-	}
-	var names []string
-	for _, e := range entries {
-		if e.IsDir() {
-			names = append(names, e.Name())
-		}
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
-// readFile reads an ordinary file of a bounded size. Opening a pipe would wait
-// for somebody to write to it.
-func readFile(path string, most int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not an ordinary file", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(b)) > most {
-		err = fmt.Errorf("%s is over %d bytes", path, most)
-	}
-	return b, err
-}
-
-// writeFile replaces the file whole or not at all.
-func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
 }
