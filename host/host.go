@@ -16,9 +16,9 @@
 //  2. parameters.go: the parameters are checked against its manifest.
 //  3. policy decides whether the action may run on the connection at all.
 //  4. invoke.go: sandbox runs the module in pristine memory.
-//  5. exchange.go: each exchange is decoded, judged by policy, sent by graph with the
-//     token of connection, and written to the audit record before its reply
-//     reaches the guest.
+//  5. exchange.go and request.go: each exchange is decoded, judged by policy, sent by
+//     graph with the token of connection, and written to the audit record before its
+//     reply reaches the guest.
 //  6. result.go: what the guest responded with becomes the envelope that every
 //     surface returns.
 //
