@@ -159,7 +159,7 @@ func (c *Connection) Origin() *url.URL {
 func (c *Connection) RootCAs() *x509.CertPool { return c.roots }
 
 // Close ends a fetch that is under way and lets go of connections to the token service that are kept open for later. The
-// connection gets no token after it.
+// connection fetches no token after it.
 func (c *Connection) Close() {
 	c.end()
 	if c.kept != nil {

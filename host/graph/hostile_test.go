@@ -522,6 +522,9 @@ func TestLinksThatDoNotContinueTheRequestLeadNowhere(t *testing.T) {
 		{"/users/soc%40contoso.example/messages/m", nil, false},
 		{"/users/soc%40contoso.example", nil, false},
 		{"/me/messages", nil, false},
+		{"/users/dana%2Fevents%2Fx/messages", nil, false},
+		{"/users/delta/messages", nil, false},
+		{"/users/()/messages", nil, false},
 	} {
 		link = u.address(tc.path)
 		req := messages(t)
@@ -544,5 +547,35 @@ func TestLinksInTheAnswerToAWriteAreDropped(t *testing.T) {
 	answer, err := u.do(t, sendMail(t))
 	if err != nil || answer.Next != "" || text(answer.Body) != `{"id":"1"}` {
 		t.Errorf("got %+v, %v", answer, err)
+	}
+}
+
+func TestLinksInEverySpellingOfTheirTemplateAreFollowed(t *testing.T) {
+	user := func(name string) []abi.Pair { return []abi.Pair{{Name: "user", Value: name}} }
+	thread := []abi.Pair{{Name: "group", Value: "g"}, {Name: "thread", Value: "a/b"}}
+	for _, tc := range []struct {
+		template, link string
+		params         []abi.Pair
+		ok             bool
+	}{
+		{"/users/delta()", "/users/delta()?$skiptoken=x", nil, true},
+		{"/users/delta()", "/users/delta?$skiptoken=x", nil, true},
+		{"/users/delta", "/users/microsoft.graph.delta()?$deltatoken=x", nil, true},
+		{"/users/delta", "/users/delta('x')", nil, false},
+		{"/users/{user}/messages", "/users('o''b''')/messages", user("o'b'"), true},
+		{"/users/{user}/messages", "/users('''soc''')/messages", user("soc"), false},
+		{"/users/{user}/messages", "/users/SOC%40contoso.example/messages", user("soc@contoso.example"), true},
+		{"/users/{user}/messages", "/users/%C5%BFoc%40contoso.example/messages", user("soc@contoso.example"), false},
+		{"/groups/{group}/threads/{thread}/posts", "/groups/g/threads/a%2Fb/posts", thread, true},
+		{"/groups/{group}/threads/{thread}/posts", "/groups/g/threads/A%2FB/posts", thread, false},
+		{"/users/{user}/messages/{message}/attachments", "/users/u/messages/x%2Fattachments%2Fy/attachments", append(user("u"), abi.Pair{Name: "message", Value: "x"}), false},
+	} {
+		req := &Request{Method: "GET", Template: template(t, tc.template), Params: tc.params}
+		for _, p := range tc.params {
+			req.Keep = append(req.Keep, p.Name)
+		}
+		if got := continues(parseURL(t, "https://graph.example"), req, "https://graph.example/v1.0"+tc.link); got != tc.ok {
+			t.Errorf("%s after %s: %v, want %v", tc.link, tc.template, got, tc.ok)
+		}
 	}
 }

@@ -106,28 +106,50 @@ func continues(origin *url.URL, req *Request, link string) bool {
 	}
 	path, _, _ := strings.Cut(strings.TrimPrefix(link, origin.Scheme+"://"+origin.Host+apiVersion+"/"), "?")
 	segments := linkSegments(path)
-	template := req.Template.Segments()
-	if len(segments) != len(template) {
-		return false
-	}
-	for i, t := range template {
-		switch {
-		case t.Parameter == "":
-			if !strings.EqualFold(t.Literal, segments[i]) {
+	for _, t := range req.Template.Segments() {
+		if t.Parameter != "" {
+			if len(segments) == 0 || !continuesValue(req, t.Parameter, segments[0]) {
 				return false
 			}
-		case slices.Contains(req.Keep, t.Parameter):
-			if value, _ := lookup(req.Params, t.Parameter); !strings.EqualFold(value, segments[i]) {
+			segments = segments[1:]
+			continue
+		}
+		for _, literal := range linkSegments(t.Literal) {
+			if len(segments) == 0 || !equalFold(literal, segments[0]) {
 				return false
 			}
+			segments = segments[1:]
 		}
 	}
-	return true
+	return len(segments) == 0
 }
 
+// continuesValue reports whether a link may have value where the request had its own:
+// the same one where it must stay, and otherwise one that cannot be more than a
+// value. Graph may write an address as an id, but adds no slash.
+func continuesValue(req *Request, name, value string) bool {
+	own, _ := lookup(req.Params, name)
+	if checkValue(name, value) != "" || strings.Contains(value, "/") && !strings.Contains(own, "/") {
+		return false
+	}
+	if !slices.Contains(req.Keep, name) {
+		return true
+	}
+	switch name {
+	case "user", "group", "member": // addresses and GUIDs, in whatever case
+		return equalFold(own, value)
+	}
+	return own == value
+}
+
+// equalFold is strings.EqualFold for ASCII: a long s or a Kelvin sign is longer than
+// the letter that Unicode folds it to.
+func equalFold(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
+
 // linkSegments cuts a path at its slashes, decodes each part once, and reads
-// users('x') as users/x and delta() as delta.
+// users('x') as users/x, and delta() and microsoft.graph.delta() as delta.
 func linkSegments(path string) []string {
+	const namespace = "microsoft.graph."
 	var segments []string
 	for part := range strings.SplitSeq(path, "/") {
 		name, key, called := strings.Cut(part, "(")
@@ -136,12 +158,23 @@ func linkSegments(path string) []string {
 			segments = append(segments, decode(part))
 			continue
 		}
-		segments = append(segments, decode(name))
-		if key = strings.Trim(decode(key), "'"); key != "" {
-			segments = append(segments, strings.ReplaceAll(key, "''", "'"))
+		if name = decode(name); len(name) > len(namespace) && equalFold(name[:len(namespace)], namespace) {
+			name = name[len(namespace):]
+		}
+		segments = append(segments, name)
+		if key = decode(key); key != "" {
+			segments = append(segments, unquote(key))
 		}
 	}
 	return segments
+}
+
+// unquote reads a key in single quotes, in which two stand for one.
+func unquote(key string) string {
+	if len(key) < 2 || key[0] != '\'' || key[len(key)-1] != '\'' {
+		return key
+	}
+	return strings.ReplaceAll(key[1:len(key)-1], "''", "'")
 }
 
 // pinned reports whether link leads to the API at origin, and in the one spelling

@@ -52,7 +52,11 @@ func (p *Permit) recipients(g *abi.GraphRequest) ([]string, error) {
 // recipient: a grant that names the groups has said to whom it lets posts go.
 func (p *Permit) implied(g *abi.GraphRequest) error {
 	only := p.Grant.Only
-	if !only.RecipientsSet || g.Method == http.MethodGet || !sendsToImplied(g.Method, strings.Split(strings.ToLower(g.Path), "/")) {
+	segments := strings.Split(strings.ToLower(g.Path), "/")
+	for i, segment := range segments { // other spellings of the same operation
+		segments[i] = strings.TrimPrefix(strings.TrimSuffix(segment, "()"), "microsoft.graph.")
+	}
+	if !only.RecipientsSet || g.Method == http.MethodGet || !sendsToImplied(g.Method, segments) {
 		return nil
 	}
 	if _, named := only.Params["group"]; named && strings.HasPrefix(g.Path, "/groups/") {
