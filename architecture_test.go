@@ -33,6 +33,7 @@ func layers() []layer {
 		{"cmd", []string{"host", "manifests", "abi"}},
 		{"examples/embed", []string{"host", "manifests", "abi"}},
 		{"bench", nil},
+		{"conformance", []string{"host/sandbox/wasm"}}, // the opcodes; the kit knows no more of this host
 	}
 }
 
@@ -42,6 +43,7 @@ func reserved() map[string][]string {
 		"github.com/Azure/azure-sdk-for-go/sdk/azidentity": {"host/connection"},
 		"github.com/Azure/azure-sdk-for-go/sdk/azcore":     {"host/connection"},
 		"github.com/tetratelabs/wazero":                    {"host/sandbox"},
+		"github.com/extism/go-sdk":                         {"host/sandbox/extism"},
 		"crypto/tls":                                       {"host/connection", "host/graph", "host/graphtest"},
 		"net":                                              {"host/connection", "host/graph", "host/graphtest", "manifests", "cmd/postern"},
 	}

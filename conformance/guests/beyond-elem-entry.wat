@@ -1,0 +1,8 @@
+;; A function, in a table, one beyond the last.
+;; What a host appends to a module gets the next index, and so a name to a module
+;; that was not checked before.
+(module
+  (table 1 funcref)
+  (elem (i32.const 0) 1)
+  (memory (export "memory") 1)
+  (func (export "postern_invoke") (param i32) (result i32) (i32.const 0)))

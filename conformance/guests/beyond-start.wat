@@ -1,0 +1,7 @@
+;; A function, to start with, one beyond the last.
+;; What a host appends to a module gets the next index, and so a name to a module
+;; that was not checked before.
+(module
+  (memory (export "memory") 1)
+  (func (export "postern_invoke") (param i32) (result i32) (i32.const 0))
+  (start 1))

@@ -1,0 +1,7 @@
+;; A type of functions one beyond the last.
+;; What a host appends to a module gets the next index, and so a name to a module
+;; that was not checked before.
+(module
+  (table 1 funcref)
+  (memory (export "memory") 1)
+  (func (export "postern_invoke") (param i32) (result i32) (drop (call_indirect (type 1) (i64.const 0) (i32.const 0))) (i32.const 0)))

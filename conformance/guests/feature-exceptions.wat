@@ -1,0 +1,9 @@
+;; A try block.
+;; Code in it runs on although the host ended the call.
+(module binary
+  "\00asm\01\00\00\00"
+  "\01\06\01\60\01\7f\01\7f"
+  "\03\02\01\00"
+  "\05\03\01\00\01"
+  "\07\1b\02\06memory\02\00\0epostern_invoke\00\00"
+  "\0a\0c\01\0a\00\06\7fA\00\19A\01\0b\0b")

@@ -1,0 +1,9 @@
+;; A memory with addresses of 64 bits.
+;; What follows WebAssembly 2.0 is refused until the host has limits for it.
+(module binary
+  "\00asm\01\00\00\00"
+  "\01\06\01\60\01\7f\01\7f"
+  "\03\02\01\00"
+  "\05\03\01\04\01"
+  "\07\1b\02\06memory\02\00\0epostern_invoke\00\00"
+  "\0a\06\01\04\00A\00\0b")

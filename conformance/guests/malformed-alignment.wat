@@ -1,0 +1,9 @@
+;; A load with an alignment of 2^31 bytes.
+;; Shifting by it would give nothing.
+(module binary
+  "\00asm\01\00\00\00"
+  "\01\06\01\60\01\7f\01\7f"
+  "\03\02\01\00"
+  "\05\03\01\00\01"
+  "\07\1b\02\06memory\02\00\0epostern_invoke\00\00"
+  "\0a\09\01\07\00A\00\28\1f\00\0b")

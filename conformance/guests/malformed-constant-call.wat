@@ -1,0 +1,10 @@
+;; A global that is initialised by a call.
+;; Code would run before any limit.
+(module binary
+  "\00asm\01\00\00\00"
+  "\01\06\01\60\01\7f\01\7f"
+  "\03\02\01\00"
+  "\05\03\01\00\01"
+  "\06\08\01\7f\00A\00\10\00\0b"
+  "\07\1b\02\06memory\02\00\0epostern_invoke\00\00"
+  "\0a\06\01\04\00A\00\0b")

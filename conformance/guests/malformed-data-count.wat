@@ -1,0 +1,11 @@
+;; A count of data segments that is not theirs.
+;; A host that allocates by the count trusts a number.
+(module binary
+  "\00asm\01\00\00\00"
+  "\01\06\01\60\01\7f\01\7f"
+  "\03\02\01\00"
+  "\05\03\01\00\01"
+  "\07\1b\02\06memory\02\00\0epostern_invoke\00\00"
+  "\0c\05\ff\ff\ff\ff\0f"
+  "\0a\06\01\04\00A\00\0b"
+  "\0b\04\01\01\01x")

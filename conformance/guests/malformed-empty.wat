@@ -1,0 +1,3 @@
+;; No bytes.
+(module binary
+  "")

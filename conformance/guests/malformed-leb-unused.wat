@@ -1,0 +1,9 @@
+;; A number of 32 bits whose unused bits are not zero.
+;; Readers that drop them read another number than those that do not.
+(module binary
+  "\00asm\01\00\00\00"
+  "\01\0a\81\80\80\80\10\60\01\7f\01\7f"
+  "\03\02\01\00"
+  "\05\03\01\00\01"
+  "\07\1b\02\06memory\02\00\0epostern_invoke\00\00"
+  "\0a\06\01\04\00A\00\0b")

@@ -1,0 +1,9 @@
+;; 2^32-1 locals in eight bytes.
+;; The engine would make a variable of each.
+(module binary
+  "\00asm\01\00\00\00"
+  "\01\06\01\60\01\7f\01\7f"
+  "\03\02\01\00"
+  "\05\03\01\00\01"
+  "\07\1b\02\06memory\02\00\0epostern_invoke\00\00"
+  "\0a\0c\01\0a\01\ff\ff\ff\ff\0f\7e\20\00\0b")

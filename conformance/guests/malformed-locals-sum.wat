@@ -1,0 +1,8 @@
+;; Locals whose sum wraps around at 2^32.
+(module binary
+  "\00asm\01\00\00\00"
+  "\01\06\01\60\01\7f\01\7f"
+  "\03\02\01\00"
+  "\05\03\01\00\01"
+  "\07\1b\02\06memory\02\00\0epostern_invoke\00\00"
+  "\0a\12\01\10\02\ff\ff\ff\ff\0f\7f\ff\ff\ff\ff\0f\7e\20\00\0b")

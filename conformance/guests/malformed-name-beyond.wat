@@ -1,0 +1,9 @@
+;; A name that is longer than its section.
+;; What follows it in the file would become part of the name.
+(module binary
+  "\00asm\01\00\00\00"
+  "\01\06\01\60\01\7f\01\7f"
+  "\03\02\01\00"
+  "\05\03\01\00\01"
+  "\07\1f\02\06memory\02\00\ff\ff\ff\ff\0fpostern_invoke\00\00"
+  "\0a\06\01\04\00A\00\0b")

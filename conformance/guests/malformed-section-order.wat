@@ -1,0 +1,8 @@
+;; The sections of functions and memories in the wrong order.
+(module binary
+  "\00asm\01\00\00\00"
+  "\01\06\01\60\01\7f\01\7f"
+  "\05\03\01\00\01"
+  "\03\02\01\00"
+  "\07\1b\02\06memory\02\00\0epostern_invoke\00\00"
+  "\0a\06\01\04\00A\00\0b")

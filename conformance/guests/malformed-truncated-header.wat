@@ -1,0 +1,3 @@
+;; Half a header.
+(module binary
+  "\00asm\01")

@@ -1,0 +1,15 @@
+;; A secret in a global that holds a reference: which of two functions it is.
+(module
+  (import "postern" "respond" (func $respond (param i32 i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "{\22data\22:[],\22message\22:\22held\22}")
+  (data (i32.const 48) "{\22data\22:[],\22message\22:\22fell\22}")
+  (global $kept (mut funcref) (ref.null func))
+  (elem declare func $secret)
+  (func $secret)
+  (func (export "postern_invoke") (param i32) (result i32)
+    (local $held i32)
+    (local.set $held (ref.is_null (global.get $kept)))
+    (global.set $kept (ref.func $secret))
+    (call $respond (select (i32.const 16) (i32.const 48) (local.get $held)) (i32.const 28))
+    (i32.const 0)))

@@ -1,0 +1,7 @@
+;; An operand that nobody left.
+;; Code that does not type-check must be refused, also after a host has rewritten it.
+(module
+  (memory (export "memory") 1)
+  (global $g i32 (i32.const 0))
+  (func (export "postern_invoke") (param i32) (result i32)
+    i32.const 1 i32.add))
