@@ -25,6 +25,9 @@ const (
 	OpLog Op = "log"
 )
 
+// Ops are all operations of version 1.
+func Ops() []Op { return []Op{OpGraph, OpBatch, OpRows, OpBlob, OpLog} }
+
 // Exchange is one request of a guest to its host. Op says which of the others is set.
 type Exchange struct {
 	Op    Op

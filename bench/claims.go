@@ -14,27 +14,120 @@ type claim struct {
 }
 
 // packages hold the benchmarks.
-func packages() []string { return []string{"./host"} }
+func packages() []string { return []string{"./bench/peers", "./host", "./cmd/postern"} }
 
 func claims() []claim {
+	const (
+		extism       = "extism/go-sdk: Instance + Call + Close"
+		extismReused = "extism/go-sdk, reused instance"
+		bare         = "the same module on wazero, not woven: nothing can end it"
+		native       = "the same request by net/http and encoding/json"
+	)
 	return []claim{
+		{
+			Name:      "pristine invocation, Go guest, 100 bytes in and out, p50",
+			Benchmark: "Pristine/host=postern", Unit: "p50-sec/op", Reach: 100e-6,
+		},
+		{
+			Name:      "pristine invocation, Go guest, 100 bytes in and out, p50, beside its peer",
+			Benchmark: "Pristine/host=postern", Unit: "p50-sec/op",
+			Peer: "Pristine/host=extism", PeerName: extism, Reach: 1.0 / 40,
+		},
+		{
+			Name:      "1 MB in and out of a Go guest, p50",
+			Benchmark: "Megabyte/host=postern", Unit: "p50-sec/op",
+			Peer: "Megabyte/host=extism", PeerName: extismReused, Reach: 1.0 / 10,
+		},
+		{
+			Name:      "Go guest parsing 100 KB of JSON: woven",
+			Benchmark: "Parsing/ending=woven", Unit: "sec/op",
+			Peer: "Parsing/ending=none", PeerName: bare, Reach: 1.10,
+		},
+		{
+			Name:      "Go guest parsing 100 KB of JSON: wazero with CloseOnContextDone",
+			Benchmark: "Parsing/ending=CloseOnContextDone", Unit: "sec/op",
+			Peer: "Parsing/ending=none", PeerName: bare,
+		},
+		{
+			Name:      "tightest loop, 5,000,000 turns: woven",
+			Benchmark: "TightLoop/ending=woven", Unit: "sec/op",
+			Peer: "TightLoop/ending=none", PeerName: bare, Reach: 2,
+		},
+		{
+			Name:      "tightest loop, 5,000,000 turns: wazero with CloseOnContextDone",
+			Benchmark: "TightLoop/ending=CloseOnContextDone", Unit: "sec/op",
+			Peer: "TightLoop/ending=none", PeerName: bare,
+		},
+		{
+			Name:      "memory of each of 1,000 Go guests that wait for Graph",
+			Benchmark: "Waiting/host=postern", Unit: "B/guest", Reach: 0.75e6,
+		},
+		{
+			Name:      "memory of each of 1,000 Go guests that wait for Graph, beside its peer",
+			Benchmark: "Waiting/host=postern", Unit: "B/guest",
+			Peer: "Waiting/host=extism", PeerName: "extism/go-sdk",
+		},
+		{
+			Name:      "10,000 invocations: growth of memory after the first 1,000",
+			Benchmark: "Growth", Unit: "B/growth", Reach: noise,
+		},
+		{
+			Name:      "40 functions that each call the next twice: ended after the deadline by",
+			Benchmark: "Stopping/guest=calls", Unit: "late-sec", Reach: promptly,
+		},
+		{
+			Name:      "40 functions that each call the next twice: longest pause of another goroutine",
+			Benchmark: "Stopping/guest=calls", Unit: "pause-sec", Reach: promptly,
+		},
+		{
+			Name:      "endless loop: ended after the deadline by",
+			Benchmark: "Stopping/guest=loop", Unit: "late-sec", Reach: promptly,
+		},
+		{
+			Name:      "endless loop: longest pause of another goroutine",
+			Benchmark: "Stopping/guest=loop", Unit: "pause-sec", Reach: promptly,
+		},
+		{
+			Name:      "2,000 memory.fill of 64 MiB: ended after the deadline by",
+			Benchmark: "Stopping/guest=straight-memory-fill", Unit: "late-sec", Reach: promptly,
+		},
+		{
+			Name:      "2,000 memory.fill of 64 MiB: longest pause of another goroutine",
+			Benchmark: "Stopping/guest=straight-memory-fill", Unit: "pause-sec", Reach: promptly,
+		},
+		{
+			Name:      "endless recursion: ended after the deadline by",
+			Benchmark: "Stopping/guest=recursion", Unit: "late-sec", Reach: promptly,
+		},
+		{
+			Name:      "endless recursion: longest pause of another goroutine",
+			Benchmark: "Stopping/guest=recursion", Unit: "pause-sec", Reach: promptly,
+		},
+		{
+			Name:      "postern run, from process start to its end, module admitted before, p50",
+			Benchmark: "Run", Unit: "p50-sec/op", Reach: 60e-3,
+		},
+		{
+			Name:      "postern run with 200 plugins installed: longer by",
+			Benchmark: "Run", Unit: "more-sec", Reach: 20e-3,
+		},
 		{
 			Name:      "rule.get: one invocation through the sandbox, transport in process",
 			Benchmark: "Invocation/action=rule.get/path=sandbox", Unit: "sec/op",
-			Peer: "Invocation/action=rule.get/path=native", PeerName: "the same request by net/http and encoding/json",
+			Peer: "Invocation/action=rule.get/path=native", PeerName: native,
 		},
 		{
 			Name:      "mail.get: one invocation through the sandbox, transport in process",
 			Benchmark: "Invocation/action=mail.get/path=sandbox", Unit: "sec/op",
-			Peer: "Invocation/action=mail.get/path=native", PeerName: "the same request by net/http and encoding/json",
+			Peer: "Invocation/action=mail.get/path=native", PeerName: native,
 		},
 		{
 			Name:      "mail.get: memory allocated by one invocation",
 			Benchmark: "Invocation/action=mail.get/path=sandbox", Unit: "B/op",
-			Peer: "Invocation/action=mail.get/path=native", PeerName: "the same request by net/http and encoding/json",
+			Peer: "Invocation/action=mail.get/path=native", PeerName: native,
 		},
 		{
-			Name:      "admission: reading, checking and compiling the mail module",
+			Name:      "admission: reading, checking, weaving and compiling the mail module",
 			Benchmark: "Compile/module=mail", Unit: "sec/op",
 		},
 		{
@@ -43,3 +136,10 @@ func claims() []claim {
 		},
 	}
 }
+
+const (
+	// promptly is how late a runaway guest may end, and how long others may wait, in seconds.
+	promptly = 20e-3
+	// noise is what resident memory goes up and down by between two readings, in bytes.
+	noise = 2 << 20
+)

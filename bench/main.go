@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"slices"
@@ -195,16 +196,19 @@ func rewrite(path string, rows []row) error {
 
 // quantity writes a value in a unit that suits its size.
 func quantity(v float64, unit string) string {
+	base, _, _ := strings.Cut(unit, "/")
+	base = base[strings.LastIndexByte(base, '-')+1:] // p50-sec/op
+	size := math.Abs(v)
 	switch {
-	case unit == "sec/op" && v < 1e-3:
+	case base == "sec" && size < 1e-3:
 		return fmt.Sprintf("%.1f µs", v*1e6)
-	case unit == "sec/op" && v < 1:
+	case base == "sec" && size < 1:
 		return fmt.Sprintf("%.2f ms", v*1e3)
-	case unit == "sec/op":
+	case base == "sec":
 		return fmt.Sprintf("%.2f s", v)
-	case unit == "B/op" && v >= 1<<20:
+	case base == "B" && size >= 1<<20:
 		return fmt.Sprintf("%.1f MiB", v/(1<<20))
-	case unit == "B/op":
+	case base == "B":
 		return fmt.Sprintf("%.1f KiB", v/(1<<10))
 	default:
 		return fmt.Sprintf("%g %s", v, unit)

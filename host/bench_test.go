@@ -7,9 +7,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/host/catalog"
 	"github.com/postern-dev/postern/host/graphtest"
 	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/manifests"
@@ -105,11 +109,11 @@ func BenchmarkCompile(b *testing.B) {
 	b.Run("module=mail", func(b *testing.B) {
 		b.ReportMetric(float64(len(wasm)), "module-bytes")
 		for b.Loop() {
-			runtime, err := sandbox.New(b.Context())
+			runtime, err := sandbox.New(b.Context(), sandbox.Config{})
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := runtime.Compile(b.Context(), wasm); err != nil {
+			if _, err := runtime.Compile(b.Context(), sandbox.Bytes(abi.Name, wasm)); err != nil {
 				b.Fatal(err)
 			}
 			runtime.Close(b.Context())
@@ -138,5 +142,61 @@ func BenchmarkManifests(b *testing.B) {
 		if _, err := manifests.ParseConfig("postern.toml", config); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkDescribe is what a command that runs one action has to know of it, in a folder of many plugins: what is not
+// granted for the action is not read.
+func BenchmarkDescribe(b *testing.B) {
+	const installed = 200
+	dir := b.TempDir()
+	manifest, err := os.ReadFile("../plugins/mail/plugin.toml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	config := `
+[connection.contoso]
+tenant = "contoso.example"
+client_id = "11111111-2222-3333-4444-555555555555"
+client_secret = { file = "secret" }
+`
+	for i := range installed {
+		name := fmt.Sprintf("mail%03d", i)
+		folder := filepath.Join(dir, "plugins", name, "1.0.0")
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			b.Fatal(err)
+		}
+		named := strings.NewReplacer(`name = "mail"`, `name = "`+name+`"`, `"mail.`, `"`+name+`.`).Replace(string(manifest))
+		if err := os.WriteFile(filepath.Join(folder, "plugin.toml"), []byte(named), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "plugin.wasm"), []byte(name), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		config += fmt.Sprintf("[grant.%[1]s]\nversion = \"^1\"\nconnections = [\"contoso\"]\ncapabilities = [\"%[1]s.read\"]\nactions = [\"%[1]s.get\"]\n", name)
+	}
+	installedPlugins := catalog.New(filepath.Join(dir, "plugins"), filepath.Join(dir, "postern.lock"))
+	for i := range installed {
+		versions, err := installedPlugins.Versions(fmt.Sprintf("mail%03d", i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := installedPlugins.Approve(versions[0], time.Now(), func([]byte, manifests.Digest) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		operator, err := manifests.ParseConfig(filepath.Join(dir, "postern.toml"), []byte(config))
+		if err != nil {
+			b.Fatal(err)
+		}
+		h, err := host.Open(b.Context(), host.Config{Operator: operator})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if a, err := h.Describe("mail100.get"); err != nil || !a.Approved {
+			b.Fatal(a, err)
+		}
+		h.Close()
 	}
 }

@@ -160,7 +160,7 @@ func (h *house) approve(tb testing.TB) {
 			tb.Fatal(err)
 		}
 		for _, v := range versions {
-			if err := h.Catalog().Approve(v, time.Now(), func([]byte) error { return nil }); err != nil {
+			if err := h.Catalog().Approve(v, time.Now(), func([]byte, manifests.Digest) error { return nil }); err != nil {
 				tb.Fatal(err)
 			}
 		}
@@ -212,7 +212,7 @@ func runtime(tb testing.TB) *sandbox.Runtime {
 	return shared
 }
 
-var sharedRuntime = sync.OnceValues(func() (*sandbox.Runtime, error) { return sandbox.New(context.Background()) })
+var sharedRuntime = sync.OnceValues(func() (*sandbox.Runtime, error) { return sandbox.New(context.Background(), sandbox.Config{}) })
 
 // modules are the plugins that this process has built, by source folder.
 var modules sync.Map

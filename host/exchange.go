@@ -20,6 +20,7 @@ import (
 // exchanges is the state that one invocation's exchanges share.
 type exchanges struct {
 	count    int
+	client   *client
 	audit    *audit.Log
 	blobs    *blob.Set
 	rows     []json.RawMessage
@@ -35,13 +36,17 @@ type exchanges struct {
 	writes, unknown atomic.Int32
 }
 
+// prepare opens what exchanges need.
 func (inv *invocation) prepare() error {
 	store, err := inv.host.Blobs()
 	if err != nil {
 		return &abi.Error{Code: abi.Internal, Message: "the blobs folder cannot be used: " + err.Error()}
 	}
 	inv.blobs = store.NewSet(maxBlobBytes)
-	inv.audit, err = inv.host.auditLog()
+	if inv.audit, err = inv.host.auditLog(); err != nil {
+		return err
+	}
+	inv.client, err = inv.host.client(inv.connection)
 	return err
 }
 

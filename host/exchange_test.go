@@ -91,6 +91,40 @@ func (h *house) journal() []graphtest.Received {
 	return slices.DeleteFunc(h.graph.Journal(), func(r graphtest.Received) bool { return !strings.HasPrefix(r.Path, "/v1.0") })
 }
 
+// Every operation of the ABI is tried while nothing is granted that the action needs: none of
+// them is there for it, as its module does not run. An operation that is new has to be entered here.
+func TestEveryOperationIsRefusedWithEmptyGrants(t *testing.T) {
+	h := furnish(t, furnishing{plugins: []string{"testdata/prober"}, grants: `
+[grant.prober]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["probe.hidden"]
+actions = ["probe.ask"]
+`})
+	tries := map[abi.Op]string{
+		abi.OpGraph: list("", ""),
+		abi.OpBatch: `{"op":"batch","requests":[` + strings.Replace(list("", ""), `"op":"graph",`, "", 1) + `]}`,
+		abi.OpRows:  `{"op":"rows","rows":[{}]}`,
+		abi.OpBlob:  `{"op":"blob","data":"aGVsbG8="}`,
+		abi.OpLog:   `{"op":"log","level":"info","message":"x"}`,
+	}
+	for _, op := range abi.Ops() {
+		t.Run(string(op), func(t *testing.T) {
+			try, known := tries[op]
+			if !known {
+				t.Fatal("no exchange tries it")
+			}
+			result, err := h.Invoke(t.Context(), host.Invocation{Action: "probe.ask", Parameters: map[string]any{"exchanges": []string{try}}})
+			if !errors.Is(err, abi.PolicyDenied) || len(result.Data)+len(result.Blobs) > 0 {
+				t.Errorf("Invoke: %v with %d rows and %d blobs; want %s and nothing", err, len(result.Data), len(result.Blobs), abi.PolicyDenied)
+			}
+		})
+	}
+	if seen := h.journal(); len(seen) > 0 {
+		t.Errorf("%d requests reached Graph", len(seen))
+	}
+}
+
 func TestRefusedExchangesAreValuesForTheGuestAndNeverReachGraph(t *testing.T) {
 	send := func(body string) string {
 		return fmt.Sprintf(`{"op":"graph","capability":"probe.send","method":"POST","path":"/users/{user}/sendMail","params":{"user":%q},"body":%s}`, soc, body)
@@ -299,7 +333,7 @@ func TestBoundsEndTheirOwnInvocationWithACode(t *testing.T) {
 		want       abi.Code
 	}{
 		{"endless allocation", map[string]any{"misbehave": "allocate"}, abi.MemoryExhausted},
-		{"endless recursion", map[string]any{"misbehave": "recurse"}, abi.MemoryExhausted},
+		{"endless recursion", map[string]any{"misbehave": "recurse"}, abi.PluginFailed},
 		{"panic", map[string]any{"misbehave": "panic"}, abi.PluginFailed},
 		{"a result that names a key twice", map[string]any{"misbehave": "garbage"}, abi.PluginFailed},
 		{"a storm of log lines", map[string]any{"exchanges": []string{`{"op":"log","level":"info","message":"x"}`}, "repeat": 1_000_000}, abi.ExchangeLimit},

@@ -48,6 +48,9 @@ type ExplainedLimits struct {
 // question, such as an action that does not exist; a denial is an answer.
 func (h *Host) Explain(action, connection string) (*Explanation, error) {
 	r, err := h.resolve(action, connection)
+	if err == nil {
+		_, err = h.client(r.connection) // one that cannot be opened allows nothing
+	}
 	failure := (*abi.Error)(nil)
 	if err != nil {
 		failure = coded(err)

@@ -44,6 +44,7 @@ import (
 	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/graph"
 	"github.com/postern-dev/postern/host/sandbox"
+	"github.com/postern-dev/postern/host/sandbox/codecache"
 	"github.com/postern-dev/postern/host/state"
 	"github.com/postern-dev/postern/manifests"
 )
@@ -63,6 +64,10 @@ type Config struct {
 	// Sandbox runs the modules, instead of a runtime of the host's own. Hosts that share
 	// one compile a module once; Close leaves it open. Nil makes one.
 	Sandbox *sandbox.Runtime
+	// Admitting, if it is not nil, is told when a module, as name@version, begins to be loaded into the sandbox. It
+	// returns what is called when that has ended, in success or not. From the code cache that takes milliseconds, and
+	// without it seconds. It may be called for several modules at once.
+	Admitting func(plugin string) (ended func())
 	// Now is the clock that stamps invocations and audit lines. Nil is [time.Now].
 	Now func() time.Time
 }
@@ -77,6 +82,7 @@ type Host struct {
 
 	// What a command may not need is opened when first used.
 	sandbox lazy[*sandbox.Runtime]
+	cache   lazy[*codecache.Cache]
 	audit   lazy[*audit.Log]
 	blobs   lazy[*blob.Store]
 	state   lazy[*state.Store]
@@ -123,6 +129,9 @@ func (h *Host) Close() error {
 	var errs []error
 	if runtime, ok := h.sandbox.opened(); ok && h.config.Sandbox == nil {
 		errs = append(errs, runtime.Close(context.Background()))
+	}
+	if cache, ok := h.cache.opened(); ok {
+		errs = append(errs, cache.Close())
 	}
 	if log, ok := h.audit.opened(); ok {
 		errs = append(errs, log.Close())
@@ -186,15 +195,31 @@ func (h *Host) runtime(ctx context.Context) (*sandbox.Runtime, error) {
 		if h.config.Sandbox != nil {
 			return h.config.Sandbox, nil
 		}
-		return sandbox.New(context.WithoutCancel(ctx))
+		return sandbox.New(context.WithoutCancel(ctx), sandbox.Config{Cache: h.codeCache(), Log: h.log})
 	})
 }
 
-// module reads, checks and compiles the module of a version, once. It returns when
+// cacheKey names the file of the key that the code cache is guarded with, in the state folder.
+const cacheKey = "cache.key"
+
+// codeCache opens the cache of compiled modules. It returns nil if that cannot be used: modules are then compiled
+// in each process.
+func (h *Host) codeCache() *codecache.Cache {
+	cache, err := h.cache.get(func() (*codecache.Cache, error) {
+		return codecache.Open(h.operator.CacheDir(), filepath.Join(h.operator.StateDir(), cacheKey))
+	})
+	if err != nil {
+		h.log.Warn("modules are compiled in each process, which takes seconds", "error", err.Error())
+		return nil
+	}
+	return cache
+}
+
+// load starts to read, check and compile the module of a version, which is done once. wait returns the module, or when
 // ctx ends; the compiling goes on for the next invocation, since it cannot be stopped.
-func (h *Host) module(ctx context.Context, i *catalog.Installed) (*sandbox.Module, error) {
+func (h *Host) load(ctx context.Context, i *catalog.Installed) (wait func() (*sandbox.Module, error), err error) {
 	if module, ok := h.modules.peek(i.String()); ok {
-		return module, nil
+		return func() (*sandbox.Module, error) { return module, nil }, nil
 	}
 	type outcome struct {
 		module *sandbox.Module
@@ -210,26 +235,38 @@ func (h *Host) module(ctx context.Context, i *catalog.Installed) (*sandbox.Modul
 		module, err := h.compile(context.WithoutCancel(ctx), i)
 		done <- outcome{module, err}
 	}()
-	select {
-	case o := <-done:
-		return o.module, o.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return func() (*sandbox.Module, error) {
+		select {
+		case o := <-done:
+			return o.module, o.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}, nil
 }
 
 func (h *Host) compile(ctx context.Context, i *catalog.Installed) (*sandbox.Module, error) {
+	return h.modules.get(i.String(), func() (*sandbox.Module, error) {
+		digest, err := h.catalog.Digest(i)
+		if err != nil {
+			return nil, err
+		}
+		return h.admit(ctx, i, sandbox.Source{
+			Kind: i.Plugin.ABI, Digest: string(digest), Read: func() ([]byte, error) { return h.catalog.Module(i) },
+		})
+	})
+}
+
+// admit has the sandbox admit a module, or load what it made of it before.
+func (h *Host) admit(ctx context.Context, i *catalog.Installed, source sandbox.Source) (*sandbox.Module, error) {
+	if h.config.Admitting != nil {
+		defer h.config.Admitting(i.String())()
+	}
 	runtime, err := h.runtime(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return h.modules.get(i.String(), func() (*sandbox.Module, error) {
-		wasm, err := h.catalog.Module(i)
-		if err != nil {
-			return nil, err
-		}
-		return runtime.Compile(ctx, wasm)
-	})
+	return runtime.Compile(ctx, source)
 }
 
 // client opens a connection, once.

@@ -94,6 +94,8 @@ type invocation struct {
 	log  *slog.Logger
 	// started says that the module ran: policy and parameters allowed it.
 	started bool
+	// usage is what the module used.
+	usage sandbox.Usage
 	resolved
 	exchanges
 }
@@ -118,10 +120,14 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 		return err
 	}
 	result.Parameter = abi.AppendValue(nil, checked)
-	if err := inv.prepare(); err != nil {
+	wait, err := h.load(ctx, inv.installed)
+	if err != nil {
 		return err
 	}
-	module, err := h.module(ctx, inv.installed)
+	if err := inv.prepare(); err != nil { // while the module loads: each takes its time
+		return err
+	}
+	module, err := wait()
 	if err != nil {
 		return err
 	}
@@ -133,7 +139,8 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 		Now: h.config.Now(), Memory: int64(limits.Memory),
 	}
 	inv.started = true
-	answer, err := module.Invoke(ctx, sandbox.Limits{Memory: uint64(limits.Memory)}, document.AppendJSON(nil), inv)
+	answer, usage, err := module.Invoke(ctx, sandbox.Limits{Memory: uint64(limits.Memory), Fuel: limits.Fuel}, document.AppendJSON(nil), inv)
+	inv.usage = usage
 	inv.reportDropped()
 	if err != nil {
 		return inv.afterWrite(err)
@@ -208,7 +215,7 @@ func (inv *invocation) end(err error, took time.Duration) error {
 		decision = audit.Allowed
 	}
 	r := inv.record(audit.OpInvocation)
-	r.Duration = took
+	r.Duration, r.Fuel, r.Memory = took, inv.usage.Fuel, inv.usage.Memory
 	return inv.afterWrite(log.Write(judged(r, decision, err)))
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/catalog"
 	"github.com/postern-dev/postern/host/sandbox"
+	"github.com/postern-dev/postern/manifests"
 )
 
 // Installed finds an installed version of a plugin. version may be empty if only one is installed. The error is
@@ -61,8 +62,8 @@ func (h *Host) notInstalled(name string) error {
 }
 
 // Approve records the digests of an installed version, manifest and module as they are now, so that grants can use
-// it. The module must be admitted by the sandbox, and stays compiled for this host's invocations. version may be empty
-// if only one is installed. It needs no connection and no grant.
+// it. The module must be admitted by the sandbox; it stays compiled for this host's invocations, and in the code cache
+// for those of other processes. version may be empty if only one is installed. It needs no connection and no grant.
 func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Installed, error) {
 	leave, ok := h.running.enter()
 	if !ok {
@@ -76,13 +77,11 @@ func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Inst
 	if i.Problem != nil {
 		return nil, &abi.Error{Code: abi.PluginFailed, Message: fmt.Sprintf("%s cannot be approved: %v", i, i.Problem)}
 	}
-	runtime, err := h.runtime(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var module *sandbox.Module
-	err = h.catalog.Approve(i, h.config.Now(), func(wasm []byte) (err error) {
-		module, err = runtime.Compile(context.WithoutCancel(ctx), wasm)
+	err = h.catalog.Approve(i, h.config.Now(), func(wasm []byte, digest manifests.Digest) (err error) {
+		module, err = h.admit(context.WithoutCancel(ctx), i, sandbox.Source{
+			Kind: i.Plugin.ABI, Digest: string(digest), Read: func() ([]byte, error) { return wasm, nil },
+		})
 		return err
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/catalog"
+	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/policy"
 	"github.com/postern-dev/postern/manifests"
 )
@@ -16,7 +17,6 @@ type resolved struct {
 	installed  *catalog.Installed
 	action     *manifests.Action
 	connection *manifests.Connection
-	client     *client
 	permit     *policy.Permit
 }
 
@@ -45,12 +45,12 @@ func (h *Host) connectionNamed(name string) (*manifests.Connection, error) {
 	}
 }
 
-// resolve finds the module, the connection and the permit of an action. What it
+// resolve finds the version, the connection and the permit of an action. It opens neither module nor connection. What it
 // found before an error is returned with it.
-func (h *Host) resolve(id, connection string) (resolved, error) {
+func (h *Host) resolve(id, name string) (resolved, error) {
 	var r resolved
 	var err error
-	if r.connection, err = h.connectionNamed(connection); err != nil {
+	if r.connection, err = h.connectionNamed(name); err != nil {
 		return r, err
 	}
 	grant, ok := h.operator.Grant(r.connection.Name, id)
@@ -66,10 +66,7 @@ func (h *Host) resolve(id, connection string) (resolved, error) {
 	if r.action, ok = r.installed.Plugin.Action(id); !ok {
 		return r, &abi.Error{Code: abi.UnknownAction, Message: fmt.Sprintf("%s has no action %s, although grant.%s names it", r.installed, id, grant.Name)}
 	}
-	if r.client, err = h.client(r.connection); err != nil {
-		return r, err
-	}
-	r.permit, err = policy.NewPermit(r.installed.Plugin, r.action, grant, r.client.connection.Scheme())
+	r.permit, err = policy.NewPermit(r.installed.Plugin, r.action, grant, connection.Scheme(r.connection.Auth))
 	return r, err
 }
 

@@ -37,6 +37,8 @@ type Host struct {
 	Blobs string
 	// State is the folder of what outlives the process, such as the key of sealed links. TOML: state, default "state".
 	State string
+	// Cache is the folder of compiled modules. It may be removed at any time. TOML: cache, default "cache".
+	Cache string
 }
 
 // Connection is one tenant and one application identity.
@@ -121,6 +123,9 @@ func (c *Config) BlobsDir() string { return c.Resolve(c.Host.Blobs) }
 // StateDir returns the full path of the folder of what outlives the process.
 func (c *Config) StateDir() string { return c.Resolve(c.Host.State) }
 
+// CacheDir returns the full path of the folder of compiled modules.
+func (c *Config) CacheDir() string { return c.Resolve(c.Host.Cache) }
+
 // Connection returns the connection of this name.
 func (c *Config) Connection(name string) (*Connection, bool) {
 	i := slices.IndexFunc(c.Connections, func(connection Connection) bool { return connection.Name == name })
@@ -169,7 +174,7 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 }
 
 func readHost(root *table) Host {
-	h := Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state"}
+	h := Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state", Cache: "cache"}
 	t, ok := root.child("host")
 	if !ok {
 		return h
@@ -179,6 +184,7 @@ func readHost(root *table) Host {
 	h.Audit = parsed(t, "audit", h.Audit, parsePath)
 	h.Blobs = parsed(t, "blobs", h.Blobs, parsePath)
 	h.State = parsed(t, "state", h.State, parsePath)
+	h.Cache = parsed(t, "cache", h.Cache, parsePath)
 	t.finish()
 	return h
 }

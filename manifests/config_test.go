@@ -39,7 +39,7 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 	}
 	want := &Config{
 		Dir:  "/srv/postern",
-		Host: Host{Plugins: "installed", Lock: "/etc/postern/postern.lock", Audit: "log/audit.jsonl", Blobs: "cache/blobs", State: "kept"},
+		Host: Host{Plugins: "installed", Lock: "/etc/postern/postern.lock", Audit: "log/audit.jsonl", Blobs: "cache/blobs", State: "kept", Cache: "/var/cache/postern"},
 		Connections: []Connection{{
 			Name:         "contoso",
 			Tenant:       "contoso.onmicrosoft.com",
@@ -105,8 +105,8 @@ func TestConfigFindsByName(t *testing.T) {
 	if _, ok := c.Grant("contoso", "mail.send"); ok {
 		t.Error("mail.send is granted on contoso, which nobody wrote")
 	}
-	got := []string{c.PluginsDir(), c.LockFile(), c.AuditFile(), c.BlobsDir(), c.StateDir()}
-	want := []string{"/srv/postern/installed", "/etc/postern/postern.lock", "/srv/postern/log/audit.jsonl", "/srv/postern/cache/blobs", "/srv/postern/kept"}
+	got := []string{c.PluginsDir(), c.LockFile(), c.AuditFile(), c.BlobsDir(), c.StateDir(), c.CacheDir()}
+	want := []string{"/srv/postern/installed", "/etc/postern/postern.lock", "/srv/postern/log/audit.jsonl", "/srv/postern/cache/blobs", "/srv/postern/kept", "/var/cache/postern"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("full paths (-want +got):\n%s", diff)
 	}
@@ -117,7 +117,7 @@ func TestEmptyConfigGrantsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Config{Dir: ".", Host: Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state"}}
+	want := &Config{Dir: ".", Host: Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state", Cache: "cache"}}
 	if diff := cmp.Diff(want, c, compareConfigs); diff != "" {
 		t.Errorf("ParseConfig (-want +got):\n%s", diff)
 	}
@@ -287,9 +287,9 @@ func TestCheckFindsWhatOnlyThePluginCanTell(t *testing.T) {
 	if c, err = ParseConfig("postern.toml", []byte(src)); err != nil {
 		t.Fatal(err)
 	}
-	wantProblem(t, c.Check(p), `postern.toml:26: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
-postern.toml:27: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
-postern.toml:29: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
+	wantProblem(t, c.Check(p), `postern.toml:27: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
+postern.toml:28: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
+postern.toml:30: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
 	p.Version = semver.MustParse("2.0.0")
 	if err := c.Check(p); err != nil {
 		t.Errorf("Check of a version that no grant is for: %v", err)

@@ -10,8 +10,13 @@ import (
 	"github.com/postern-dev/postern/manifests/permissions"
 )
 
-// ABI is the only contract between host and guest that this version speaks.
-const ABI = "postern/1"
+// The contracts between host and guest that this version speaks. Both carry the same documents.
+const (
+	// ABI is the contract of package abi: three functions of the host, and the guest's memory is its own.
+	ABI = "postern/1"
+	// ABIExtism is for modules built with an Extism PDK, which exchange the documents through Extism's memory.
+	ABIExtism = "extism/1"
+)
 
 // Plugin is what a plugin manifest says. It must not be changed after parsing.
 type Plugin struct {
@@ -20,7 +25,7 @@ type Plugin struct {
 	Name string
 	// Version of the module, by semver.org without a leading "v". TOML: [plugin] version, required.
 	Version *semver.Version
-	// ABI is the contract that the module was built for, always [ABI]. TOML: [plugin] abi, required.
+	// ABI is the contract that the module was built for, [ABI] or [ABIExtism]. TOML: [plugin] abi, required.
 	ABI string
 	// Title for people, at most [MaxTitle] characters. TOML: [plugin] title, required.
 	Title string
@@ -154,12 +159,10 @@ func readPluginTable(root *table, p *Plugin) {
 
 func parseABI(abi string) (string, *flaw) {
 	switch abi {
-	case ABI:
+	case ABI, ABIExtism:
 		return abi, nil
-	case "extism/1":
-		return "", flawf(`build the module for "`+ABI+`"`, "this version of Postern does not run modules of the ABI %q", abi)
 	default:
-		return "", flawf(`write "`+ABI+`"`, "%q is not an ABI", shorten(abi))
+		return "", flawf(`write "`+ABI+`", or "`+ABIExtism+`" for a module built with an Extism PDK`, "%q is not an ABI", shorten(abi))
 	}
 }
 

@@ -93,6 +93,14 @@ func TestPluginWithoutLimitsAsksForTheDefaults(t *testing.T) {
 	}
 }
 
+func TestPluginMayBeBuiltForExtism(t *testing.T) {
+	src := strings.Replace(readTestdata(t, "plugin.toml"), `abi = "postern/1"`, `abi = "extism/1"`, 1)
+	p, err := ParsePlugin("plugin.toml", []byte(src))
+	if err != nil || p.ABI != ABIExtism {
+		t.Errorf("ParsePlugin = %+v, %v", p, err)
+	}
+}
+
 func TestPluginIsRefused(t *testing.T) {
 	tests := []struct{ name, old, new string }{
 		{"unknown key", `title = "Mail"`, "title = \"Mail\"\ntitel = \"Mail\""},
@@ -108,7 +116,7 @@ func TestPluginIsRefused(t *testing.T) {
 		{"name of a device", `name = "mail"`, `name = "com1"`},
 		{"version with a letter", `version = "1.2.0"`, `version = "v1.2.0"`},
 		{"version of two numbers", `version = "1.2.0"`, `version = "1.2"`},
-		{"another ABI of the design", `abi = "postern/1"`, `abi = "extism/1"`},
+		{"later version of Extism's ABI", `abi = "postern/1"`, `abi = "extism/2"`},
 		{"unknown ABI", `abi = "postern/1"`, `abi = "postern/2"`},
 		{"too much memory", `memory = "64MiB"`, `memory = "257MiB"`},
 		{"memory with a fraction", `memory = "64MiB"`, `memory = "1.5MiB"`},
@@ -186,7 +194,7 @@ plugin.toml:1: plugin.title: the key is missing; write for example title = "Mail
 plugin.toml:1: plugin.description: the key is missing; write for example description = "Read, search and send messages."
 plugin.toml:2: plugin.name: "con" is the name of a device on Windows; choose another name
 plugin.toml:3: plugin.version: "1" is not a semantic version; write three numbers, for example "1.0.0"
-plugin.toml:4: plugin.abi: "wasi" is not an ABI; write "postern/1"`)
+plugin.toml:4: plugin.abi: "wasi" is not an ABI; write "postern/1", or "extism/1" for a module built with an Extism PDK`)
 	var first *Error
 	if !errors.As(err, &first) || first.Key != "action" {
 		t.Errorf("errors.As found %v, want the first problem", first)

@@ -219,5 +219,8 @@ func outcome(r audit.Record) string {
 	if r.Duration > 0 {
 		parts = append(parts, r.Duration.Round(time.Millisecond).String())
 	}
+	if r.Fuel > 0 {
+		parts = append(parts, strconv.FormatUint(r.Fuel, 10)+" fuel")
+	}
 	return strings.Join(parts, " ")
 }

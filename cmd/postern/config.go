@@ -42,7 +42,7 @@ func (c *cli) open(ctx context.Context, f *hostFlags) (*host.Host, *manifests.Co
 	if err != nil {
 		return nil, nil, err
 	}
-	h, err := c.openHost(ctx, f, config)
+	h, err := c.openHost(ctx, f, config, c.showAdmission)
 	return h, config, err
 }
 
@@ -56,7 +56,7 @@ func (c *cli) openConnected(ctx context.Context, f *hostFlags) (*host.Host, erro
 	if err := checkConnections(path, config); err != nil {
 		return nil, &configError{err}
 	}
-	return c.openHost(ctx, f, config)
+	return c.openHost(ctx, f, config, c.announceAdmission)
 }
 
 func (c *cli) loadConfig(f *hostFlags) (path string, config *manifests.Config, err error) {
@@ -69,14 +69,15 @@ func (c *cli) loadConfig(f *hostFlags) (path string, config *manifests.Config, e
 	return path, config, nil
 }
 
-func (c *cli) openHost(ctx context.Context, f *hostFlags, config *manifests.Config) (*host.Host, error) {
+func (c *cli) openHost(ctx context.Context, f *hostFlags, config *manifests.Config, admitting admissionReport) (*host.Host, error) {
 	level := slog.LevelWarn
 	if f.verbose {
 		level = slog.LevelDebug
 	}
 	return host.Open(ctx, host.Config{
-		Operator: config,
-		Logger:   slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level})),
+		Operator:  config,
+		Logger:    slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level})),
+		Admitting: admitting,
 	})
 }
 

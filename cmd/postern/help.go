@@ -50,7 +50,8 @@ Files of the host, relative to the folder of postern.toml, with their defaults:
   lock = "postern.lock"        # digests of the approved plugins
   audit = "audit.jsonl"        # the record of every exchange
   blobs = "blobs"              # attachments and messages that actions saved
-  state = "state"              # what outlives a process: the key of sealed links
+  state = "state"              # what outlives a process: the keys of sealed links and of the cache
+  cache = "cache"              # compiled modules; may be removed at any time
 
 "postern explain ACTION" tells whether an action is allowed, and the lines that would allow
 it. Ready-made policies are in examples/policies.`

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/postern-dev/postern/host/catalog"
+	"github.com/postern-dev/postern/manifests"
 )
 
 // bin is the folder of the command that the tests run as a process. It is built without the race detector, under
@@ -67,7 +68,7 @@ func approveAll(plugins, lock string) error {
 			return err
 		}
 		for _, i := range versions {
-			if err := installed.Approve(i, time.Now(), func([]byte) error { return nil }); err != nil {
+			if err := installed.Approve(i, time.Now(), func([]byte, manifests.Digest) error { return nil }); err != nil {
 				return err
 			}
 		}

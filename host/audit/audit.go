@@ -67,6 +67,9 @@ type Record struct {
 	BytesOut, BytesIn int64
 	// Duration is how long it took; kept to the microsecond.
 	Duration time.Duration
+	// Fuel and Memory are what the module of an invocation used: units of computing, and
+	// the bytes of its memory at the end. They tell which limits would do.
+	Fuel, Memory uint64
 	// Message is one sentence for the reader.
 	Message string
 }

@@ -38,6 +38,7 @@ func full() audit.Record {
 		Decision:   audit.Denied, Code: abi.PolicyDenied, Rule: "grant.mail.only.recipients",
 		Status: 403, RequestID: "11111111-1111-1111-1111-111111111111", ClientRequestID: "22222222-2222-2222-2222-222222222222",
 		BytesOut: 1234, BytesIn: 56, Duration: 1500 * time.Microsecond,
+		Fuel: 6902, Memory: 7471104,
 		Message: "dana@fabrikam.example is not among the recipients that grant.mail allows",
 	}
 }
@@ -93,6 +94,7 @@ func TestARecordComesBackAsItWasWritten(t *testing.T) {
 			Op: abi.OpBlob, Capability: text(), Method: text(), Template: text(), Params: pairs(), Query: pairs(),
 			Decision: audit.Allowed, Code: abi.Code(text()), Rule: text(), Status: random.IntN(600), RequestID: text(), ClientRequestID: text(),
 			BytesOut: random.Int64N(1 << 50), BytesIn: random.Int64N(1 << 50), Duration: time.Duration(random.IntN(1e9)) * time.Microsecond, Message: text(),
+			Fuel: random.Uint64N(1 << 50), Memory: random.Uint64N(1 << 40),
 		}
 		for range random.IntN(4) {
 			want.Recipients = append(want.Recipients, text())
@@ -126,6 +128,7 @@ func TestALineIsBoundedWhateverIsInIt(t *testing.T) {
 			Time: noon, Invocation: long, Action: long, Plugin: long, Connection: long, Op: abi.Op(long), Capability: long, Method: long, Template: long,
 			Params: many, Query: many, Recipients: addresses, Decision: audit.Denied, Code: abi.Code(long), Rule: long, Status: 1 << 62,
 			RequestID: long, ClientRequestID: long, BytesOut: -1 << 63, BytesIn: -1 << 63, Duration: -1 << 63, Message: long,
+			Fuel: 1<<63 - 1, Memory: 1<<63 - 1,
 		}
 		line := r.AppendJSON(nil)
 		if len(line) > audit.MaxLine {

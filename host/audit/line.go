@@ -53,6 +53,8 @@ func (r Record) AppendJSON(dst []byte) []byte {
 	dst = number(dst, "bytes_out", r.BytesOut)
 	dst = number(dst, "bytes_in", r.BytesIn)
 	dst = number(dst, "duration_us", int64(r.Duration/time.Microsecond))
+	dst = number(dst, "fuel", int64(r.Fuel))
+	dst = number(dst, "memory", int64(r.Memory))
 	dst = member(dst, "message", r.Message)
 	return append(dst, '}')
 }

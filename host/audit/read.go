@@ -145,6 +145,10 @@ func (r *Record) set(name string, v *fastjson.Value) (err error) {
 	case "duration_us":
 		n, err = v.Int64()
 		r.Duration = time.Duration(n) * time.Microsecond
+	case "fuel":
+		r.Fuel, err = v.Uint64()
+	case "memory":
+		r.Memory, err = v.Uint64()
 	case "message":
 		r.Message, err = textOf(v)
 	default:

@@ -72,6 +72,7 @@ type Installed struct {
 	Problem error
 
 	dir            string
+	opened         bool // the manifest was read, or its reading failed
 	manifestDigest manifests.Digest
 	locked         manifests.LockedModule // zero unless the lock has the version
 }
@@ -121,17 +122,27 @@ func (c *Catalog) Names() ([]string, error) {
 // Versions lists the installed versions of a plugin, the highest first. It is
 // empty for a plugin that is not there.
 func (c *Catalog) Versions(name string) ([]*Installed, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	versions, err := c.list(name)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range versions {
+		if err := c.open(i); err != nil {
+			return nil, err
+		}
+	}
+	return versions, nil
+}
+
+// list names the versions of a plugin, the highest first. Each has to be opened before it is given out.
+func (c *Catalog) list(name string) ([]*Installed, error) {
 	if !isFolder(name) {
 		return nil, nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if versions, ok := c.installed[name]; ok {
 		return versions, nil
-	}
-	lock, err := c.readLock()
-	if err != nil {
-		return nil, err
 	}
 	folders, err := subfolders(filepath.Join(c.dir, name))
 	if err != nil {
@@ -139,7 +150,11 @@ func (c *Catalog) Versions(name string) ([]*Installed, error) {
 	}
 	versions := make([]*Installed, 0, len(folders))
 	for _, folder := range folders {
-		versions = append(versions, c.open(name, folder, lock))
+		i := &Installed{Name: name, State: Unapproved, dir: filepath.Join(c.dir, name, folder)}
+		if i.Version, err = semver.StrictNewVersion(folder); err != nil {
+			i.Problem = fmt.Errorf("the folder %q is not named by a version such as 1.0.0", folder)
+		}
+		versions = append(versions, i)
 	}
 	slices.SortStableFunc(versions, func(a, b *Installed) int {
 		switch {
@@ -156,39 +171,45 @@ func (c *Catalog) Versions(name string) ([]*Installed, error) {
 	return versions, nil
 }
 
-// open reads the manifest of one version.
-func (c *Catalog) open(name, folder string, lock *manifests.Lock) *Installed {
-	i := &Installed{Name: name, State: Unapproved, dir: filepath.Join(c.dir, name, folder)}
-	version, err := semver.StrictNewVersion(folder)
-	if err != nil {
-		i.Problem = fmt.Errorf("the folder %q is not named by a version such as 1.0.0", folder)
-		return i
+// open reads the manifest of one version, once. The error is about the lock.
+func (c *Catalog) open(i *Installed) error {
+	if i.opened {
+		return nil
 	}
-	i.Version = version
+	lock, err := c.readLock()
+	if err != nil {
+		return err
+	}
+	i.opened = true
+	if i.Problem == nil {
+		i.Problem = i.read(lock)
+	}
+	return nil
+}
+
+// read fills in what the manifest and the lock say. The error is why it cannot be used.
+func (i *Installed) read(lock *manifests.Lock) error {
 	path := filepath.Join(i.dir, ManifestFile)
 	src, err := readFile(path, manifests.MaxPluginFile)
 	if err != nil {
-		i.Problem = fmt.Errorf("read manifest: %w", err)
-		return i
+		return fmt.Errorf("read manifest: %w", err)
 	}
 	i.manifestDigest = digest(src)
 	plugin, err := manifests.ParsePlugin(path, src)
 	switch {
 	case err != nil:
-		i.Problem = err
-		return i
-	case plugin.Name != name || plugin.Version.String() != folder:
-		i.Problem = fmt.Errorf("%s says that it is %s@%s, but stands in the folder of %s@%s", path, plugin.Name, plugin.Version, name, folder)
-		return i
+		return err
+	case plugin.Name != i.Name || plugin.Version.String() != i.Folder():
+		return fmt.Errorf("%s says that it is %s@%s, but stands in the folder of %s@%s", path, plugin.Name, plugin.Version, i.Name, i.Folder())
 	}
 	i.Plugin = plugin
-	if locked, ok := lock.Find(name, version); ok {
+	if locked, ok := lock.Find(i.Name, i.Version); ok {
 		i.State, i.locked = Changed, *locked
 		if locked.Manifest == i.manifestDigest {
 			i.State = Approved
 		}
 	}
-	return i
+	return nil
 }
 
 // readLock reads the lock file once; a missing one approves nothing.
@@ -207,17 +228,24 @@ func (c *Catalog) readLock() (*manifests.Lock, error) {
 	return lock, nil
 }
 
-// Resolve returns the version of a plugin that a grant means. The error is
+// Resolve returns the version of a plugin that a grant means, and reads no more manifests than it needs. The error is
 // [abi.PolicyDenied] if what there is may not run, and tells how to approve it.
 func (c *Catalog) Resolve(grant *manifests.Grant) (*Installed, error) {
-	versions, err := c.Versions(grant.Plugin)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	versions, err := c.list(grant.Plugin)
 	if err != nil {
 		return nil, err
 	}
 	var waiting *Installed
 	for _, i := range versions {
+		if i.Version == nil || !grant.Version.Match(i.Version) {
+			continue
+		}
+		if err := c.open(i); err != nil {
+			return nil, err
+		}
 		switch {
-		case i.Version == nil || !grant.Version.Match(i.Version):
 		case i.Problem != nil:
 			if waiting == nil {
 				waiting = i
@@ -259,22 +287,32 @@ func changed(i *Installed) *abi.Error {
 	}
 }
 
+// Digest is the approved digest of the module of an approved version. The error is that of Module, but for a module
+// that it does not read.
+func (c *Catalog) Digest(i *Installed) (manifests.Digest, error) {
+	switch i.State {
+	case Approved:
+		return i.locked.Wasm, nil
+	case Changed:
+		return "", changed(i)
+	default:
+		return "", c.unapproved(i)
+	}
+}
+
 // Module reads the module of an approved version. It returns the very bytes that
 // match the approved digest. The error is [abi.PolicyDenied] if they do not, and
 // [abi.PluginFailed] if there is no module that can be read.
 func (c *Catalog) Module(i *Installed) ([]byte, error) {
-	switch i.State {
-	case Approved:
-	case Changed:
-		return nil, changed(i)
-	default:
-		return nil, c.unapproved(i)
+	approved, err := c.Digest(i)
+	if err != nil {
+		return nil, err
 	}
 	wasm, err := readFile(filepath.Join(i.dir, ModuleFile), MaxModule)
 	if err != nil {
 		return nil, &abi.Error{Code: abi.PluginFailed, Message: fmt.Sprintf("the module of %s cannot be read: %v; install it again", i, err)}
 	}
-	if digest(wasm) != i.locked.Wasm {
+	if digest(wasm) != approved {
 		return nil, changed(i)
 	}
 	return wasm, nil
@@ -320,8 +358,8 @@ func (c *Catalog) Files(i *Installed) (Files, error) {
 
 // Approve puts the digests of a version's manifest, as i holds it, and of its
 // module, as it is now, into the lock; another approval of the same version goes.
-// check is given the module's bytes and may refuse them.
-func (c *Catalog) Approve(i *Installed, now time.Time, check func(wasm []byte) error) error {
+// check is given the module's bytes and their digest, and may refuse them.
+func (c *Catalog) Approve(i *Installed, now time.Time, check func(wasm []byte, digest manifests.Digest) error) error {
 	if i.Problem != nil {
 		return fmt.Errorf("%s cannot be approved: %w", i, i.Problem)
 	}
@@ -329,7 +367,8 @@ func (c *Catalog) Approve(i *Installed, now time.Time, check func(wasm []byte) e
 	if err != nil {
 		return fmt.Errorf("read the module of %s: %w", i, err)
 	}
-	if err := check(wasm); err != nil {
+	approved := digest(wasm)
+	if err := check(wasm, approved); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -341,7 +380,7 @@ func (c *Catalog) Approve(i *Installed, now time.Time, check func(wasm []byte) e
 	}
 	approval := manifests.LockedModule{
 		Plugin: i.Name, Version: i.Version,
-		Wasm: digest(wasm), Manifest: i.manifestDigest, Approved: now.UTC().Truncate(time.Second),
+		Wasm: approved, Manifest: i.manifestDigest, Approved: now.UTC().Truncate(time.Second),
 	}
 	next := &manifests.Lock{Modules: slices.Clone(lock.Modules)}
 	next.Modules = slices.DeleteFunc(next.Modules, func(m manifests.LockedModule) bool {

@@ -99,7 +99,7 @@ func (f *folder) approve(name string, versions ...string) {
 	}
 }
 
-func anyModule([]byte) error { return nil }
+func anyModule([]byte, manifests.Digest) error { return nil }
 
 func grant(t testing.TB, plugin, version string) *manifests.Grant {
 	t.Helper()
@@ -266,7 +266,7 @@ func TestModuleSwappedWhileItIsChecked(t *testing.T) {
 	f := newFolder(t)
 	f.install("mail", "1.0.0")
 	c := f.open()
-	err := c.Approve(f.find(c, "mail", "1.0.0"), noon, func(wasm []byte) error {
+	err := c.Approve(f.find(c, "mail", "1.0.0"), noon, func(wasm []byte, _ manifests.Digest) error {
 		if string(wasm) != "module of mail@1.0.0" {
 			t.Errorf("check sees %q", wasm)
 		}
@@ -544,7 +544,7 @@ func TestApproveLeavesNothingBehind(t *testing.T) {
 	c := f.open()
 	refused := errors.New("the module is not admitted")
 	f.write("mail/1.0.0/plugin.wasm", "another")
-	if err := c.Approve(f.find(c, "mail", "1.0.0"), noon, func([]byte) error { return refused }); !errors.Is(err, refused) {
+	if err := c.Approve(f.find(c, "mail", "1.0.0"), noon, func([]byte, manifests.Digest) error { return refused }); !errors.Is(err, refused) {
 		t.Errorf("got %v", err)
 	}
 	if after, err := os.ReadFile(f.lock); err != nil || string(after) != string(before) {

@@ -1,84 +1,205 @@
 package sandbox
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/sandbox/extism"
+	"github.com/postern-dev/postern/host/sandbox/wasm"
+	"github.com/postern-dev/postern/host/sandbox/weave"
 )
 
-// admit checks that a module imports nothing but what the ABI offers, by the
-// right types, and exports what it needs.
-func admit(m wazero.CompiledModule) error {
-	if n := len(m.ImportedFunctions()); n > maxImports {
-		return refuse("it imports %d functions; at most %d are admitted", n, maxImports)
+// facts is what admission learned of a module and running it needs. It is kept
+// beside the compiled code.
+type facts struct {
+	// Memory is what the module's memory starts with, in bytes.
+	Memory uint64 `json:"memory"`
+	// Globals are the names by which the woven module exports the globals that a
+	// reset sets back.
+	Globals []string `json:"globals,omitempty"`
+	// Native are the files that the engine made of it, in their order in the cache.
+	Native []string `json:"native,omitempty"`
+}
+
+// admit checks a module and weaves it. What it returns is what is compiled: after
+// this, running it may assume what was established here.
+func admit(kind string, binary []byte) (*admitted, error) {
+	m, err := wasm.Read(binary, bounds())
+	if err != nil {
+		return nil, refuse("%v", err)
 	}
-	if n := len(m.ExportedFunctions()); n > maxExports {
-		return refuse("it exports %d functions; at most %d are admitted", n, maxExports)
+	if err := cmp.Or(admitKind(kind, m), admitMemory(m), admitTables(m), admitCode(m)); err != nil {
+		return nil, err
 	}
-	for _, imported := range m.ImportedFunctions() {
-		module, name, _ := imported.Import()
-		if err := admitImport(module, name, imported); err != nil {
-			return err
+	if m.Start != nil {
+		return nil, refuse("it has a start function; what is to run before the first invocation belongs in %s", abi.ExportInitialize)
+	}
+	a := &admitted{facts: facts{Memory: uint64(m.Memories[0].Min) * pageSize}}
+	if kind == abi.Name {
+		if a.segments, err = takeSegments(m); err != nil {
+			return nil, err
 		}
 	}
-	if len(m.ImportedMemories()) > 0 {
-		return refuse("it imports a memory; guests bring their own")
+	own := m.Memories[0]
+	if err := weave.Weave(m, weave.Options{
+		MemoryPages: MaxMemory / pageSize, TableElements: maxTable, StackBytes: maxStack,
+	}); err != nil {
+		return nil, refuse("%v", err)
 	}
-	if err := admitMemory(m); err != nil {
-		return err
+	// The engine may let the memory grow to anything, or to what the module itself says: so
+	// every growth comes to the allocator, which knows the invocation's limit, and remembers
+	// that it was what ended the guest.
+	if m.Memories[0] = own; !own.HasMax {
+		m.Memories[0].Max, m.Memories[0].HasMax = maxPages, true
 	}
-	exports := m.ExportedFunctions()
-	if exports["_start"] != nil {
-		return refuse("it is a command, not a reactor: it exports _start; build Go with -buildmode=c-shared")
+	for _, export := range m.Exports {
+		if strings.HasPrefix(export.Name, weave.ExportGlobal) {
+			a.Globals = append(a.Globals, export.Name)
+		}
 	}
-	if err := admitExport(exports, abi.ExportInvoke, []api.ValueType{i32}, []api.ValueType{i32}); err != nil {
-		return err
+	a.woven = m.Bytes()
+	return a, nil
+}
+
+// bounds are those of the reader, with fewer tables: each may grow to maxTable elements.
+func bounds() wasm.Bounds {
+	b := wasm.DefaultBounds()
+	b.ModuleBytes, b.Tables = MaxModule, 16
+	return b
+}
+
+// admitKind checks what the module imports and exports against what its kind has.
+func admitKind(kind string, m *wasm.Module) error {
+	switch kind {
+	case abi.Name:
+		return cmp.Or(admitImports(m), admitExports(m))
+	case extism.Name:
+		return extism.Admit(m, lent(wasiModule, wasiFunctions()))
+	default:
+		return refuse("there is no kind %q; known are %s and %s", kind, abi.Name, extism.Name)
 	}
-	if exports[abi.ExportInitialize] != nil {
-		return admitExport(exports, abi.ExportInitialize, nil, nil)
+}
+
+// admitImports checks that the module imports nothing but what the ABI offers, by
+// the right types.
+func admitImports(m *wasm.Module) error {
+	for _, i := range m.Imports {
+		var offered []function
+		switch i.Module {
+		case abi.Module:
+			offered = posternFunctions()
+		case wasiModule:
+			offered = wasiFunctions()
+		}
+		n := slices.IndexFunc(offered, func(f function) bool { return f.name == i.Name })
+		if n < 0 || i.Kind != wasm.ExternFunction {
+			return refuse("it imports the %s %q.%q, which %s does not offer", i.Kind, i.Module, i.Name, abi.Name)
+		}
+		if t := m.Types[i.Type]; !sameTypes(t.Params, offered[n].params) || !sameTypes(t.Results, offered[n].results) {
+			return refuse("it imports %q.%q by another type than %s gives it", i.Module, i.Name, abi.Name)
+		}
 	}
 	return nil
 }
 
-func admitImport(module, name string, imported api.FunctionDefinition) error {
-	var offered []function
-	switch module {
-	case abi.Module:
-		offered = posternFunctions()
-	case wasiModule:
-		offered = wasiFunctions()
-	}
-	i := slices.IndexFunc(offered, func(f function) bool { return f.name == name })
-	if i < 0 {
-		return refuse("it imports %q.%q, which %s does not offer", module, name, abi.Name)
-	}
-	if !slices.Equal(imported.ParamTypes(), offered[i].params) || !slices.Equal(imported.ResultTypes(), offered[i].results) {
-		return refuse("it imports %q.%q by another type than %s gives it", module, name, abi.Name)
-	}
-	return nil
+func sameTypes(a []wasm.ValueType, b []api.ValueType) bool {
+	return slices.EqualFunc(a, b, func(a wasm.ValueType, b api.ValueType) bool { return byte(a) == b })
 }
 
-func admitMemory(m wazero.CompiledModule) error {
-	memory, ok := m.ExportedMemories()[abi.ExportMemory]
-	if !ok || len(m.ExportedMemories()) != 1 {
-		return refuse("it must export one memory, named %q", abi.ExportMemory)
+func admitMemory(m *wasm.Module) error {
+	if len(m.Memories) != 1 {
+		return refuse("it must have one memory of its own")
 	}
-	if least := uint64(memory.Min()) * pageSize; least > MaxMemory {
+	if least := uint64(m.Memories[0].Min) * pageSize; least > MaxMemory {
 		return refuse("its memory starts at %d bytes; at most %d are admitted", least, MaxMemory)
 	}
 	return nil
 }
 
-func admitExport(exports map[string]api.FunctionDefinition, name string, params, results []api.ValueType) error {
-	f := exports[name]
-	if f == nil {
-		return refuse("it does not export %s", name)
+// admitTables bounds what an instance holds besides its memory: a module of 63
+// bytes can ask for 1 GiB of table.
+func admitTables(m *wasm.Module) error {
+	total := uint64(0)
+	for _, t := range m.Tables {
+		total += uint64(t.Limits.Min)
 	}
-	if !slices.Equal(f.ParamTypes(), params) || !slices.Equal(f.ResultTypes(), results) {
-		return refuse("its export %s has another type than %s gives it", name, abi.Name)
+	if total > maxTable {
+		return refuse("its tables start with %d elements; at most %d are admitted", total, maxTable)
+	}
+	return nil
+}
+
+// admitExports checks that the module exports what the ABI asks for and nothing else.
+func admitExports(m *wasm.Module) error {
+	invoke, memory := false, false
+	for _, e := range m.Exports {
+		switch {
+		case e.Name == "_start":
+			return refuse("it is a command, not a reactor: it exports _start; build Go with -buildmode=c-shared")
+		case e.Name == abi.ExportInvoke && e.Kind == wasm.ExternFunction:
+			if t := functionType(m, e.Index); !sameTypes(t.Params, []api.ValueType{i32}) || !sameTypes(t.Results, []api.ValueType{i32}) {
+				return refuse("its export %s has another type than %s gives it", e.Name, abi.Name)
+			}
+			invoke = true
+		case e.Name == abi.ExportInitialize && e.Kind == wasm.ExternFunction:
+			if t := functionType(m, e.Index); len(t.Params)+len(t.Results) > 0 {
+				return refuse("its export %s has another type than %s gives it", e.Name, abi.Name)
+			}
+		case e.Name == abi.ExportMemory && e.Kind == wasm.ExternMemory:
+			memory = true
+		default:
+			return refuse("it exports the %s %q, which %s has no use for", e.Kind, e.Name, abi.Name)
+		}
+	}
+	if !invoke {
+		return refuse("it does not export %s", abi.ExportInvoke)
+	}
+	if !memory {
+		return refuse("it must export its memory, named %q", abi.ExportMemory)
+	}
+	return nil
+}
+
+// functionType is the type of a function by its index, which counts imports first.
+func functionType(m *wasm.Module, index uint32) wasm.FuncType {
+	for _, i := range m.Imports {
+		if i.Kind != wasm.ExternFunction {
+			continue
+		}
+		if index == 0 {
+			return m.Types[i.Type]
+		}
+		index--
+	}
+	return m.Types[m.Functions[index]]
+}
+
+// admitCode bounds the time that compiling takes. It grows with the square of the
+// branches in a function, and a function once begun is compiled to its end.
+func admitCode(m *wasm.Module) error {
+	total := uint64(0)
+	for n, c := range m.Code {
+		branches := uint64(0)
+		instructions := wasm.NewInstructions(c.Body)
+		for i := (wasm.Instruction{}); instructions.Next(&i); {
+			switch i.Op {
+			case wasm.OpBlock, wasm.OpLoop, wasm.OpIf, wasm.OpBr, wasm.OpBrIf:
+				branches++
+			case wasm.OpBrTable:
+				branches += uint64(len(i.Targets))
+			}
+		}
+		if branches > maxBranches {
+			return refuse("function %d has %d blocks and branches; at most %d are admitted", n, branches, maxBranches)
+		}
+		total += branches * branches
+	}
+	if total > maxBranchSquares {
+		return refuse("its functions have so many blocks and branches that compiling them would take too long; split the largest ones")
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package sandbox
 
+import "time"
+
 // Bounds of what is admitted and of what a guest may hand to the host. The ABI's
 // own bounds, on documents, are in package abi.
 const (
@@ -9,10 +11,23 @@ const (
 	// MaxMemory is the most linear memory that any invocation may be given, in bytes.
 	// Manifests are bound to the same when they are read; this holds whoever calls.
 	MaxMemory = 256 << 20
-	// maxImports bounds the functions that a module imports.
-	maxImports = 64
-	// maxExports bounds the functions that a module exports.
-	maxExports = 64
+	// maxTable bounds the elements of all tables of a module. A Go guest has one for
+	// each of its functions.
+	maxTable = 100_000
+	// maxPages is the most that a memory can have by the specification.
+	maxPages = 65536
+	// maxStack is what the frames of nested calls may take together, in bytes by the
+	// weaver's estimate: as much as browsers give. The engine doubles a stack that is
+	// too small, so a guest costs up to three times as much.
+	maxStack = 1 << 20
+	// maxBranches bounds the blocks and branches of one function, and maxBranchSquares
+	// the sum of their squares over all functions: compiling a function takes about 20 ns
+	// for the square of their number. The largest function of a Go guest has 1,300, and the squares of
+	// all its functions add up to 2e7.
+	maxBranches      = 8_000
+	maxBranchSquares = 400_000_000
+	// compileTime bounds compiling a module. A Go guest of 4 MB takes half a second.
+	compileTime = 60 * time.Second
 	// maxOutputLine bounds one line that a guest writes to standard output or
 	// error, in bytes; the rest of a longer one is dropped.
 	maxOutputLine = 4 << 10
@@ -31,4 +46,6 @@ const (
 type Limits struct {
 	// Memory is how much linear memory the guest may have, in bytes, up to [MaxMemory].
 	Memory uint64
+	// Fuel is how much computing it may do, in units of about one instruction.
+	Fuel uint64
 }

@@ -3,13 +3,16 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/sandbox/extism"
+	"github.com/postern-dev/postern/host/sandbox/image"
 )
 
 // Host answers the guest of one invocation. Its methods are called from the
@@ -19,76 +22,210 @@ type Host interface {
 	// read until the next call. An error ends the invocation and is what Invoke
 	// returns; a refusal that the guest may handle is a reply.
 	Exchange(ctx context.Context, request []byte) (reply []byte, err error)
-	// Output takes one line that the guest wrote to standard output or error,
-	// as it wrote it: not trusted, control characters and all.
+	// Output takes one line that the guest wrote to standard output or error. Control
+	// characters and what is not UTF-8 are escaped; it is not to be trusted otherwise.
 	Output(ctx context.Context, line []byte)
+}
+
+// Usage is what one invocation used, also of one that failed.
+type Usage struct {
+	// Fuel is how much computing was charged, in units. The same module with the
+	// same input burns the same on every machine.
+	Fuel uint64
+	// Memory is how large the guest's memory was at its end, in bytes.
+	Memory uint64
 }
 
 // Module is an admitted, compiled module. It is safe for concurrent use.
 type Module struct {
-	runtime    *Runtime
-	compiled   wazero.CompiledModule
-	initialise bool
+	runtime *Runtime
+	// foreign is set for a module of the kind extism/1, compiled for the others.
+	foreign  *extism.Module
+	compiled wazero.CompiledModule
+	facts    facts
+	segments segments
+	pool     *pool
+
+	// origin is what instances are made from and reset to. It is nil until the first
+	// invocation, and stays so if the module cannot be kept in a snapshot.
+	origin atomic.Pointer[snapshot]
+	// unkept says that what the module is after it initialised itself cannot be kept,
+	// since its table is part of it. Each invocation initialises an instance of its own.
+	unkept atomic.Bool
+	// making holds the invocation that makes the snapshot. It is a lock for which
+	// others wait no longer than their contexts let them.
+	making chan struct{}
 }
 
-// Close frees the compiled code. No invocation may be running.
-func (m *Module) Close(ctx context.Context) error { return m.compiled.Close(ctx) }
-
-// Invoke runs one invocation in a fresh instance and returns the bytes that the
-// guest responded with, not yet read. The invocation ends when ctx does.
-func (m *Module) Invoke(ctx context.Context, limits Limits, invocation []byte, host Host) ([]byte, error) {
-	inv := &running{host: host, waiting: invocation}
-	memory := &linearMemory{most: min(limits.Memory, MaxMemory)}
-	if least := uint64(m.compiled.ExportedMemories()[abi.ExportMemory].Min()) * pageSize; least > memory.most {
-		return nil, memoryExhausted(memory.most)
+func newModule(r *Runtime, a *admitted) *Module {
+	return &Module{
+		runtime: r, facts: a.facts, segments: a.segments,
+		pool:   newPool(r.config.Instances, r.config.Idle),
+		making: make(chan struct{}, 1),
 	}
+}
+
+// Close frees the compiled code and the instances. No invocation may be running.
+func (m *Module) Close(ctx context.Context) error {
+	m.pool.close(ctx)
+	switch {
+	case m.foreign != nil:
+		return m.foreign.Close(ctx)
+	case m.compiled == nil:
+		return nil
+	}
+	var err error
+	if origin := m.origin.Swap(nil); origin != nil {
+		err = origin.image.Close()
+	}
+	return errors.Join(err, m.compiled.Close(ctx))
+}
+
+// Invoke runs one invocation in pristine memory and returns the bytes that the
+// guest responded with, not yet read. The invocation ends when ctx does.
+func (m *Module) Invoke(ctx context.Context, limits Limits, invocation []byte, host Host) ([]byte, Usage, error) {
+	if err := m.pool.enter(ctx); err != nil {
+		return nil, Usage{}, waitedInVain(err)
+	}
+	defer m.pool.leave()
+	if m.foreign != nil {
+		return m.invokeForeign(ctx, limits, invocation, host)
+	}
+	i, err := m.acquire(ctx, host)
+	if err != nil {
+		return nil, Usage{}, err
+	}
+	i.memory.most = min(limits.Memory, MaxMemory)
+	if uint64(len(i.memory.view.Bytes())) > i.memory.most {
+		m.release(i)
+		return nil, Usage{}, memoryExhausted(i.memory.most)
+	}
+	inv := &running{host: host, waiting: invocation, started: true, meter: newMeter(ctx, limits.Fuel)}
 	ctx = context.WithValue(ctx, runningKey{}, inv)
-	err := m.run(experimental.WithMemoryAllocator(ctx, memory), inv)
+	stack := [1]uint64{uint64(len(invocation))}
+	err = inv.outcome(ctx, i, i.invoke.CallWithStack(ctx, stack[:]))
+	usage := Usage{inv.meter.used(int64(i.fuel.Get())), uint64(len(i.memory.view.Bytes()))}
+	if err != nil {
+		// Whatever ended it early, the guest stands still in the middle of something.
+		i.close(ctx)
+		return nil, usage, err
+	}
+	m.release(i)
+	if inv.result == nil || int32(stack[0]) != 0 {
+		return nil, usage, &abi.Error{Code: abi.PluginFailed, Message: "the plugin ended without a result"}
+	}
+	return inv.result, usage, nil
+}
+
+// acquire returns a pristine instance: an idle one, a new one of the snapshot, or
+// one that initialises itself now.
+func (m *Module) acquire(ctx context.Context, host Host) (*instance, error) {
+	if i := m.pool.take(); i != nil {
+		return i, nil
+	}
+	origin, err := m.snapshot(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	if origin == nil {
+		return m.initialised(ctx, host)
+	}
+	i, err := m.instantiate(ctx, origin.image)
+	if err != nil {
+		return nil, err
+	}
+	i.setGlobals(origin)
+	return i, nil
+}
+
+// release gives an instance back that came to its end without an error.
+func (m *Module) release(i *instance) {
+	origin := m.origin.Load()
+	if origin == nil || !i.reset(origin) || !m.pool.put(i) {
+		i.close(context.Background())
+	}
+}
+
+// snapshot returns what new instances start from. The first caller makes it, with
+// an instance that is then closed. It returns nil if the module cannot be kept.
+func (m *Module) snapshot(ctx context.Context, host Host) (*snapshot, error) {
+	if origin := m.origin.Load(); origin != nil || m.unkept.Load() {
+		return origin, nil
+	}
+	select {
+	case m.making <- struct{}{}:
+		defer func() { <-m.making }()
+	case <-ctx.Done():
+		return nil, ended(ctx.Err())
+	}
+	if origin := m.origin.Load(); origin != nil || m.unkept.Load() {
+		return origin, nil
+	}
+	i, err := m.initialised(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	defer i.close(ctx)
+	origin, err := i.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	m.origin.Store(origin)
+	m.unkept.Store(origin == nil)
+	return origin, nil
+}
+
+// initialised returns a new instance that has just initialised itself.
+func (m *Module) initialised(ctx context.Context, host Host) (*instance, error) {
+	empty, err := image.New(nil)
+	if err != nil {
+		return nil, internal(err)
+	}
+	defer empty.Close()
+	i, err := m.instantiate(ctx, empty)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.initialise(ctx, m.segments, &running{host: host}); err != nil {
+		i.close(ctx)
+		return nil, err
+	}
+	return i, nil
+}
+
+// outcome is how a call of the guest ended, when the engine says err.
+func (inv *running) outcome(ctx context.Context, i *instance, err error) error {
 	inv.flush(ctx)
 	switch {
 	case inv.failure != nil:
-		return nil, inv.failure
-	case err == nil && inv.result != nil:
-		return inv.result, nil
-	case memory.refused:
-		return nil, memoryExhausted(memory.most)
-	case ctx.Err() != nil:
-		return nil, ended(ctx)
-	case err != nil:
-		return nil, trapped(err)
+		return inv.failure
+	case err == nil:
+		return nil
+	case i.memory.refused:
+		return memoryExhausted(i.memory.most)
 	default:
-		return nil, &abi.Error{Code: abi.PluginFailed, Message: "the plugin ended without a result"}
+		return trapped(err)
 	}
 }
 
-func (m *Module) run(ctx context.Context, inv *running) error {
-	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	if m.initialise {
-		config = config.WithStartFunctions(abi.ExportInitialize)
-	}
-	size := uint64(len(inv.waiting))
-	instance, err := m.runtime.engine.InstantiateModule(ctx, m.compiled, config)
-	if err != nil {
-		return err
-	}
-	defer instance.Close(ctx)
-	inv.started = true
-	stack := []uint64{size}
-	if err := instance.ExportedFunction(abi.ExportInvoke).CallWithStack(ctx, stack); err != nil {
-		return err
-	}
-	if code := int32(stack[0]); code != 0 {
-		inv.result = nil
-	}
-	return nil
-}
-
-// ended tells why ctx ended the invocation.
-func ended(ctx context.Context) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+// ended tells why the context ended the invocation.
+func ended(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
 		return &abi.Error{Code: abi.DeadlineExceeded, Message: "the invocation took longer than its timeout allows; ask for less, or raise timeout in the grant's limits up to the plugin's own"}
 	}
-	return ctx.Err()
+	return err
+}
+
+func waitedInVain(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &abi.Error{Code: abi.DeadlineExceeded, Message: "as many invocations of the plugin were running as may at once, and none ended within the timeout; try again later"}
+	}
+	return err
+}
+
+func fuelExhausted(budget uint64) *abi.Error {
+	return &abi.Error{Code: abi.FuelExhausted, Message: "the plugin needed more computing than the " + strconv.FormatUint(budget, 10) +
+		" units of fuel that it may burn; ask for less, or raise fuel in the grant's limits up to the plugin's own"}
 }
 
 func memoryExhausted(most uint64) *abi.Error {

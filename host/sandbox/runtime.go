@@ -2,68 +2,170 @@ package sandbox
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/sandbox/extism"
+	"github.com/postern-dev/postern/host/sandbox/weave"
 )
 
 // Runtime compiles and runs modules. It is safe for concurrent use.
 type Runtime struct {
+	config Config
 	engine wazero.Runtime
+	store  *store
+	// compiling has one place.
+	compiling *semaphore.Weighted
 }
 
 // New starts the engine and links the functions that guests may import. Close it
 // after the last invocation has ended.
-func New(ctx context.Context) (*Runtime, error) {
+func New(ctx context.Context, config Config) (*Runtime, error) {
+	r := &Runtime{config: config.withDefaults(), compiling: semaphore.NewWeighted(1)}
+	var err error
+	if r.store, err = openStore(r.config); err != nil {
+		return nil, err
+	}
+	r.engine = wazero.NewRuntimeWithConfig(ctx, r.engineConfig())
+	if err := link(ctx, r.engine, registry()); err != nil {
+		return nil, errors.Join(err, r.Close(ctx))
+	}
+	return r, nil
+}
+
+// engineConfig has no CloseOnContextDone: woven code asks whether it is to end, for a thirtieth
+// of the price, and in functions that never loop as well.
+func (r *Runtime) engineConfig() wazero.RuntimeConfig {
 	config := wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2).
-		WithMemoryLimitPages(MaxMemory / pageSize).
-		WithCloseOnContextDone(true).
+		WithMemoryLimitPages(maxPages).
+		WithCloseOnContextDone(false).
 		WithDebugInfoEnabled(false)
-	engine := wazero.NewRuntimeWithConfig(ctx, config)
-	for _, module := range []struct {
-		name      string
-		functions []function
-	}{{abi.Module, posternFunctions()}, {wasiModule, wasiFunctions()}} {
-		builder := engine.NewHostModuleBuilder(module.name)
-		for _, f := range module.functions {
+	if r.store != nil {
+		config = config.WithCompilationCache(r.store.compiled)
+	}
+	return config
+}
+
+// link offers functions to guests. A function of which nobody said what
+// it can reach is a fault of the host, and not linked.
+func link(ctx context.Context, engine wazero.Runtime, offered map[string][]function) error {
+	for module, functions := range offered {
+		builder := engine.NewHostModuleBuilder(module)
+		for _, f := range functions {
+			if f.reach == undecided {
+				return fmt.Errorf("sandbox: nothing says what %s.%s can reach", module, f.name)
+			}
 			builder.NewFunctionBuilder().
-				WithGoModuleFunction(hostFunction(f.call), f.params, f.results).
+				WithGoModuleFunction(hostFunction(f), f.params, f.results).
 				Export(f.name)
 		}
 		if _, err := builder.Instantiate(ctx); err != nil {
-			engine.Close(ctx)
-			return nil, fmt.Errorf("sandbox: link %s: %w", module.name, err)
+			return fmt.Errorf("sandbox: link %s: %w", module, err)
 		}
 	}
-	return &Runtime{engine: engine}, nil
+	return nil
 }
 
 // Close ends every instance and frees all compiled modules.
-func (r *Runtime) Close(ctx context.Context) error { return r.engine.Close(ctx) }
+func (r *Runtime) Close(ctx context.Context) error {
+	return errors.Join(r.engine.Close(ctx), r.store.close(ctx))
+}
 
-// Compile admits the module and compiles it. wasm is not kept. The error is an
-// [*abi.Error] with plugin_failed that tells what the module does that it must not.
-func (r *Runtime) Compile(ctx context.Context, wasm []byte) (*Module, error) {
-	if len(wasm) > MaxModule {
-		return nil, refuse("the module has %d bytes; at most %d are admitted", len(wasm), MaxModule)
+// Source is a module to be compiled.
+type Source struct {
+	// Kind is "postern/1" or "extism/1".
+	Kind string
+	// Digest names the module's bytes: a digest of them that is hard to forge, in any
+	// form. What admission made of a module before is found by it.
+	Digest string
+	// Read returns the module's bytes, or why they are not those of Digest. It is
+	// always called, and may run beside the search of the cache; its error ends that.
+	Read func() ([]byte, error)
+}
+
+// Bytes is the source of a module that was read already. The bytes are not kept.
+func Bytes(kind string, wasm []byte) Source {
+	return Source{
+		Kind: kind, Digest: fmt.Sprintf("%x", sha256.Sum256(wasm)),
+		Read: func() ([]byte, error) { return wasm, nil },
 	}
-	ctx = experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0))
-	compiled, err := r.engine.CompileModule(ctx, wasm)
-	if err != nil {
-		return nil, refuse("not a WebAssembly 2.0 module: %v", err)
-	}
-	if err := admit(compiled); err != nil {
-		compiled.Close(ctx)
+}
+
+// Compile admits a module and compiles it, or takes both from the cache. The error
+// is an [*abi.Error] with plugin_failed that tells what the module does that it must
+// not, that of Source.Read, or that of ctx.
+func (r *Runtime) Compile(ctx context.Context, source Source) (*Module, error) {
+	// One at a time: compiling uses all processors, and much memory.
+	if err := r.compiling.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	_, initialise := compiled.ExportedFunctions()[abi.ExportInitialize]
-	return &Module{runtime: r, compiled: compiled, initialise: initialise}, nil
+	defer r.compiling.Release(1)
+	var binary []byte
+	var readErr error
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		binary, readErr = source.Read()
+	}()
+	key := cacheKey(source)
+	a, placing := r.store.load(key)
+	var err error
+	if a == nil {
+		if <-read; readErr != nil {
+			return nil, readErr
+		}
+		if a, err = admit(source.Kind, binary); err != nil {
+			return nil, err
+		}
+	}
+	m := newModule(r, a)
+	err = r.store.compile(ctx, key, a, placing, func(ctx context.Context) error { return m.compile(ctx, source.Kind, a.woven) })
+	if <-read; readErr != nil {
+		err = readErr
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.Close(ctx))
+	}
+	return m, nil
+}
+
+// compile turns woven code into native code, within a bounded time.
+func (m *Module) compile(ctx context.Context, kind string, woven []byte) (err error) {
+	bounded, cancel := context.WithTimeout(ctx, compileTime)
+	defer cancel()
+	// The engine looks at the context between two functions, but only if several workers share them.
+	bounded = experimental.WithCompilationWorkers(bounded, max(2, runtime.GOMAXPROCS(0)))
+	if kind == extism.Name {
+		m.foreign, err = extism.Compile(bounded, woven, extism.Config{
+			Runtime:   m.runtime.engineConfig(),
+			Functions: slices.Concat(lent(wasiModule, wasiFunctions()), lent(weave.ImportModule, fuelFunctions())),
+		})
+	} else {
+		m.compiled, err = m.runtime.engine.CompileModule(bounded, woven)
+	}
+	var refusal *abi.Error
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case bounded.Err() != nil:
+		return refuse("compiling it took longer than %v; split its largest functions", compileTime)
+	case errors.As(err, &refusal):
+		return refusal
+	default:
+		return refuse("it is not a valid WebAssembly 2.0 module: %v", err)
+	}
 }
 
 func refuse(format string, args ...any) *abi.Error {

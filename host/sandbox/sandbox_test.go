@@ -31,7 +31,7 @@ func (s *script) Output(_ context.Context, line []byte) { s.output = append(s.ou
 
 func newRuntime(t *testing.T) *sandbox.Runtime {
 	t.Helper()
-	r, err := sandbox.New(t.Context())
+	r, err := sandbox.New(t.Context(), sandbox.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func newRuntime(t *testing.T) *sandbox.Runtime {
 
 func compile(t *testing.T, r *sandbox.Runtime, g guest) *sandbox.Module {
 	t.Helper()
-	m, err := r.Compile(t.Context(), g.wasm())
+	m, err := r.Compile(t.Context(), sandbox.Bytes(abi.Name, g.wasm()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,9 +56,12 @@ func echo() guest {
 
 const oneMiB = 1 << 20
 
+// ample is enough for any small guest.
+func ample() sandbox.Limits { return sandbox.Limits{Memory: oneMiB, Fuel: 1_000_000} }
+
 func TestGuestRespondsWithItsInvocation(t *testing.T) {
 	m := compile(t, newRuntime(t), echo())
-	got, err := m.Invoke(t.Context(), sandbox.Limits{Memory: oneMiB}, []byte(`{"hello":1}`), &script{})
+	got, _, err := m.Invoke(t.Context(), ample(), []byte(`{"hello":1}`), &script{})
 	if err != nil || string(got) != `{"hello":1}` {
 		t.Fatalf("Invoke = %q, %v", got, err)
 	}
@@ -70,7 +73,7 @@ func TestExchangeReachesTheHostAndItsReplyTheGuest(t *testing.T) {
 		i32Const(0), i32Const(5), call(1), drop, i32Const(2048), call(0),
 		i32Const(2048), i32Const(7), call(2), i32Const(0))})
 	host := &script{reply: []byte("welcome")}
-	got, err := m.Invoke(t.Context(), sandbox.Limits{Memory: oneMiB}, []byte("{}"), host)
+	got, _, err := m.Invoke(t.Context(), ample(), []byte("{}"), host)
 	if err != nil || string(got) != "welcome" || !slices.Equal(host.requests, []string{"hello"}) {
 		t.Fatalf("Invoke = %q, %v; requests %q", got, err, host.requests)
 	}
@@ -86,27 +89,27 @@ func TestInvocationsEndEarlyWithTheirCode(t *testing.T) {
 		limits sandbox.Limits
 		want   abi.Code
 	}{
-		{"trap", guest{pages: 1, invoke: unreachable}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"no result", guest{pages: 1, invoke: i32Const(0)}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"result and non-zero return", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), i32Const(2), call(2), i32Const(1))}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"two results", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), i32Const(2), call(2), i32Const(0), i32Const(2), call(2), i32Const(0))}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"exchange after the result", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), i32Const(2), call(2), ask)}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"receive twice", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), call(0), i32Const(0), call(0), i32Const(0))}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"receive beyond memory", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(65535), call(0), i32Const(0))}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"receive at a negative address", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(-1), call(0), i32Const(0))}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"request beyond memory", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(65530), i32Const(100), call(1))}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"request of 4 GiB", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), i32Const(-1), call(1))}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"result of 4 GiB", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), i32Const(-1), call(2), i32Const(0))}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"exchange while initialising", guest{imports: posternImports(), pages: 1, invoke: i32Const(0), initialise: slices.Concat(ask, drop)}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.PluginFailed},
-		{"memory that starts over the limit", guest{pages: 32, invoke: i32Const(0)}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.MemoryExhausted},
-		{"memory that grows over the limit", guest{pages: 1, invoke: slices.Concat(i32Const(16), growMemory, drop, unreachable)}, &script{}, sandbox.Limits{Memory: oneMiB}, abi.MemoryExhausted},
-		{"the host's own refusal", guest{imports: posternImports(), pages: 1, invoke: ask}, &script{err: limitHit}, sandbox.Limits{Memory: oneMiB}, abi.ExchangeLimit},
+		{"trap", guest{pages: 1, invoke: unreachable}, &script{}, ample(), abi.PluginFailed},
+		{"no result", guest{pages: 1, invoke: i32Const(0)}, &script{}, ample(), abi.PluginFailed},
+		{"result and non-zero return", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), i32Const(2), call(2), i32Const(1))}, &script{}, ample(), abi.PluginFailed},
+		{"two results", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), i32Const(2), call(2), i32Const(0), i32Const(2), call(2), i32Const(0))}, &script{}, ample(), abi.PluginFailed},
+		{"exchange after the result", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), i32Const(2), call(2), ask)}, &script{}, ample(), abi.PluginFailed},
+		{"receive twice", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), call(0), i32Const(0), call(0), i32Const(0))}, &script{}, ample(), abi.PluginFailed},
+		{"receive beyond memory", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(65535), call(0), i32Const(0))}, &script{}, ample(), abi.PluginFailed},
+		{"receive at a negative address", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(-1), call(0), i32Const(0))}, &script{}, ample(), abi.PluginFailed},
+		{"request beyond memory", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(65530), i32Const(100), call(1))}, &script{}, ample(), abi.PluginFailed},
+		{"request of 4 GiB", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), i32Const(-1), call(1))}, &script{}, ample(), abi.PluginFailed},
+		{"result of 4 GiB", guest{imports: posternImports(), pages: 1, invoke: slices.Concat(i32Const(0), i32Const(-1), call(2), i32Const(0))}, &script{}, ample(), abi.PluginFailed},
+		{"exchange while initialising", guest{imports: posternImports(), pages: 1, invoke: i32Const(0), initialise: slices.Concat(ask, drop)}, &script{}, ample(), abi.PluginFailed},
+		{"memory that starts over the limit", guest{pages: 32, invoke: i32Const(0)}, &script{}, ample(), abi.MemoryExhausted},
+		{"memory that grows over the limit", guest{pages: 1, invoke: slices.Concat(i32Const(16), growMemory, drop, unreachable)}, &script{}, ample(), abi.MemoryExhausted},
+		{"the host's own refusal", guest{imports: posternImports(), pages: 1, invoke: ask}, &script{err: limitHit}, ample(), abi.ExchangeLimit},
 	}
 	r := newRuntime(t)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			m := compile(t, r, test.guest)
-			got, err := m.Invoke(t.Context(), test.limits, []byte(`{}`), test.host)
+			got, _, err := m.Invoke(t.Context(), test.limits, []byte(`{}`), test.host)
 			if !errors.Is(err, test.want) || got != nil {
 				t.Errorf("Invoke = %q, %v; want %s", got, err, test.want)
 			}
@@ -129,7 +132,7 @@ func TestMemoryMayGrowToItsLimitAndNoPageFurther(t *testing.T) {
 			m := compile(t, r, guest{imports: posternImports(), pages: 1, invoke: slices.Concat(
 				i32Const(0), i32Const(test.grow), growMemory, []byte{0x36, 2, 0},
 				i32Const(0), i32Const(4), call(2), i32Const(0))})
-			got, err := m.Invoke(t.Context(), sandbox.Limits{Memory: oneMiB}, []byte(`{}`), &script{})
+			got, _, err := m.Invoke(t.Context(), ample(), []byte(`{}`), &script{})
 			if err != nil || string(got) != test.want {
 				t.Errorf("Invoke = %x, %v; want %x", got, err, test.want)
 			}
@@ -149,7 +152,7 @@ func TestDeadlineEndsAnEndlessLoop(t *testing.T) {
 			m := compile(t, newRuntime(t), test.guest)
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
-			_, err := m.Invoke(ctx, sandbox.Limits{Memory: oneMiB}, []byte("{}"), &script{})
+			_, _, err := m.Invoke(ctx, sandbox.Limits{Memory: oneMiB, Fuel: 1 << 60}, []byte("{}"), &script{})
 			if !errors.Is(err, abi.DeadlineExceeded) {
 				t.Errorf("Invoke: %v; want %s", err, abi.DeadlineExceeded)
 			}
@@ -169,10 +172,10 @@ func TestEachInvocationStartsFromPristineMemory(t *testing.T) {
 		i32Const(4096), call(0), i32Const(0), i32Const(0), call(2),
 		[]byte{0x0B}, i32Const(0))})
 	for range 50 {
-		if _, err := m.Invoke(t.Context(), sandbox.Limits{Memory: oneMiB}, []byte(`{"secret":"mail of another tenant"}`), &script{}); err != nil {
+		if _, _, err := m.Invoke(t.Context(), ample(), []byte(`{"secret":"mail of another tenant"}`), &script{}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := m.Invoke(t.Context(), sandbox.Limits{Memory: oneMiB}, []byte(`{}`), &script{})
+		got, _, err := m.Invoke(t.Context(), ample(), []byte(`{}`), &script{})
 		if err != nil || len(got) != all {
 			t.Fatalf("Invoke = %d bytes, %v", len(got), err)
 		}
@@ -188,7 +191,7 @@ func TestInvocationsRunAtTheSameTime(t *testing.T) {
 	for i := range 16 {
 		group.Go(func() {
 			text := strings.Repeat("x", i+1)
-			got, err := m.Invoke(t.Context(), sandbox.Limits{Memory: oneMiB}, []byte(text), &script{})
+			got, _, err := m.Invoke(t.Context(), ample(), []byte(text), &script{})
 			if err != nil || string(got) != text {
 				t.Errorf("Invoke = %q, %v; want %q", got, err, text)
 			}
@@ -207,8 +210,9 @@ func TestModulesThatReachOutsideTheABIAreRefused(t *testing.T) {
 		{"unknown function of postern", guest{imports: []imported{{"postern", "token", 0}}}, `"postern"."token"`},
 		{"unknown function of WASI", guest{imports: []imported{{"wasi_snapshot_preview1", "sock_send", 0}}}, `"sock_send"`},
 		{"another type", guest{imports: []imported{{"postern", "receive", 2}}}, "by another type"},
-		{"no postern_invoke", guest{exportName: "run"}, "does not export postern_invoke"},
-		{"no memory", guest{noMemoryExport: true}, "must export one memory"},
+		{"another export", guest{exportName: "run"}, `"run", which postern/1 has no use for`},
+		{"no postern_invoke", guest{exportName: "_initialize"}, "_initialize has another type"},
+		{"no memory", guest{noMemoryExport: true}, "must export its memory"},
 		{"memory too large at once", guest{pages: sandbox.MaxMemory/65536 + 1}, "memory"},
 	}
 	r := newRuntime(t)
@@ -216,21 +220,21 @@ func TestModulesThatReachOutsideTheABIAreRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			test.guest.pages = max(test.guest.pages, 1)
 			test.guest.invoke = i32Const(0)
-			_, err := r.Compile(t.Context(), test.guest.wasm())
+			_, err := r.Compile(t.Context(), sandbox.Bytes(abi.Name, test.guest.wasm()))
 			if !errors.Is(err, abi.PluginFailed) || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("Compile: %v; want %s that says %q", err, abi.PluginFailed, test.says)
 			}
 		})
 	}
 	for _, garbage := range [][]byte{nil, []byte("\x00asm"), []byte("#!/bin/sh\n"), bytes.Repeat([]byte{0xFF}, 1000)} {
-		if _, err := r.Compile(t.Context(), garbage); !errors.Is(err, abi.PluginFailed) {
+		if _, err := r.Compile(t.Context(), sandbox.Bytes(abi.Name, garbage)); !errors.Is(err, abi.PluginFailed) {
 			t.Errorf("Compile(%q): %v; want %s", garbage, err, abi.PluginFailed)
 		}
 	}
 }
 
 func TestModuleSizeIsBounded(t *testing.T) {
-	if _, err := newRuntime(t).Compile(t.Context(), make([]byte, sandbox.MaxModule+1)); !errors.Is(err, abi.PluginFailed) || !strings.Contains(err.Error(), "at most") {
+	if _, err := newRuntime(t).Compile(t.Context(), sandbox.Bytes(abi.Name, make([]byte, sandbox.MaxModule+1))); !errors.Is(err, abi.PluginFailed) || !strings.Contains(err.Error(), "at most") {
 		t.Errorf("Compile: %v", err)
 	}
 }
@@ -240,7 +244,7 @@ func FuzzHostFunctions(f *testing.F) {
 	for _, seed := range [][2]int32{{0, 0}, {-1, 1}, {65535, 2}, {1 << 30, 1 << 30}, {-65536, 65536}} {
 		f.Add(seed[0], seed[1])
 	}
-	r, err := sandbox.New(context.Background())
+	r, err := sandbox.New(context.Background(), sandbox.Config{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -250,11 +254,11 @@ func FuzzHostFunctions(f *testing.F) {
 			slices.Concat(i32Const(int64(ptr)), i32Const(int64(size)), call(1)),
 			slices.Concat(i32Const(int64(ptr)), i32Const(int64(size)), call(2), i32Const(0)),
 		} {
-			m, err := r.Compile(t.Context(), guest{imports: posternImports(), pages: 1, invoke: body}.wasm())
+			m, err := r.Compile(t.Context(), sandbox.Bytes(abi.Name, guest{imports: posternImports(), pages: 1, invoke: body}.wasm()))
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := m.Invoke(t.Context(), sandbox.Limits{Memory: oneMiB}, []byte("{}"), &script{reply: []byte("{}")})
+			got, _, err := m.Invoke(t.Context(), ample(), []byte("{}"), &script{reply: []byte("{}")})
 			if err != nil && !errors.Is(err, abi.PluginFailed) || len(got) > oneMiB {
 				t.Errorf("Invoke = %d bytes, %v", len(got), err)
 			}
@@ -276,14 +280,14 @@ func TestOneWriteTakesABoundedPiece(t *testing.T) {
 		invoke: slices.Concat(i32Const(1), i32Const(0), i32Const(vectors), i32Const(written), call(3), drop,
 			i32Const(written), i32Const(4), call(2), i32Const(0)),
 	})
-	got, err := m.Invoke(t.Context(), sandbox.Limits{Memory: oneMiB}, []byte("{}"), &script{})
+	got, _, err := m.Invoke(t.Context(), ample(), []byte("{}"), &script{})
 	if want := []byte{0, 0, 1, 0}; err != nil || !bytes.Equal(got, want) {
 		t.Errorf("written %x, %v; want %x", got, err, want)
 	}
 }
 
 func TestCommandIsRefusedWithAdvice(t *testing.T) {
-	_, err := newRuntime(t).Compile(t.Context(), guest{pages: 1, invoke: i32Const(0), start: true}.wasm())
+	_, err := newRuntime(t).Compile(t.Context(), sandbox.Bytes(abi.Name, guest{pages: 1, invoke: i32Const(0), start: true}.wasm()))
 	if !errors.Is(err, abi.PluginFailed) || !strings.Contains(err.Error(), "-buildmode=c-shared") {
 		t.Errorf("Compile: %v", err)
 	}

@@ -40,7 +40,7 @@ func wasiFunctions() []function {
 		wasi("sched_yield", "", succeed),
 		wasi("poll_oneoff", "iiii", poll),
 		wasi("fd_write", "iiii", writeFile),
-		{"proc_exit", []api.ValueType{i32}, nil, exit},
+		{"proc_exit", []api.ValueType{i32}, nil, itself, callCost, exit},
 	}
 	for name, signature := range map[string]string{
 		"fd_close": "i", "fd_fdstat_get": "ii", "fd_fdstat_set_flags": "ii", "fd_filestat_get": "ii",
@@ -59,7 +59,7 @@ func wasiFunctions() []function {
 
 // wasi declares a function that returns an error number. signature has an i for
 // each i32 and an I for each i64.
-func wasi(name, signature string, call func(ctx context.Context, inv *running, memory api.Memory, args []uint64) uint32) function {
+func wasi(name, signature string, call func(ctx context.Context, inv *running, memory guestMemory, args []uint64) uint32) function {
 	params := make([]api.ValueType, len(signature))
 	for i, c := range signature {
 		params[i] = i32
@@ -67,23 +67,23 @@ func wasi(name, signature string, call func(ctx context.Context, inv *running, m
 			params[i] = i64
 		}
 	}
-	return function{name, params, []api.ValueType{i32}, func(ctx context.Context, inv *running, memory api.Memory, stack []uint64) {
+	return function{name, params, []api.ValueType{i32}, itself, callCost, func(ctx context.Context, inv *running, memory guestMemory, stack []uint64) {
 		stack[0] = uint64(call(ctx, inv, memory, stack))
 	}}
 }
 
-func succeed(context.Context, *running, api.Memory, []uint64) uint32 { return wasiSuccess }
+func succeed(context.Context, *running, guestMemory, []uint64) uint32 { return wasiSuccess }
 
-func noSuchFile(context.Context, *running, api.Memory, []uint64) uint32 { return wasiBadFile }
+func noSuchFile(context.Context, *running, guestMemory, []uint64) uint32 { return wasiBadFile }
 
-func writeZeros(_ context.Context, _ *running, memory api.Memory, args []uint64) uint32 {
+func writeZeros(_ context.Context, _ *running, memory guestMemory, args []uint64) uint32 {
 	if !memory.WriteUint32Le(uint32(args[0]), 0) || !memory.WriteUint32Le(uint32(args[1]), 0) {
 		return wasiFault
 	}
 	return wasiSuccess
 }
 
-func clockTime(_ context.Context, _ *running, memory api.Memory, args []uint64) uint32 {
+func clockTime(_ context.Context, _ *running, memory guestMemory, args []uint64) uint32 {
 	const realtime, monotonic = 0, 1
 	if id := uint32(args[0]); id != realtime && id != monotonic {
 		return wasiInvalid
@@ -94,14 +94,15 @@ func clockTime(_ context.Context, _ *running, memory api.Memory, args []uint64) 
 	return wasiSuccess
 }
 
-func random(ctx context.Context, _ *running, memory api.Memory, args []uint64) uint32 {
+func random(ctx context.Context, inv *running, memory guestMemory, args []uint64) uint32 {
 	b, ok := memory.Read(uint32(args[0]), uint32(args[1]))
 	if !ok {
 		return wasiFault
 	}
 	for chunk := range slices.Chunk(b, maxWrite) {
-		if ctx.Err() != nil {
-			return wasiInterrupted
+		inv.meter.charge(len(chunk) * bytesPerUnit) // about a nanosecond for each byte
+		if ctx.Err() != nil || inv.meter.overdrawn() {
+			return wasiInterrupted // the guest's next yield tells why
 		}
 		rand.Read(chunk)
 	}
@@ -109,13 +110,13 @@ func random(ctx context.Context, _ *running, memory api.Memory, args []uint64) u
 }
 
 // exit ends the guest, as the Go runtime does after a fatal error.
-func exit(_ context.Context, _ *running, _ api.Memory, stack []uint64) {
+func exit(_ context.Context, _ *running, _ guestMemory, stack []uint64) {
 	panic(sys.NewExitError(uint32(stack[0])))
 }
 
 // writeFile takes what the guest writes to standard output and error, up to
 // [maxWrite] bytes: WASI lets a call write less than it was given.
-func writeFile(ctx context.Context, inv *running, memory api.Memory, args []uint64) uint32 {
+func writeFile(ctx context.Context, inv *running, memory guestMemory, args []uint64) uint32 {
 	const stdout, stderr = 1, 2
 	file, vectors, count, written := uint32(args[0]), uint32(args[1]), uint32(args[2]), uint32(args[3])
 	if file != stdout && file != stderr {
@@ -147,7 +148,7 @@ func writeFile(ctx context.Context, inv *running, memory api.Memory, args []uint
 // poll waits for the earliest clock of the subscriptions, or for the end of the
 // invocation, and reports every subscription as due. The layouts are those of
 // WASI's subscription (48 bytes) and event (32 bytes).
-func poll(ctx context.Context, _ *running, memory api.Memory, args []uint64) uint32 {
+func poll(ctx context.Context, _ *running, memory guestMemory, args []uint64) uint32 {
 	const subscriptionSize, eventSize, clockTag, absolute = 48, 32, 0, 1
 	in, out, count, produced := uint32(args[0]), uint32(args[1]), uint32(args[2]), uint32(args[3])
 	if count == 0 || count > maxSubscriptions {

@@ -188,6 +188,7 @@ func (v *mappedView) Close() error {
 	}
 	var err error
 	if len(v.reserved) > 0 {
+		release(v.reserved[:v.mapped])
 		err = unix.MunmapPtr(unsafe.Pointer(unsafe.SliceData(v.reserved)), uintptr(len(v.reserved)))
 	}
 	left := v.image.leave()

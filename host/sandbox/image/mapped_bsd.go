@@ -20,6 +20,9 @@ func anonymousFile() (*os.File, error) {
 // seal does nothing: a file without a name is out of reach already.
 func seal(*os.File) error { return nil }
 
+// release does nothing: unmapping frees the pages.
+func release([]byte) {}
+
 // undo resets a view by mapping the image anew. MADV_DONTNEED, which would be
 // cheaper, is advice here that the system may ignore.
 type undo struct{}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -118,6 +119,20 @@ func (u undo) Reset(v *mappedView) error {
 		return drop(memory)
 	}
 	return nil
+}
+
+// releasePiece is how much is freed at a time, in bytes.
+const releasePiece = 1 << 20
+
+// release frees the pages of memory that is about to be unmapped, a piece at a time. Unmapping
+// would free them while it holds a lock that every page fault of the process waits for; this shares it.
+// What it cannot free, unmapping does.
+func release(memory []byte) {
+	for piece := range slices.Chunk(memory, releasePiece) {
+		if drop(piece) != nil {
+			return
+		}
+	}
 }
 
 // drop frees the pages that the memory does not share with its file. Linux, and

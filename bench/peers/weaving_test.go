@@ -1,0 +1,132 @@
+package peers
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/postern-dev/postern/host/sandbox/wasm"
+	"github.com/postern-dev/postern/host/sandbox/weave"
+)
+
+// ending is a way to end a guest that runs too long, or none.
+type ending struct {
+	name             string
+	woven            bool
+	closeContextDone bool
+}
+
+// endings are compared by the same module on the same engine: what differs is the
+// code that asks whether to end.
+func endings() []ending {
+	return []ending{{name: "none"}, {name: "woven", woven: true}, {name: "CloseOnContextDone", closeContextDone: true}}
+}
+
+// BenchmarkParsing has a Go guest parse 100 KB of JSON.
+func BenchmarkParsing(b *testing.B) {
+	document := []byte("p" + jsonDocument(100_000))
+	for _, e := range endings() {
+		b.Run("ending="+e.name, func(b *testing.B) {
+			module := e.instantiate(b, guest(b, "postern"), func() []byte { return document })
+			if _, err := module.ExportedFunction("_initialize").Call(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			invoke := module.ExportedFunction("postern_invoke")
+			timed(b, func() {
+				stack := [1]uint64{uint64(len(document))}
+				if err := invoke.CallWithStack(e.context(b), stack[:]); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+// turns of the tight loop for each call: a millisecond or more.
+const turns = 5_000_000
+
+// BenchmarkTightLoop counts down to zero: a loop with nothing in it.
+func BenchmarkTightLoop(b *testing.B) {
+	var body []byte
+	for _, i := range []wasm.Instruction{
+		{Op: wasm.OpLoop, Block: wasm.EmptyBlock},
+		{Op: wasm.OpLocalGet}, {Op: wasm.OpI32Const, Value: 1}, {Op: wasm.OpI32Sub}, {Op: wasm.OpLocalTee}, {Op: wasm.OpBrIf},
+		{Op: wasm.OpEnd}, {Op: wasm.OpEnd},
+	} {
+		body = wasm.AppendInstruction(body, &i)
+	}
+	m := &wasm.Module{
+		Types:     []wasm.FuncType{{Params: []wasm.ValueType{wasm.I32}}},
+		Functions: []uint32{0}, Code: []wasm.Code{{Body: body}},
+		Exports: []wasm.Export{{Name: "count", Kind: wasm.ExternFunction, Index: 0}},
+	}
+	for _, e := range endings() {
+		b.Run("ending="+e.name, func(b *testing.B) {
+			count := e.instantiate(b, m.Bytes(), nil).ExportedFunction("count")
+			timed(b, func() {
+				stack := [1]uint64{turns}
+				if err := count.CallWithStack(e.context(b), stack[:]); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+// context has a deadline, which costs only those who look at it.
+func (e ending) context(b *testing.B) context.Context {
+	ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
+	b.Cleanup(cancel)
+	return ctx
+}
+
+// instantiate links the module with the least that it needs. receive is what
+// waits for it.
+func (e ending) instantiate(b *testing.B, binary []byte, receive func() []byte) api.Module {
+	b.Helper()
+	ctx := b.Context()
+	if e.woven {
+		m, err := wasm.Read(binary, wasm.DefaultBounds())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := weave.Weave(m, weave.Options{MemoryPages: 4096, TableElements: 100_000, StackBytes: weave.DefaultStackBytes}); err != nil {
+			b.Fatal(err)
+		}
+		binary = m.Bytes()
+	}
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithCoreFeatures(api.CoreFeaturesV2).WithCloseOnContextDone(e.closeContextDone))
+	b.Cleanup(func() { r.Close(context.Background()) })
+	wasi_snapshot_preview1.MustInstantiate(ctx, r)
+	postern := r.NewHostModuleBuilder("postern")
+	postern.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, m api.Module, stack []uint64) {
+		m.Memory().Write(uint32(stack[0]), receive())
+	}), []api.ValueType{api.ValueTypeI32}, nil).Export("receive")
+	nothing := api.GoModuleFunc(func(context.Context, api.Module, []uint64) {})
+	pair := []api.ValueType{api.ValueTypeI32, api.ValueTypeI32}
+	postern.NewFunctionBuilder().WithGoModuleFunction(nothing, pair, pair[:1]).Export("request")
+	postern.NewFunctionBuilder().WithGoModuleFunction(nothing, pair, nil).Export("respond")
+	fuel := r.NewHostModuleBuilder(weave.ImportModule)
+	fuel.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, _ api.Module, stack []uint64) {
+		stack[0] = 100_000 // a slice, as the sandbox gives it
+	}), []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).Export(weave.ImportYield)
+	for _, host := range []wazero.HostModuleBuilder{postern, fuel} {
+		if _, err := host.Instantiate(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	module, err := r.InstantiateWithConfig(ctx, binary, wazero.NewModuleConfig().WithStartFunctions())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if data := module.ExportedFunction(weave.ExportData); data != nil {
+		if _, err := data.Call(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return module
+}

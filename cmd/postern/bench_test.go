@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// BenchmarkRun is a whole process: "postern run" from its start to its end, with the
+// result printed, of a module that was admitted before. It reports the median with four plugins
+// installed, and how much more it is with 200. The emulated Graph is another process.
+func BenchmarkRun(b *testing.B) {
+	few, many := newInstallation(b, 4), newInstallation(b, 200)
+	few.run(b) // fills the cache
+	many.run(b)
+	var short, long []time.Duration
+	for b.Loop() {
+		short = append(short, few.run(b))
+		long = append(long, many.run(b))
+	}
+	slices.Sort(short)
+	slices.Sort(long)
+	typical := short[len(short)/2]
+	b.ReportMetric(float64(typical), "p50-ns/op")
+	b.ReportMetric(float64(long[len(long)/2]-typical), "more-ns")
+	b.ReportMetric(0, "ns/op") // it would be both together
+}
+
+// installation is a folder with plugins, their approvals and an emulated Graph.
+type installation struct{ dir string }
+
+func newInstallation(b *testing.B, plugins int) installation {
+	b.Helper()
+	dir := b.TempDir()
+	folder := filepath.Join(dir, "plugins")
+	if err := os.CopyFS(folder, os.DirFS(builtPlugins(b))); err != nil {
+		b.Fatal(err)
+	}
+	for n := plugins - 4; n > 0; n-- {
+		installCopy(b, folder, n)
+	}
+	emulator, err := startEmulatorProcess(dir, os.Environ(), "--sample", "--dir", "emulator", "--plugins", folder)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { emulator.end(os.Kill) })
+	if err := approveAll(folder, filepath.Join(dir, "emulator", "postern.lock")); err != nil {
+		b.Fatal(err)
+	}
+	return installation{dir}
+}
+
+// run returns how long the process took.
+func (i installation) run(b *testing.B) time.Duration {
+	command := exec.Command(filepath.Join(bin, "postern"), "run", "rule.list", "user_id=dana@contoso.example", "--config", "emulator/postern.toml")
+	command.Dir = i.dir
+	started := time.Now()
+	out, err := command.CombinedOutput()
+	took := time.Since(started)
+	if err != nil || !bytes.Contains(out, []byte(`"status": "success"`)) {
+		b.Fatalf("postern run: %v\n%s", err, out)
+	}
+	return took
+}
+
+// installCopy installs one more plugin: that for rules, by other names.
+func installCopy(b *testing.B, plugins string, n int) {
+	name := fmt.Sprintf("copy%03d", n)
+	from, to := filepath.Join(plugins, "rules", "1.0.0"), filepath.Join(plugins, name, "1.0.0")
+	manifest, err := os.ReadFile(filepath.Join(from, "plugin.toml"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	manifest = bytes.ReplaceAll(manifest, []byte(`"rules"`), []byte(`"`+name+`"`))
+	manifest = bytes.ReplaceAll(manifest, []byte(`"rule.`), []byte(`"`+name+`.`))
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(to, "plugin.toml"), manifest, 0o644); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.Link(filepath.Join(from, "plugin.wasm"), filepath.Join(to, "plugin.wasm")); err != nil {
+		b.Fatal(err)
+	}
+}

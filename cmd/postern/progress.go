@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// patience is how long something may take before a line on the terminal says that it is under way.
+	patience = 300 * time.Millisecond
+	// tick is how often the line on the terminal that counts the seconds changes.
+	tick = 100 * time.Millisecond
+)
+
+// announce writes a line to the terminal, if it is one, unless what is under way is over soon. stop says that it is.
+func (c *cli) announce(line string) (stop func()) {
+	if !c.errTerminal {
+		return func() {}
+	}
+	said := make(chan struct{})
+	timer := time.AfterFunc(patience, func() {
+		defer close(said)
+		fmt.Fprintln(c.err, line)
+	})
+	return func() {
+		if !timer.Stop() {
+			<-said
+		}
+	}
+}
+
+// admissionReport is told that a module, as name@version, is being admitted, and returns what is told that it has been.
+type admissionReport func(plugin string) (ended func())
+
+// announceAdmission is for a command that needs the module for something else.
+func (c *cli) announceAdmission(plugin string) func() {
+	return c.announce("admitting " + printable(plugin) + ", which is done once …")
+}
+
+// showAdmission is for a command that is about the module: a line at once, which counts the seconds on a terminal.
+func (c *cli) showAdmission(plugin string) func() {
+	line := "admitting " + printable(plugin) + " …"
+	if !c.errTerminal {
+		fmt.Fprintln(c.err, line)
+		return func() {}
+	}
+	started, end, ended := time.Now(), make(chan struct{}), make(chan struct{})
+	show := func() { fmt.Fprintf(c.err, "\r%s %.1f s", line, time.Since(started).Seconds()) }
+	show()
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(tick)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				show()
+			case <-end:
+				show()
+				fmt.Fprintln(c.err)
+				return
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-ended
+	}
+}
