@@ -39,8 +39,6 @@ type body struct {
 	// then balance.
 	held    bool
 	balance uint32
-	// late tells that the fuel is checked at the function's end.
-	late bool
 }
 
 // weave appends the woven function to the code.
@@ -52,7 +50,7 @@ func (b *body) weave(code *wasm.Code, t uint32, plan *plan, frame int64) {
 	b.source, b.done = code.Body, 0
 	b.constant.end = none
 	b.labels, b.level, b.frame = b.labels[:0], 0, frame
-	b.held, b.late = plan.hold(), plan.late()
+	b.held = plan.hold()
 	if b.held {
 		b.balance = b.locals(code, t)
 		code.Locals = append(slices.Clip(code.Locals), wasm.Local{Count: 1, Type: wasm.I64})
@@ -78,7 +76,7 @@ func (b *body) weave(code *wasm.Code, t uint32, plan *plan, frame int64) {
 	b.flush(len(b.source))
 }
 
-func (b *body) wrapped() bool { return b.frame > 0 || b.held || b.late }
+func (b *body) wrapped() bool { return b.frame > 0 || b.held }
 
 // locals counts the locals of a function, parameters included.
 func (w *weaver) locals(code *wasm.Code, t uint32) uint32 {
@@ -141,12 +139,15 @@ func (b *body) charge(cost uint64) {
 
 // check asks for more fuel if none is left.
 func (b *body) check() {
-	if b.held {
-		b.get(b.balance).i64(0).op(wasm.OpI64LtS).open(wasm.OpIf, wasm.EmptyBlock)
-		b.get(b.balance).call(b.refuel).set(b.balance).end()
+	if !b.held {
+		b.weaver.check(&b.assembly)
 		return
 	}
-	b.weaver.check(&b.assembly)
+	// This shape has the engine put the call aside, and the values that are in
+	// registers stay there on the way that is nearly always taken.
+	b.open(wasm.OpBlock, wasm.EmptyBlock).open(wasm.OpBlock, wasm.EmptyBlock)
+	b.get(b.balance).i64(0).op(wasm.OpI64LtS).with(wasm.OpBrIf, 0).with(wasm.OpBr, 1).end()
+	b.get(b.balance).call(b.refuel).set(b.balance).end()
 }
 
 // enter counts the function's frame, and ends the guest when there is no more room.
@@ -160,9 +161,6 @@ func (b *body) leave() {
 	b.end()
 	if b.frame > 0 {
 		b.load(b.stack).i64(b.frame).op(wasm.OpI64Add).store(b.stack)
-	}
-	if b.late {
-		b.check()
 	}
 	b.give()
 }

@@ -24,8 +24,8 @@ import "github.com/postern-dev/postern/host/sandbox/wasm"
 // What such a branch does is known: it jumps to one place. If that place is further
 // on, it becomes a branch that goes there directly. That is no turn of the loop, and
 // it buys back most of what is spent on fuel, as it spares the engine an indirect
-// jump. In front of all other branches to the loop the fuel is checked, so that the
-// loop need not check it.
+// jump. All other branches to the loop check the fuel. Each branch pays for the head,
+// so that there is nothing to do in the loop itself.
 type dispatch struct {
 	// local chooses the case.
 	local uint32
@@ -34,6 +34,9 @@ type dispatch struct {
 	// targets are the labels of the br_table, counted from inside it.
 	targets []uint32
 }
+
+// dispatchCost is the cost of the head of a dispatch's loop: local.get and br_table.
+const dispatchCost = CostPlain + CostPlain
 
 // dispatches is what a planner knows of a function's dispatches.
 type dispatches struct {
@@ -52,7 +55,7 @@ type dispatches struct {
 		local uint32
 	}
 	constant constant
-	set      struct { // local.set behind an i32.const
+	assigned struct { // local.set behind an i32.const
 		end          int
 		local, value uint32
 	}
@@ -60,7 +63,7 @@ type dispatches struct {
 
 func (d *dispatches) reset() {
 	d.found, d.targets = d.found[:0], d.targets[:0]
-	d.run.end, d.got.end, d.constant.end, d.set.end = none, none, none, none
+	d.run.end, d.got.end, d.constant.end, d.assigned.end = none, none, none, none
 }
 
 // note notes an instruction that may belong to a dispatch or to a jump. A block or
@@ -85,7 +88,7 @@ func (p *planner) note(ins *wasm.Instruction) {
 		p.constant.end, p.constant.value = ins.End, uint32(ins.Value)
 	case wasm.OpLocalSet:
 		if p.constant.end == ins.Start {
-			p.set.end, p.set.local, p.set.value = ins.End, ins.Index, p.constant.value
+			p.assigned.end, p.assigned.local, p.assigned.value = ins.End, ins.Index, p.constant.value
 		}
 	}
 }
@@ -102,23 +105,31 @@ func (p *planner) noteDispatch(ins *wasm.Instruction) {
 	for i := p.run.loop; i < len(p.frames); i++ {
 		p.frames[i].dispatch = index
 	}
+	loop := &p.frames[p.run.loop]
+	p.move(loop.start, loop.around)
+	p.segment = loop.around
 }
 
-// again notes a branch to the head of a dispatch's loop, which may be a jump.
+// again notes a branch to the head of a dispatch's loop, which may be a jump. It pays
+// for the head also if it is shortened, so that what a module is charged for does not
+// depend on how it is woven.
 func (p *planner) again(ins *wasm.Instruction, loop *frame) {
 	d := &p.found[loop.dispatch]
-	if p.set.end == ins.Start && p.set.local == d.local {
-		label := d.targets[min(uint64(p.set.value), uint64(len(d.targets)-1))]
+	if p.assigned.end == ins.Start && p.assigned.local == d.local {
+		label := d.targets[min(uint64(p.assigned.value), uint64(len(d.targets)-1))]
 		target := d.innermost - int(label)
 		if target >= 0 && target < len(p.frames) && p.frames[target].dispatch == loop.dispatch {
+			p.cost(dispatchCost)
 			p.jumps = append(p.jumps, jump{ins.Start, target})
 			return
 		}
 	}
-	p.check(ins)
+	p.turn(ins)
 }
 
-// check has the fuel checked in front of an instruction.
-func (p *planner) check(ins *wasm.Instruction) {
+// turn notes a branch that arrives at the head of a dispatch's loop.
+func (p *planner) turn(ins *wasm.Instruction) {
+	p.cost(dispatchCost)
+	p.cross(0)
 	p.points = append(p.points, point{at: ins.Start, check: true})
 }

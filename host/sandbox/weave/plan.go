@@ -1,15 +1,17 @@
 package weave
 
-import (
-	"slices"
-
-	"github.com/postern-dev/postern/host/sandbox/wasm"
-)
+import "github.com/postern-dev/postern/host/sandbox/wasm"
 
 const (
 	// heavyArm is from which cost on an arm of an if is charged by itself, when it
 	// is entered. What is cheaper is charged with the code before the if.
 	heavyArm = 32
+	// heavySegment is from which cost on a charge point also asks for more fuel.
+	heavySegment = 256
+	// longSegment is from which cost on the rest of a straight line gets a charge point
+	// of its own: a line is native code that nothing interrupts, and where it touches
+	// memory for the first time it takes microseconds for each instruction.
+	longSegment = 4096
 	// tightTurn is the most that a turn of a tight loop costs. For what takes longer
 	// it does not matter how it is charged.
 	tightTurn = 64
@@ -34,6 +36,7 @@ type plan struct {
 	given int
 	// calls tells whether such a function may be one of the module's own.
 	calls bool
+	values
 }
 
 // point is a charge point: a place in a body where something is taken from the fuel.
@@ -57,11 +60,15 @@ type jump struct {
 	label int // how many labels stand around the one that it goes to
 }
 
-// late tells whether something is charged behind the entry without asking for more
-// fuel. It is asked at the function's end then: so what goes unnoticed while a deep
-// stack of calls unwinds is no more than what one function takes.
-func (p *plan) late() bool {
-	return slices.ContainsFunc(p.points[1:], func(q point) bool { return q.cost > 0 && !q.check })
+// unchecked is the most that the function charges, turns of loops aside, without
+// asking for more fuel.
+func (p *plan) unchecked() (cost uint64) {
+	for i := range p.points {
+		if !p.points[i].check {
+			cost += p.points[i].cost
+		}
+	}
+	return cost
 }
 
 // hold tells whether a function is to hold the fuel in a local. That saves two
@@ -93,6 +100,9 @@ type frame struct {
 	loose bool
 	// branches are those to a loop's head.
 	branches int
+	// height is how many operands there are below those that the construct takes,
+	// sets how often locals were set before it.
+	height, sets int64
 	// dispatch is the dispatch that the loop or block is part of, or none.
 	dispatch int32
 }
@@ -102,8 +112,10 @@ type planner struct {
 	plan
 	imported uint32 // how many functions are imported
 	types    []wasm.FuncType
-	ins      wasm.Instruction
-	frames   []frame
+	// functions are the types of all functions.
+	functions []uint32
+	ins       wasm.Instruction
+	frames    []frame
 	// loops are the places in frames of the loops that are open.
 	loops []int
 	// segment is the charge point that pays for the next instruction.
@@ -112,7 +124,7 @@ type planner struct {
 	dispatches
 }
 
-// read plans a body.
+// read plans a body, of a function with so many locals.
 //
 // A charge point pays for its segment: code that is not reached but through the
 // point, and at most once each time, as no head of a loop lies between. What a
@@ -120,8 +132,9 @@ type planner struct {
 // its beginning, for no jump can lead there past the beginning. Behind a block
 // that a br_table leads out of begins a segment of its own: compilers make such
 // blocks the cases of a switch, and Go's makes every function one.
-func (p *planner) read(body []byte) {
+func (p *planner) read(body []byte, locals uint32) {
 	p.plan = plan{points: p.points[:0], tight: p.tight[:0], jumps: p.jumps[:0]}
+	p.values = values{locals: int64(locals), fresh: int64(locals)}
 	p.frames, p.loops, p.dead = p.frames[:0], p.loops[:0], false
 	p.dispatches.reset()
 	p.point(0)
@@ -135,8 +148,17 @@ func (p *planner) read(body []byte) {
 		case !p.dead:
 			p.plain(ins)
 		}
+		if !p.dead && p.points[p.segment].cost >= longSegment {
+			p.cross(0) // the call that asks for more fuel
+			p.point(ins.End)
+		}
 	}
 	p.points[0].check = p.points[0].cost > 0 || p.given > 0
+	for i := range p.points {
+		if p.points[i].cost >= heavySegment {
+			p.points[i].check = true
+		}
+	}
 }
 
 // point makes a charge point, and begins its segment.
@@ -149,6 +171,11 @@ func (p *planner) cost(c uint64) { p.points[p.segment].cost += c }
 
 func (p *planner) plain(ins *wasm.Instruction) {
 	p.cost(Cost(ins.Op))
+	p.operands(int64(ins.Op.Growth()))
+	p.vectors = p.vectors || ins.Op >= wasm.OpV128Load
+	if ins.Op == wasm.OpLocalSet || ins.Op == wasm.OpLocalTee {
+		p.set()
+	}
 	switch ins.Op {
 	case wasm.OpI32Const, wasm.OpLocalGet, wasm.OpLocalSet:
 		p.note(ins)
@@ -156,11 +183,14 @@ func (p *planner) plain(ins *wasm.Instruction) {
 		if p.constant.isLength(ins) {
 			p.cost(uint64(p.constant.value / BytesPerUnit))
 			p.loosen()
+			p.cross(0)
 			break
 		}
 		p.call()
+		p.cross(0)
 	case wasm.OpMemoryGrow, wasm.OpTableFill, wasm.OpTableCopy, wasm.OpTableInit, wasm.OpTableGrow:
 		p.call()
+		p.cross(0)
 	}
 }
 
@@ -195,6 +225,7 @@ func (p *planner) control(ins *wasm.Instruction) {
 	switch ins.Op {
 	case wasm.OpCall:
 		p.call()
+		p.values.call(&p.types[p.functions[ins.Index]])
 		if ins.Index < p.imported {
 			p.cost(CostHostCall - CostCall)
 		} else {
@@ -202,9 +233,14 @@ func (p *planner) control(ins *wasm.Instruction) {
 		}
 	case wasm.OpCallIndirect:
 		p.call()
+		p.operands(-1) // the index into the table
+		p.values.call(&p.types[ins.Index])
 		p.calls = true
-	case wasm.OpBr, wasm.OpBrIf:
+	case wasm.OpBr:
 		p.branch(ins)
+	case wasm.OpBrIf:
+		p.branch(ins)
+		p.operands(-1) // the condition
 	case wasm.OpBrTable:
 		p.branchTable(ins)
 	}
@@ -222,6 +258,11 @@ func (p *planner) open(ins *wasm.Instruction) {
 	f := frame{op: ins.Op, block: ins.Block, at: ins.Start, around: p.segment, start: none, dead: p.dead, dispatch: none}
 	if !p.dead {
 		p.cost(Cost(ins.Op))
+		if ins.Op == wasm.OpIf {
+			p.operands(-1) // the condition
+		}
+		params, _ := p.arity(ins.Block)
+		f.height, f.sets = p.now-params, p.sets
 		switch ins.Op {
 		case wasm.OpBlock:
 			p.note(ins)
@@ -229,6 +270,8 @@ func (p *planner) open(ins *wasm.Instruction) {
 			p.loosen()
 			p.note(ins)
 			p.loops = append(p.loops, len(p.frames))
+			p.rewind(f.height, params)
+			p.cross(0) // the call that asks for more fuel
 			p.point(ins.End)
 			f.start = p.segment
 		case wasm.OpIf:
@@ -245,6 +288,8 @@ func (p *planner) alternative(ins *wasm.Instruction) {
 	if f.dead {
 		return
 	}
+	params, _ := p.arity(f.block)
+	p.rewind(f.height, params)
 	p.settle(f)
 	p.point(ins.End)
 	f.start = p.segment
@@ -263,6 +308,11 @@ func (p *planner) close(ins *wasm.Instruction) {
 	case wasm.OpIf:
 		p.settle(f)
 	}
+	_, results := p.arity(f.block)
+	p.rewind(f.height, results)
+	if f.op != wasm.OpBlock || f.branches > 0 || f.table {
+		p.values.join(p.sets - f.sets)
+	}
 	p.segment = f.around
 	if f.table && f.op != wasm.OpLoop {
 		p.point(ins.End)
@@ -270,10 +320,11 @@ func (p *planner) close(ins *wasm.Instruction) {
 }
 
 func (p *planner) closeLoop(f *frame) {
+	p.places += min(p.sets-f.sets, p.locals) // what a turn hands to the next
 	p.loops = p.loops[:len(p.loops)-1]
 	head := &p.points[f.start]
 	switch {
-	case f.dispatch != none: // checked in front of the branches to it
+	case f.dispatch != none: // charged where branches lead to it
 	case f.branches == 0 && !f.table:
 		p.move(f.start, f.around) // as if it were a block
 	case p.isTight(f):
@@ -285,11 +336,19 @@ func (p *planner) closeLoop(f *frame) {
 }
 
 func (p *planner) isTight(f *frame) bool {
-	if f.loose || f.table || f.branches > tightBranches || p.points[f.start].cost > tightTurn {
-		return false
+	params, _ := p.arity(f.block)
+	return !f.loose && !f.table && f.branches <= tightBranches && params == 0 && p.points[f.start].cost <= tightTurn
+}
+
+// arity tells how many values a block takes and gives.
+func (p *planner) arity(b wasm.BlockType) (params, results int64) {
+	if t, ok := b.TypeIndex(); ok {
+		return int64(len(p.types[t].Params)), int64(len(p.types[t].Results))
 	}
-	t, ok := f.block.TypeIndex()
-	return !ok || len(p.types[t].Params) == 0
+	if b == wasm.EmptyBlock {
+		return 0, 0
+	}
+	return 0, 1
 }
 
 // settle charges an arm of an if with the code around it, unless it is heavy.
@@ -321,7 +380,7 @@ func (p *planner) branchTable(ins *wasm.Instruction) {
 		again = again || f.op == wasm.OpLoop && f.dispatch != none
 	}
 	if again {
-		p.check(ins)
+		p.turn(ins)
 	}
 	p.note(ins)
 }

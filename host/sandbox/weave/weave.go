@@ -42,14 +42,16 @@ const StackOverflow = math.MinInt64
 type Options struct {
 	// MemoryPages is the most pages of 64 KiB that a memory may have.
 	MemoryPages uint32
-	// TableElements is the most elements that a table may have.
+	// TableElements is the most elements that a table may have. What moves elements
+	// is charged by their number, but goes on to its end; a million take a millisecond.
 	TableElements uint32
 	// StackBytes is the most that the frames of nested calls may take together, by
 	// the estimate of the weaver.
 	StackBytes int64
 }
 
-// DefaultStackBytes is room for calls nested a hundred thousand deep.
+// DefaultStackBytes is room for a hundred thousand nested calls of small functions, or
+// ten thousand of those that Go's compiler makes.
 const DefaultStackBytes = 8 << 20
 
 // weaver holds what all functions of a module need.
@@ -59,10 +61,12 @@ type weaver struct {
 	// imported is how many functions the module imports by itself: the index of
 	// yield. defined is how many it defines.
 	imported, defined uint32
-	// globals, tables and memory are what the module had, imports included.
-	globals []wasm.GlobalType
-	tables  []wasm.TableType
-	memory  wasm.Limits
+	// functions (by their types), globals, tables and memory are what the module had,
+	// imports included.
+	functions []uint32
+	globals   []wasm.GlobalType
+	tables    []wasm.TableType
+	memory    wasm.Limits
 	// fuel, touched and stack are the globals that are added.
 	fuel, touched, stack uint32
 	// refuel and overflow are the woven functions that call yield.
@@ -82,9 +86,9 @@ type weaver struct {
 	empty *uint32
 }
 
-// Weave changes a module that wasm.Read has accepted so that it can be run under the
-// limits of the package's documentation. The module's own indices stay as they are,
-// but for functions that it defines, which move up by one.
+// Weave changes a module that wasm.Read has accepted, in place. The indices of what it
+// had stay as they are, but for the functions that it defines, which move up by one,
+// and its data segments.
 //
 // An error says that a memory or table starts beyond the limits of the options; the
 // module must not be used then.
@@ -140,6 +144,7 @@ func (w *weaver) survey() {
 		switch im := &m.Imports[i]; im.Kind {
 		case wasm.ExternFunction:
 			w.imported++
+			w.functions = append(w.functions, im.Type)
 		case wasm.ExternTable:
 			w.tables = append(w.tables, im.Table)
 		case wasm.ExternMemory:
@@ -149,6 +154,7 @@ func (w *weaver) survey() {
 		}
 	}
 	w.defined = uint32(len(m.Functions))
+	w.functions = append(w.functions, m.Functions...)
 	w.tables = append(w.tables, m.Tables...)
 	if len(m.Memories) > 0 {
 		w.memory = m.Memories[0]
@@ -222,7 +228,7 @@ func (w *weaver) resultBlock(t uint32) wasm.BlockType {
 // weaveCode weaves the functions that the module defines.
 func (w *weaver) weaveCode() {
 	m := w.module
-	p := planner{imported: w.imported, types: m.Types}
+	p := planner{imported: w.imported, types: m.Types, functions: w.functions}
 	b := body{weaver: w}
 	size := 0
 	for i := range m.Code {
@@ -232,10 +238,10 @@ func (w *weaver) weaveCode() {
 	ends := make([]int, len(m.Code))
 	for i := range m.Code {
 		code := &m.Code[i]
-		p.read(code.Body)
+		p.read(code.Body, w.locals(code, m.Functions[i]))
 		frame := int64(0)
 		if p.calls {
-			frame = w.frame(code, m.Functions[i])
+			frame = p.frame()
 		}
 		b.weave(code, m.Functions[i], &p.plan, frame)
 		ends[i] = len(b.code)
@@ -245,11 +251,6 @@ func (w *weaver) weaveCode() {
 		m.Code[i].Body = b.code[start:end:end]
 		start = end
 	}
-}
-
-// frame estimates how many bytes of stack a call of a function takes.
-func (w *weaver) frame(code *wasm.Code, t uint32) int64 {
-	return 64 + 8*int64(w.locals(code, t)) + int64(len(code.Body))/16
 }
 
 // shiftFunctions moves the indices of functions outside of code.

@@ -98,14 +98,18 @@ func startOn(t testing.TB, r wazero.Runtime, woven []byte) *guest {
 	return g
 }
 
-// provideHost gives a function for modules to import: host.next gives its argument
-// and one.
+// provideHost gives functions for modules to import: host.next gives its argument
+// and one, host.fuel the fuel of its caller as the host sees it.
 func provideHost(t testing.TB, r wazero.Runtime) {
 	t.Helper()
 	i32 := []api.ValueType{api.ValueTypeI32}
-	_, err := r.NewHostModuleBuilder("host").NewFunctionBuilder().
-		WithGoFunction(api.GoFunc(func(_ context.Context, stack []uint64) { stack[0] = uint64(uint32(stack[0]) + 1) }), i32, i32).
-		Export("next").Instantiate(t.Context())
+	_, err := r.NewHostModuleBuilder("host").
+		NewFunctionBuilder().WithGoFunction(api.GoFunc(func(_ context.Context, stack []uint64) {
+		stack[0] = uint64(uint32(stack[0]) + 1)
+	}), i32, i32).Export("next").
+		NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, m api.Module, stack []uint64) {
+		stack[0] = m.ExportedGlobal(weave.ExportFuel).Get()
+	}), i32, []api.ValueType{api.ValueTypeI64}).Export("fuel").Instantiate(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,11 +219,12 @@ const dispatchBody = `
 	end
 	local.get 0`
 
-// dispatchFuel is what dispatchBody charges for n turns: the loop's head, for the
-// arrival and every jump back, case 0, the cases of a turn, and the code behind it.
+// dispatchFuel is what dispatchBody charges for n turns: the arrival, case 0 with its
+// jump, the cases of a turn, of which the test pays for the jump back, and the code
+// behind.
 func dispatchFuel(n int64) int64 {
-	const head, first, turn, test = 2, 3, 4, 5
-	return head + first + test + n*(head+turn+test) + 1
+	const arrival, first, turn, test = 2, 3 + 2, 4, 5 + 2
+	return arrival + first + test + n*(turn+test) + 1
 }
 
 // table gives a module a table and an element segment with the functions.
@@ -232,6 +237,47 @@ func table(t wasm.ValueType, functions ...uint32) func(*wasm.Module) {
 
 func assembleConst(v int32) wasm.Expr {
 	return append(wasm.AppendInt32([]byte{byte(wasm.OpI32Const)}, v), byte(wasm.OpEnd))
+}
+
+func TestTheHostSeesTheFuelThatIsLeft(t *testing.T) {
+	g := start(t, build(t, []fn{
+		{"i32", "i64", "", "loop - local.get 0 i32.const 1 i32.sub local.tee 0 br_if 0 end i32.const 0 call 0 i32.const 0 call 0 i64.sub"},
+		{"i32", "i64", "", "i32.const 0 call 0 loop - local.get 0 i32.const 1 i32.sub local.tee 0 br_if 0 end i32.const 0 call 0 i64.sub"},
+	}, importNext, func(m *wasm.Module) {
+		m.Types = append(m.Types, wasm.FuncType{Params: valueTypes("i32"), Results: valueTypes("i64")})
+		m.Imports[0].Name, m.Imports[0].Type = "fuel", uint32(len(m.Types)-1)
+	}), generous())
+	// Code is paid for ahead, at the entry: but for the turns of the loop behind the first.
+	for name, want := range map[string]uint64{"f0": 0, "f1": 999 * 5 * weave.CostPlain} {
+		if got, _, err := g.call(name, 1000); err != nil || got[0] != want {
+			t.Errorf("between two calls of the host %s used up %v, %v; want %d", name, got, err, want)
+		}
+	}
+}
+
+func TestFuelIsTheSameOnEveryEngineAndRun(t *testing.T) {
+	woven := weaveBytes(t, build(t, []fn{
+		{"i32", "i32", "i32", dispatchBody + " drop local.get 0 loop - i32.const 0 i32.const 1 i32.const 99 memory.fill local.get 0 br_if 0 end"},
+		{"i32", "i32", "", "local.get 0 i32.const 2 i32.lt_u if i32 local.get 0 else local.get 0 i32.const 1 i32.sub call 1 local.get 0 i32.const 2 i32.sub call 1 i32.add end"},
+	}), generous())
+	seen := map[int64]bool{}
+	for _, config := range []wazero.RuntimeConfig{wazero.NewRuntimeConfigCompiler(), wazero.NewRuntimeConfigInterpreter()} {
+		for _, slice := range []int64{1, 1000, plenty} {
+			g := startOn(t, wazero.NewRuntimeWithConfig(t.Context(), config), woven)
+			g.slice = slice
+			for range 3 {
+				_, loops, err1 := g.call("f0", 100)
+				_, calls, err2 := g.call("f1", 15)
+				if err1 != nil || err2 != nil {
+					t.Fatal(err1, err2)
+				}
+				seen[loops<<32+calls] = true
+			}
+		}
+	}
+	if len(seen) != 1 {
+		t.Errorf("%d different amounts were charged; want one", len(seen))
+	}
 }
 
 func TestNothingRunsBeforeTheFirstYield(t *testing.T) {
@@ -305,6 +351,24 @@ func TestCallsThroughTheTableCountAsDeep(t *testing.T) {
 	g := start(t, build(t, []fn{{"", "", "", "i32.const 0 call_indirect 0 0"}}, table(wasm.FuncRef, 0)), generous())
 	if _, _, err := g.call("f0"); !errors.Is(err, errStackOverflow) {
 		t.Errorf("%v; want %v", err, errStackOverflow)
+	}
+}
+
+// A frame holds the operands that outlive a call, and so counts for them.
+func TestFramesWithManyOperandsCountForMore(t *testing.T) {
+	deepest := func(operands int) uint64 {
+		body := "global.get 0 i32.const 1 i32.add global.set 0 " + strings.Repeat("global.get 0 ", operands) + "call 0" + strings.Repeat(" drop", operands)
+		g := start(t, build(t, []fn{{"", "", "", body}}, func(m *wasm.Module) {
+			m.Globals = []wasm.Global{{Type: wasm.GlobalType{Type: wasm.I32, Mutable: true}, Init: assembleConst(0)}}
+		}), generous())
+		if _, _, err := g.call("f0"); !errors.Is(err, errStackOverflow) {
+			t.Errorf("%v; want %v", err, errStackOverflow)
+		}
+		return g.global(weave.ExportGlobal + "0").Get()
+	}
+	few, many := deepest(1), deepest(1000)
+	if many*1000*8 > weave.DefaultStackBytes || few < 50_000 {
+		t.Errorf("calls are nested %d deep with one operand, %d with a thousand", few, many)
 	}
 }
 
