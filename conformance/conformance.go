@@ -34,6 +34,7 @@ const Reply = `{"status":200,"body":{}}`
 const (
 	defaultAdmission        = 2 * time.Second
 	defaultMemory           = 256 << 20
+	defaultKept             = 32 << 20
 	defaultLinear           = 1 << 20
 	defaultFuel             = 100_000_000
 	defaultTimeout          = 10 * time.Second
@@ -68,6 +69,9 @@ type Case struct {
 	AdmissionTime time.Duration
 	// Memory is how many bytes of memory the host may take for all of the case.
 	Memory uint64
+	// Kept is how many bytes of memory the host may hold after the steps more than before
+	// the case, once garbage was collected, while the module is still there to be invoked.
+	Kept uint64
 	// Limits are those of each invocation.
 	Limits Limits
 	// Parallel is how many invocations are made of each step at the same time.
@@ -124,6 +128,7 @@ type document struct {
 		Admission   Admission `json:"admission"`
 		AdmissionMS int       `json:"admission_ms"`
 		MemoryMiB   uint64    `json:"memory_mib"`
+		KeptMiB     uint64    `json:"kept_mib"`
 		Limits      struct {
 			MemoryMiB uint64 `json:"memory_mib"`
 			Fuel      uint64 `json:"fuel"`
@@ -154,6 +159,7 @@ func Cases() ([]Case, error) {
 			Admission:     or(d.Admission, Admit),
 			AdmissionTime: milliseconds(d.AdmissionMS, defaultAdmission),
 			Memory:        or(d.MemoryMiB*mebibyte, defaultMemory),
+			Kept:          or(d.KeptMiB*mebibyte, defaultKept),
 			Limits: Limits{
 				Memory:  or(d.Limits.MemoryMiB*mebibyte, defaultLinear),
 				Fuel:    or(d.Limits.Fuel, defaultFuel),

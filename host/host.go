@@ -29,6 +29,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -87,7 +88,7 @@ type Host struct {
 	blobs   lazy[*blob.Store]
 	state   lazy[*state.Store]
 	sealer  lazy[*graph.Sealer]
-	modules keyed[string, *sandbox.Module]
+	modules keyed[string, loaded]
 	clients keyed[string, *client]
 	rates   keyed[string, *graph.Rate]
 }
@@ -129,6 +130,13 @@ func (h *Host) Close() error {
 	var errs []error
 	if runtime, ok := h.sandbox.opened(); ok && h.config.Sandbox == nil {
 		errs = append(errs, runtime.Close(context.Background()))
+	}
+	if h.config.Sandbox != nil {
+		for l := range h.modules.all() {
+			if l.module != nil {
+				errs = append(errs, l.module.Close(context.Background()))
+			}
+		}
 	}
 	if cache, ok := h.cache.opened(); ok {
 		errs = append(errs, cache.Close())
@@ -218,8 +226,8 @@ func (h *Host) codeCache() *codecache.Cache {
 // load starts to read, check and compile the module of a version, which is done once. wait returns the module, or when
 // ctx ends; the compiling goes on for the next invocation, since it cannot be stopped.
 func (h *Host) load(ctx context.Context, i *catalog.Installed) (wait func() (*sandbox.Module, error), err error) {
-	if module, ok := h.modules.peek(i.String()); ok {
-		return func() (*sandbox.Module, error) { return module, nil }, nil
+	if l, ok := h.modules.peek(i.String()); ok {
+		return func() (*sandbox.Module, error) { return l.module, l.refusal }, nil
 	}
 	type outcome struct {
 		module *sandbox.Module
@@ -246,15 +254,30 @@ func (h *Host) load(ctx context.Context, i *catalog.Installed) (wait func() (*sa
 }
 
 func (h *Host) compile(ctx context.Context, i *catalog.Installed) (*sandbox.Module, error) {
-	return h.modules.get(i.String(), func() (*sandbox.Module, error) {
+	loaded, err := h.modules.get(i.String(), func() (loaded, error) {
 		digest, err := h.catalog.Digest(i)
 		if err != nil {
-			return nil, err
+			return loaded{}, err
 		}
-		return h.admit(ctx, i, sandbox.Source{
-			Kind: i.Plugin.ABI, Digest: string(digest), Read: func() ([]byte, error) { return h.catalog.Module(i) },
+		var readErr error
+		module, err := h.admit(ctx, i, sandbox.Source{
+			Kind: i.Plugin.ABI, Digest: string(digest), Read: func() (wasm []byte, _ error) {
+				wasm, readErr = h.catalog.Module(i)
+				return wasm, readErr
+			},
 		})
+		if readErr == nil && errors.Is(err, abi.PluginFailed) {
+			return loaded{refusal: err}, nil // by this digest it will never be another module
+		}
+		return loaded{module: module}, err
 	})
+	return loaded.module, cmp.Or(err, loaded.refusal)
+}
+
+// loaded is a module, or why the sandbox refused it.
+type loaded struct {
+	module  *sandbox.Module
+	refusal error
 }
 
 // admit has the sandbox admit a module, or load what it made of it before.

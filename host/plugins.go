@@ -89,6 +89,17 @@ func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Inst
 		failure.Message = i.String() + " is not approved: " + failure.Message
 		return nil, &failure
 	}
-	h.modules.put(i.String(), module) // only now is it the approved one
+	old, _ := h.modules.peek(i.String())
+	h.modules.put(i.String(), loaded{module: module}) // only now is it the approved one
+	if leave, ok := h.running.enter(); ok && old.module != nil {
+		go func() { // it waits for the invocations that still run there
+			defer leave()
+			if err := old.module.Close(context.WithoutCancel(ctx)); err != nil {
+				h.log.Warn("the module that was replaced could not be closed", "plugin", i.String(), "error", err.Error())
+			}
+		}()
+	} else if ok {
+		leave()
+	}
 	return h.Installed(name, i.Folder())
 }

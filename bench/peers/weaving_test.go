@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
+	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/host/sandbox/wasm"
 	"github.com/postern-dev/postern/host/sandbox/weave"
 )
@@ -46,35 +48,67 @@ func BenchmarkParsing(b *testing.B) {
 	}
 }
 
-// turns of the tight loop for each call: a millisecond or more.
-const turns = 5_000_000
+const (
+	// turns of the tight loop for each call, and how many loops there are.
+	turns = 1_000_000
+	loops = 16
+)
 
-// BenchmarkTightLoop counts down to zero: a loop with nothing in it.
+// BenchmarkTightLoop counts down to zero: a loop with nothing in it. It takes one or two
+// cycles for a turn by where the loop happens to lie in memory, woven or not, so
+// it is taken at sixteen places, each one byte of code further on, one after another.
 func BenchmarkTightLoop(b *testing.B) {
-	var body []byte
-	for _, i := range []wasm.Instruction{
-		{Op: wasm.OpLoop, Block: wasm.EmptyBlock},
-		{Op: wasm.OpLocalGet}, {Op: wasm.OpI32Const, Value: 1}, {Op: wasm.OpI32Sub}, {Op: wasm.OpLocalTee}, {Op: wasm.OpBrIf},
-		{Op: wasm.OpEnd}, {Op: wasm.OpEnd},
-	} {
-		body = wasm.AppendInstruction(body, &i)
-	}
-	m := &wasm.Module{
-		Types:     []wasm.FuncType{{Params: []wasm.ValueType{wasm.I32}}},
-		Functions: []uint32{0}, Code: []wasm.Code{{Body: body}},
-		Exports: []wasm.Export{{Name: "count", Kind: wasm.ExternFunction, Index: 0}},
+	m := &wasm.Module{Types: []wasm.FuncType{{Params: []wasm.ValueType{wasm.I32}}, {Params: []wasm.ValueType{wasm.I32}, Results: []wasm.ValueType{wasm.I32}}}}
+	for n := range loops {
+		m.Functions = append(m.Functions, 0, 1)
+		m.Code = append(m.Code, wasm.Code{Body: countdown()}, wasm.Code{Body: padding(n)})
+		m.Exports = append(m.Exports, wasm.Export{Name: fmt.Sprint("count", n), Kind: wasm.ExternFunction, Index: uint32(2 * n)})
 	}
 	for _, e := range endings() {
 		b.Run("ending="+e.name, func(b *testing.B) {
-			count := e.instantiate(b, m.Bytes(), nil).ExportedFunction("count")
+			module := e.instantiate(b, m.Bytes(), nil)
+			var counts []api.Function
+			for n := range loops {
+				counts = append(counts, module.ExportedFunction(fmt.Sprint("count", n)))
+			}
+			ctx := e.context(b)
 			timed(b, func() {
-				stack := [1]uint64{turns}
-				if err := count.CallWithStack(e.context(b), stack[:]); err != nil {
-					b.Fatal(err)
+				for _, count := range counts {
+					stack := [1]uint64{turns}
+					if err := count.CallWithStack(ctx, stack[:]); err != nil {
+						b.Fatal(err)
+					}
 				}
 			})
 		})
 	}
+}
+
+// countdown takes one from its parameter until it is zero.
+func countdown() []byte {
+	return body(
+		wasm.Instruction{Op: wasm.OpLoop, Block: wasm.EmptyBlock},
+		wasm.Instruction{Op: wasm.OpLocalGet}, wasm.Instruction{Op: wasm.OpI32Const, Value: 1}, wasm.Instruction{Op: wasm.OpI32Sub},
+		wasm.Instruction{Op: wasm.OpLocalTee}, wasm.Instruction{Op: wasm.OpBrIf},
+		wasm.Instruction{Op: wasm.OpEnd}, wasm.Instruction{Op: wasm.OpEnd},
+	)
+}
+
+// padding is code of another length for every n.
+func padding(n int) []byte {
+	instructions := []wasm.Instruction{{Op: wasm.OpLocalGet}}
+	for range n {
+		instructions = append(instructions, wasm.Instruction{Op: wasm.OpLocalGet}, wasm.Instruction{Op: wasm.OpI32Mul})
+	}
+	return body(append(instructions, wasm.Instruction{Op: wasm.OpEnd})...)
+}
+
+func body(instructions ...wasm.Instruction) []byte {
+	var b []byte
+	for _, i := range instructions {
+		b = wasm.AppendInstruction(b, &i)
+	}
+	return b
 }
 
 // context has a deadline, which costs only those who look at it.
@@ -112,7 +146,7 @@ func (e ending) instantiate(b *testing.B, binary []byte, receive func() []byte) 
 	postern.NewFunctionBuilder().WithGoModuleFunction(nothing, pair, nil).Export("respond")
 	fuel := r.NewHostModuleBuilder(weave.ImportModule)
 	fuel.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, _ api.Module, stack []uint64) {
-		stack[0] = 100_000 // a slice, as the sandbox gives it
+		stack[0] = sandbox.Slice
 	}), []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).Export(weave.ImportYield)
 	for _, host := range []wazero.HostModuleBuilder{postern, fuel} {
 		if _, err := host.Instantiate(ctx); err != nil {

@@ -32,7 +32,7 @@ func admit(kind string, binary []byte) (*admitted, error) {
 	if err != nil {
 		return nil, refuse("%v", err)
 	}
-	if err := cmp.Or(admitKind(kind, m), admitMemory(m), admitTables(m), admitCode(m)); err != nil {
+	if err := cmp.Or(admitKind(kind, m), admitMemory(m), admitTables(m)); err != nil {
 		return nil, err
 	}
 	if m.Start != nil {
@@ -50,6 +50,9 @@ func admit(kind string, binary []byte) (*admitted, error) {
 	}); err != nil {
 		return nil, refuse("%v", err)
 	}
+	if err := admitCode(m); err != nil {
+		return nil, err
+	}
 	// The engine may let the memory grow to anything, or to what the module itself says: so
 	// every growth comes to the allocator, which knows the invocation's limit, and remembers
 	// that it was what ended the guest.
@@ -65,10 +68,11 @@ func admit(kind string, binary []byte) (*admitted, error) {
 	return a, nil
 }
 
-// bounds are those of the reader, with fewer tables: each may grow to maxTable elements.
+// bounds are those of the reader, with less where an engine or an instance would take too much
+// of it: each table may grow to maxTable elements, and compiling grows faster than bodies.
 func bounds() wasm.Bounds {
 	b := wasm.DefaultBounds()
-	b.ModuleBytes, b.Tables = MaxModule, 16
+	b.ModuleBytes, b.Types, b.Tables, b.BodyBytes = MaxModule, maxTypes, maxTables, maxBody
 	return b
 }
 
@@ -135,18 +139,19 @@ func admitTables(m *wasm.Module) error {
 
 // admitExports checks that the module exports what the ABI asks for and nothing else.
 func admitExports(m *wasm.Module) error {
+	functions := functionTypes(m)
 	invoke, memory := false, false
 	for _, e := range m.Exports {
 		switch {
 		case e.Name == "_start":
 			return refuse("it is a command, not a reactor: it exports _start; build Go with -buildmode=c-shared")
 		case e.Name == abi.ExportInvoke && e.Kind == wasm.ExternFunction:
-			if t := functionType(m, e.Index); !sameTypes(t.Params, []api.ValueType{i32}) || !sameTypes(t.Results, []api.ValueType{i32}) {
+			if t := functions[e.Index]; !sameTypes(t.Params, []api.ValueType{i32}) || !sameTypes(t.Results, []api.ValueType{i32}) {
 				return refuse("its export %s has another type than %s gives it", e.Name, abi.Name)
 			}
 			invoke = true
 		case e.Name == abi.ExportInitialize && e.Kind == wasm.ExternFunction:
-			if t := functionType(m, e.Index); len(t.Params)+len(t.Results) > 0 {
+			if t := functions[e.Index]; len(t.Params)+len(t.Results) > 0 {
 				return refuse("its export %s has another type than %s gives it", e.Name, abi.Name)
 			}
 		case e.Name == abi.ExportMemory && e.Kind == wasm.ExternMemory:
@@ -160,46 +165,6 @@ func admitExports(m *wasm.Module) error {
 	}
 	if !memory {
 		return refuse("it must export its memory, named %q", abi.ExportMemory)
-	}
-	return nil
-}
-
-// functionType is the type of a function by its index, which counts imports first.
-func functionType(m *wasm.Module, index uint32) wasm.FuncType {
-	for _, i := range m.Imports {
-		if i.Kind != wasm.ExternFunction {
-			continue
-		}
-		if index == 0 {
-			return m.Types[i.Type]
-		}
-		index--
-	}
-	return m.Types[m.Functions[index]]
-}
-
-// admitCode bounds the time that compiling takes. It grows with the square of the
-// branches in a function, and a function once begun is compiled to its end.
-func admitCode(m *wasm.Module) error {
-	total := uint64(0)
-	for n, c := range m.Code {
-		branches := uint64(0)
-		instructions := wasm.NewInstructions(c.Body)
-		for i := (wasm.Instruction{}); instructions.Next(&i); {
-			switch i.Op {
-			case wasm.OpBlock, wasm.OpLoop, wasm.OpIf, wasm.OpBr, wasm.OpBrIf:
-				branches++
-			case wasm.OpBrTable:
-				branches += uint64(len(i.Targets))
-			}
-		}
-		if branches > maxBranches {
-			return refuse("function %d has %d blocks and branches; at most %d are admitted", n, branches, maxBranches)
-		}
-		total += branches * branches
-	}
-	if total > maxBranchSquares {
-		return refuse("its functions have so many blocks and branches that compiling them would take too long; split the largest ones")
 	}
 	return nil
 }

@@ -41,20 +41,19 @@ func (m *Module) invokeForeign(ctx context.Context, limits Limits, invocation []
 type foreignHost struct{ inv *running }
 
 func (h foreignHost) Exchange(ctx context.Context, request []byte) ([]byte, error) {
-	h.inv.meter.debt += exchangeCost + uint64(len(request))
+	if err := h.Charge(ctx, exchangeCost+uint64(len(request))*exchangeByteCost); err != nil {
+		return nil, err
+	}
 	return h.inv.host.Exchange(ctx, request)
 }
 
 func (h foreignHost) Output(ctx context.Context, line []byte) {
-	h.inv.meter.charge(len(line))
 	h.inv.meter.debt += lineCost
-	h.inv.host.Output(ctx, escaped(line))
+	h.inv.output = append(h.inv.output[:0], line...)
+	h.inv.line(ctx)
 }
 
-func (h foreignHost) Charge(_ context.Context, fuel uint64) error {
+func (h foreignHost) Charge(ctx context.Context, fuel uint64) error {
 	h.inv.meter.debt += fuel
-	if h.inv.meter.overdrawn() {
-		return fuelExhausted(h.inv.meter.budget)
-	}
-	return nil
+	return h.inv.meter.settle(ctx)
 }

@@ -68,7 +68,7 @@ func hostFunction(f function) api.GoModuleFunc {
 // enter calls the function with the state of the invocation that calls it.
 func (f function) enter(ctx context.Context, memory guestMemory, stack []uint64) {
 	inv := ctx.Value(runningKey{}).(*running)
-	inv.meter.debt += f.cost
+	inv.spend(ctx, f.cost)
 	f.call(ctx, inv, memory, stack)
 }
 
@@ -107,6 +107,15 @@ type running struct {
 	output  []byte
 }
 
+// spend takes fuel for what the host does for the guest, and ends the invocation
+// if there is none left, or if it is over for another reason.
+func (inv *running) spend(ctx context.Context, fuel uint64) {
+	inv.meter.debt += fuel
+	if err := inv.meter.settle(ctx); err != nil {
+		inv.fail(err)
+	}
+}
+
 // fail ends the invocation: the engine turns the panic into a trap of the guest.
 func (inv *running) fail(err error) {
 	inv.failure = err
@@ -126,11 +135,11 @@ func (inv *running) slice(memory guestMemory, ptr, size uint64) []byte {
 	return b
 }
 
-func receive(_ context.Context, inv *running, memory guestMemory, stack []uint64) {
+func receive(ctx context.Context, inv *running, memory guestMemory, stack []uint64) {
 	if !inv.started || inv.waiting == nil {
 		inv.breach("it received while nothing was waiting")
 	}
-	inv.meter.charge(len(inv.waiting))
+	inv.spend(ctx, uint64(len(inv.waiting))/bytesPerUnit)
 	copy(inv.slice(memory, stack[0], uint64(len(inv.waiting))), inv.waiting)
 	inv.waiting = nil
 }
@@ -145,7 +154,7 @@ func request(ctx context.Context, inv *running, memory guestMemory, stack []uint
 	if uint32(stack[1]) > abi.MaxExchange {
 		inv.breach("it asked for an exchange that is too long")
 	}
-	inv.meter.debt += uint64(uint32(stack[1]))
+	inv.spend(ctx, uint64(uint32(stack[1]))*exchangeByteCost)
 	reply, err := inv.host.Exchange(ctx, inv.slice(memory, stack[0], stack[1]))
 	if err != nil {
 		inv.fail(err)
@@ -154,13 +163,13 @@ func request(ctx context.Context, inv *running, memory guestMemory, stack []uint
 	stack[0] = uint64(len(reply))
 }
 
-func respond(_ context.Context, inv *running, memory guestMemory, stack []uint64) {
+func respond(ctx context.Context, inv *running, memory guestMemory, stack []uint64) {
 	if !inv.started || inv.result != nil {
 		inv.breach("it gave a result twice, or before the invocation")
 	}
 	if uint32(stack[1]) > abi.MaxResult {
 		inv.breach("its result is too long")
 	}
-	inv.meter.charge(int(uint32(stack[1])))
+	inv.spend(ctx, uint64(uint32(stack[1]))/bytesPerUnit)
 	inv.result = append([]byte{}, inv.slice(memory, stack[0], stack[1])...)
 }

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -57,6 +56,7 @@ func (m *Module) instantiate(ctx context.Context, from image.Image) (*instance, 
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	module, err := m.runtime.engine.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), m.compiled, config)
 	if err != nil {
+		view.Close()
 		return nil, trapped(err)
 	}
 	i := &instance{
@@ -80,14 +80,8 @@ func (i *instance) initialise(ctx context.Context, data segments, inv *running) 
 	if f == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, initialiseTime)
-	defer cancel()
-	inv.meter = newMeter(ctx, initialiseFuel)
-	ctx = context.WithValue(ctx, runningKey{}, inv)
 	err := inv.outcome(ctx, i, f.CallWithStack(ctx, nil))
-	if errors.Is(err, abi.FuelExhausted) {
-		return &abi.Error{Code: abi.PluginFailed, Message: "the plugin burnt all the fuel that it has to initialise itself"}
-	}
+	inv.meter.takeBack(int64(i.fuel.Get()))
 	i.fuel.Set(0)
 	return err
 }

@@ -17,17 +17,20 @@ const (
 	// maxPages is the most that a memory can have by the specification.
 	maxPages = 65536
 	// maxStack is what the frames of nested calls may take together, in bytes by the
-	// weaver's estimate: as much as browsers give. The engine doubles a stack that is
-	// too small, so a guest costs up to three times as much.
-	maxStack = 1 << 20
-	// maxBranches bounds the blocks and branches of one function, and maxBranchSquares
-	// the sum of their squares over all functions: compiling a function takes about 20 ns
-	// for the square of their number. The largest function of a Go guest has 1,300, and the squares of
-	// all its functions add up to 2e7.
-	maxBranches      = 8_000
-	maxBranchSquares = 400_000_000
+	// weaver's estimate: some four thousand calls of Go functions. The engine doubles a
+	// stack that is too small, so a guest may cost up to three times as much while it grows.
+	maxStack = 4 << 20
+	// maxTables bounds the tables of a module.
+	maxTables = 16
+	// maxSegments bounds the data segments that instructions can name: each gets a function of its own.
+	maxSegments = 10_000
+	// maxBody bounds the code of one function, in bytes. The largest of a Go guest has 29 KB.
+	maxBody = 256 << 10
+	// maxWorkers bounds the processors that compile: each takes memory for the function
+	// that it is at.
+	maxWorkers = 4
 	// compileTime bounds compiling a module. A Go guest of 4 MB takes half a second.
-	compileTime = 60 * time.Second
+	compileTime = 30 * time.Second
 	// maxOutputLine bounds one line that a guest writes to standard output or
 	// error, in bytes; the rest of a longer one is dropped.
 	maxOutputLine = 4 << 10

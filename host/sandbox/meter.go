@@ -10,21 +10,27 @@ import (
 )
 
 const (
-	// slice is how much fuel a guest gets at a time. It bounds how long native code
-	// runs without coming back: about a tenth of a millisecond, and with every page
-	// of memory touched for the first time a few milliseconds.
-	slice = 100_000
+	// Slice is how much fuel a guest gets at a time, in units. It bounds how long native
+	// code runs without coming back: ten microseconds as a rule, and ten milliseconds if nearly every
+	// instruction touches a page of memory for the first time.
+	Slice = 25_000
 	// turn is how long a guest runs before other goroutines get theirs. Native code
 	// cannot be preempted, and Go's own preemption waits for ten milliseconds.
 	turn = time.Millisecond
 	// callCost is the fuel of any call of the host, besides what woven code charges for calls:
 	// leaving native code and coming back takes 100 to 300 ns.
 	callCost = 256
-	// exchangeCost is the fuel of one exchange, besides one unit for each byte of it: reading
-	// it, asking policy and writing the audit line.
+	// exchangeCost is the fuel of one exchange: asking policy and writing the audit line.
 	exchangeCost = 10_000
+	// exchangeByteCost is the fuel of each byte of it: reading and checking many small values
+	// takes 5 ns for each byte.
+	exchangeByteCost = 8
 	// lineCost is the fuel of a line of output, besides its bytes: it goes through the host's log.
 	lineCost = 1024
+	// vectorCost is the fuel of each piece of memory that a call writes from.
+	vectorCost = 16
+	// escapeCost is the fuel of each byte of a line that has to be escaped.
+	escapeCost = 8
 	// bytesPerUnit is what the host copies for one unit of fuel.
 	bytesPerUnit = 16
 )
@@ -49,12 +55,15 @@ func newMeter(ctx context.Context, budget uint64) meter {
 	return meter{budget: budget, left: budget, deadline: deadline, turned: time.Now()}
 }
 
-// charge adds the cost of handling n bytes.
-func (m *meter) charge(n int) { m.debt += uint64(n) / bytesPerUnit }
-
-// overdrawn tells that the next yield will end the guest, so that the host need
-// not go on working for it.
-func (m *meter) overdrawn() bool { return m.debt > m.left+slice }
+// settle does for the host's work what yield does for the guest's: once a slice of
+// debt has come together, it is taken from the budget, and the deadline is looked at. An
+// error ends the guest.
+func (m *meter) settle(ctx context.Context) error {
+	if m.debt < Slice {
+		return nil
+	}
+	return m.pay(ctx, 0)
+}
 
 // yield is called when fuel fell below zero. It returns the next slice, or an
 // error that ends the guest.
@@ -62,27 +71,45 @@ func (m *meter) yield(ctx context.Context, fuel int64) (int64, error) {
 	if fuel == math.MinInt64 {
 		return 0, &abi.Error{Code: abi.PluginFailed, Message: "the plugin's calls are nested too deeply"}
 	}
-	owed := m.debt + uint64(-min(fuel, 0))
+	if err := m.pay(ctx, uint64(-min(fuel, 0))); err != nil {
+		return 0, err
+	}
+	next := min(m.left, Slice)
+	m.left -= next
+	return int64(next), nil
+}
+
+// pay takes the debt and what else is owed from the budget, and asks whether the
+// guest may go on.
+func (m *meter) pay(ctx context.Context, owed uint64) error {
+	owed += m.debt
 	m.debt = 0
 	if owed > m.left {
 		m.left = 0
-		return 0, fuelExhausted(m.budget)
+		return fuelExhausted(m.budget)
 	}
 	m.left -= owed
 	now := time.Now()
 	if err := ctx.Err(); err != nil {
-		return 0, ended(err)
+		return ended(err)
 	}
 	if !m.deadline.IsZero() && !now.Before(m.deadline) {
-		return 0, ended(context.DeadlineExceeded)
+		return ended(context.DeadlineExceeded)
 	}
 	if now.Sub(m.turned) >= turn {
 		runtime.Gosched()
 		m.turned = time.Now()
 	}
-	next := min(m.left, slice)
-	m.left -= next
-	return int64(next), nil
+	return nil
+}
+
+// takeBack ends a slice of which so much fuel is left.
+func (m *meter) takeBack(fuel int64) {
+	if fuel < 0 {
+		m.debt += uint64(-fuel)
+	} else {
+		m.left += uint64(fuel)
+	}
 }
 
 // used is how much fuel was burnt, when fuel is what remains of the last slice.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/sys"
@@ -45,6 +46,7 @@ type Module struct {
 	facts    facts
 	segments segments
 	pool     *pool
+	users    users
 
 	// origin is what instances are made from and reset to. It is nil until the first
 	// invocation, and stays so if the module cannot be kept in a snapshot.
@@ -65,8 +67,13 @@ func newModule(r *Runtime, a *admitted) *Module {
 	}
 }
 
-// Close frees the compiled code and the instances. No invocation may be running.
+// Close waits for the invocations that are running, and frees the compiled code and
+// the instances. A later invocation fails with [ErrClosed].
 func (m *Module) Close(ctx context.Context) error {
+	if !m.users.close() {
+		return nil
+	}
+	m.runtime.modules.Delete(m)
 	m.pool.close(ctx)
 	switch {
 	case m.foreign != nil:
@@ -84,6 +91,10 @@ func (m *Module) Close(ctx context.Context) error {
 // Invoke runs one invocation in pristine memory and returns the bytes that the
 // guest responded with, not yet read. The invocation ends when ctx does.
 func (m *Module) Invoke(ctx context.Context, limits Limits, invocation []byte, host Host) ([]byte, Usage, error) {
+	if !m.users.enter() {
+		return nil, Usage{}, ErrClosed
+	}
+	defer m.users.leave()
 	if err := m.pool.enter(ctx); err != nil {
 		return nil, Usage{}, waitedInVain(err)
 	}
@@ -91,17 +102,15 @@ func (m *Module) Invoke(ctx context.Context, limits Limits, invocation []byte, h
 	if m.foreign != nil {
 		return m.invokeForeign(ctx, limits, invocation, host)
 	}
-	i, err := m.acquire(ctx, host)
-	if err != nil {
-		return nil, Usage{}, err
-	}
-	i.memory.most = min(limits.Memory, MaxMemory)
-	if uint64(len(i.memory.view.Bytes())) > i.memory.most {
-		m.release(i)
-		return nil, Usage{}, memoryExhausted(i.memory.most)
-	}
-	inv := &running{host: host, waiting: invocation, started: true, meter: newMeter(ctx, limits.Fuel)}
+	inv := &running{host: host, meter: newMeter(ctx, limits.Fuel)}
 	ctx = context.WithValue(ctx, runningKey{}, inv)
+	most := min(limits.Memory, MaxMemory)
+	i, err := m.acquire(ctx, inv, most)
+	if err != nil {
+		return nil, Usage{Fuel: inv.meter.used(0)}, err
+	}
+	i.memory.most = most
+	inv.waiting, inv.started = invocation, true
 	stack := [1]uint64{uint64(len(invocation))}
 	err = inv.outcome(ctx, i, i.invoke.CallWithStack(ctx, stack[:]))
 	usage := Usage{inv.meter.used(int64(i.fuel.Get())), uint64(len(i.memory.view.Bytes()))}
@@ -118,17 +127,20 @@ func (m *Module) Invoke(ctx context.Context, limits Limits, invocation []byte, h
 }
 
 // acquire returns a pristine instance: an idle one, a new one of the snapshot, or
-// one that initialises itself now.
-func (m *Module) acquire(ctx context.Context, host Host) (*instance, error) {
+// one that initialises itself now. Its memory is no larger than most.
+func (m *Module) acquire(ctx context.Context, inv *running, most uint64) (*instance, error) {
+	if m.unkept.Load() {
+		return m.initialised(ctx, inv, most)
+	}
+	origin := m.origin.Load()
+	if origin == nil {
+		return m.first(ctx, inv, most)
+	}
+	if origin.image.Size() > most {
+		return nil, memoryExhausted(most)
+	}
 	if i := m.pool.take(); i != nil {
 		return i, nil
-	}
-	origin, err := m.snapshot(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	if origin == nil {
-		return m.initialised(ctx, host)
 	}
 	i, err := m.instantiate(ctx, origin.image)
 	if err != nil {
@@ -146,37 +158,45 @@ func (m *Module) release(i *instance) {
 	}
 }
 
-// snapshot returns what new instances start from. The first caller makes it, with
-// an instance that is then closed. It returns nil if the module cannot be kept.
-func (m *Module) snapshot(ctx context.Context, host Host) (*snapshot, error) {
-	if origin := m.origin.Load(); origin != nil || m.unkept.Load() {
-		return origin, nil
-	}
+// first makes the snapshot that later instances start from. What the module burns for it
+// is not the invocation's: it is bounded by itself, and happens once. The instance
+// that it was made of serves this invocation, and is then thrown away.
+func (m *Module) first(ctx context.Context, inv *running, most uint64) (*instance, error) {
 	select {
 	case m.making <- struct{}{}:
 		defer func() { <-m.making }()
 	case <-ctx.Done():
 		return nil, ended(ctx.Err())
 	}
-	if origin := m.origin.Load(); origin != nil || m.unkept.Load() {
-		return origin, nil
+	if m.origin.Load() != nil || m.unkept.Load() { // somebody was faster
+		return m.acquire(ctx, inv, most)
 	}
-	i, err := m.initialised(ctx, host)
-	if err != nil {
+	bounded, cancel := context.WithTimeout(ctx, initialiseTime)
+	defer cancel()
+	own := &running{host: inv.host, meter: newMeter(bounded, initialiseFuel)}
+	i, err := m.initialised(context.WithValue(bounded, runningKey{}, own), own, most)
+	switch {
+	case errors.Is(err, abi.FuelExhausted), errors.Is(err, abi.DeadlineExceeded) && !over(ctx):
+		return nil, &abi.Error{Code: abi.PluginFailed, Message: "the plugin was still initialising itself when it had used up what it may for that"}
+	case err != nil:
 		return nil, err
 	}
-	defer i.close(ctx)
 	origin, err := i.snapshot()
 	if err != nil {
+		i.close(ctx)
 		return nil, err
 	}
 	m.origin.Store(origin)
 	m.unkept.Store(origin == nil)
-	return origin, nil
+	return i, nil
 }
 
-// initialised returns a new instance that has just initialised itself.
-func (m *Module) initialised(ctx context.Context, host Host) (*instance, error) {
+// initialised returns a new instance that has just initialised itself, which inv
+// pays for.
+func (m *Module) initialised(ctx context.Context, inv *running, most uint64) (*instance, error) {
+	if m.facts.Memory > most {
+		return nil, memoryExhausted(most)
+	}
 	empty, err := image.New(nil)
 	if err != nil {
 		return nil, internal(err)
@@ -186,7 +206,8 @@ func (m *Module) initialised(ctx context.Context, host Host) (*instance, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := i.initialise(ctx, m.segments, &running{host: host}); err != nil {
+	i.memory.most = most
+	if err := i.initialise(ctx, m.segments, inv); err != nil {
 		i.close(ctx)
 		return nil, err
 	}
@@ -206,6 +227,12 @@ func (inv *running) outcome(ctx context.Context, i *instance, err error) error {
 	default:
 		return trapped(err)
 	}
+}
+
+// over reports whether the context has ended, or its timer is late to say so.
+func over(ctx context.Context) bool {
+	deadline, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(deadline)
 }
 
 // ended tells why the context ended the invocation.

@@ -10,14 +10,14 @@ import (
 
 // write takes output of the guest and hands on each line that it completes.
 func (inv *running) write(ctx context.Context, b []byte) {
-	inv.meter.charge(len(b))
+	inv.spend(ctx, uint64(len(b))/bytesPerUnit)
 	for len(b) > 0 {
 		line, rest, complete := bytes.Cut(b, []byte{'\n'})
 		room := maxOutputLine - len(inv.output)
 		inv.output = append(inv.output, line[:min(len(line), room)]...)
 		if complete {
-			inv.meter.debt += lineCost
-			inv.host.Output(ctx, escaped(inv.output))
+			inv.spend(ctx, lineCost)
+			inv.line(ctx)
 			inv.output = inv.output[:0]
 		}
 		b = rest
@@ -27,9 +27,18 @@ func (inv *running) write(ctx context.Context, b []byte) {
 // flush hands on a last line that has no end.
 func (inv *running) flush(ctx context.Context) {
 	if len(inv.output) > 0 {
-		inv.host.Output(ctx, escaped(inv.output))
+		inv.line(ctx)
 		inv.output = nil
 	}
+}
+
+// line hands on what there is of a line.
+func (inv *running) line(ctx context.Context) {
+	text := escaped(inv.output)
+	if len(text) > len(inv.output) {
+		inv.meter.debt += uint64(len(text)) * escapeCost
+	}
+	inv.host.Output(ctx, text)
 }
 
 // escaped is the line quoted as Go quotes strings, but for the marks at both ends, if anything in

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -23,6 +25,9 @@ type Runtime struct {
 	config Config
 	engine wazero.Runtime
 	store  *store
+	users  users
+	// modules are those that are open, to be closed with the runtime.
+	modules sync.Map // *Module to nothing
 	// compiling has one place.
 	compiling *semaphore.Weighted
 }
@@ -31,10 +36,7 @@ type Runtime struct {
 // after the last invocation has ended.
 func New(ctx context.Context, config Config) (*Runtime, error) {
 	r := &Runtime{config: config.withDefaults(), compiling: semaphore.NewWeighted(1)}
-	var err error
-	if r.store, err = openStore(r.config); err != nil {
-		return nil, err
-	}
+	r.store = openStore(r.config)
 	r.engine = wazero.NewRuntimeWithConfig(ctx, r.engineConfig())
 	if err := link(ctx, r.engine, registry()); err != nil {
 		return nil, errors.Join(err, r.Close(ctx))
@@ -76,9 +78,17 @@ func link(ctx context.Context, engine wazero.Runtime, offered map[string][]funct
 	return nil
 }
 
-// Close ends every instance and frees all compiled modules.
+// Close waits for the invocations that are running, and frees all modules. What is
+// asked of it later fails with [ErrClosed].
 func (r *Runtime) Close(ctx context.Context) error {
-	return errors.Join(r.engine.Close(ctx), r.store.close(ctx))
+	if !r.users.close() {
+		return nil
+	}
+	var err error
+	for m := range r.modules.Range {
+		err = errors.Join(err, m.(*Module).Close(ctx))
+	}
+	return errors.Join(err, r.engine.Close(ctx), r.store.close(ctx))
 }
 
 // Source is a module to be compiled.
@@ -105,6 +115,10 @@ func Bytes(kind string, wasm []byte) Source {
 // is an [*abi.Error] with plugin_failed that tells what the module does that it must
 // not, that of Source.Read, or that of ctx.
 func (r *Runtime) Compile(ctx context.Context, source Source) (*Module, error) {
+	if !r.users.enter() {
+		return nil, ErrClosed
+	}
+	defer r.users.leave()
 	// One at a time: compiling uses all processors, and much memory.
 	if err := r.compiling.Acquire(ctx, 1); err != nil {
 		return nil, err
@@ -136,6 +150,7 @@ func (r *Runtime) Compile(ctx context.Context, source Source) (*Module, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.Close(ctx))
 	}
+	r.modules.Store(m, nil)
 	return m, nil
 }
 
@@ -144,7 +159,7 @@ func (m *Module) compile(ctx context.Context, kind string, woven []byte) (err er
 	bounded, cancel := context.WithTimeout(ctx, compileTime)
 	defer cancel()
 	// The engine looks at the context between two functions, but only if several workers share them.
-	bounded = experimental.WithCompilationWorkers(bounded, max(2, runtime.GOMAXPROCS(0)))
+	bounded = experimental.WithCompilationWorkers(bounded, min(max(2, runtime.GOMAXPROCS(0)), maxWorkers))
 	if kind == extism.Name {
 		m.foreign, err = extism.Compile(bounded, woven, extism.Config{
 			Runtime:   m.runtime.engineConfig(),
@@ -159,6 +174,8 @@ func (m *Module) compile(ctx context.Context, kind string, woven []byte) (err er
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.As(err, new(*fs.PathError)):
+		return &abi.Error{Code: abi.Internal, Message: "compiled code cannot be handled in the folder for temporary files; see whether it has room: " + err.Error()}
 	case bounded.Err() != nil:
 		return refuse("compiling it took longer than %v; split its largest functions", compileTime)
 	case errors.As(err, &refusal):

@@ -41,6 +41,9 @@ func takeSegments(m *wasm.Module) (segments, error) {
 		// No instruction can name a segment.
 		m.Data = nil
 	}
+	if len(m.Data) > maxSegments {
+		return nil, refuse("it has %d data segments that instructions can name; at most %d are admitted", len(m.Data), maxSegments)
+	}
 	m.Changed(wasm.SectionData)
 	return taken, nil
 }

@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 
@@ -44,20 +45,54 @@ type store struct {
 	compiled wazero.CompilationCache
 }
 
-// openStore returns nil, which is a store that keeps nothing, if there is no cache.
-func openStore(config Config) (*store, error) {
+// The engine's folders are in the system's folder for temporary files. One that its process
+// left behind goes after a day.
+const (
+	folderPrefix   = "postern-code-"
+	abandonedAfter = 24 * time.Hour
+)
+
+// openStore returns nil, which is a store that keeps nothing, if there is no cache
+// or no folder to be had.
+func openStore(config Config) *store {
 	if config.Cache == nil {
-		return nil, nil
+		return nil
 	}
-	folder, err := os.MkdirTemp("", "postern-code-")
+	folder, err := os.MkdirTemp("", folderPrefix)
+	if err == nil {
+		var compiled wazero.CompilationCache
+		if compiled, err = wazero.NewCompilationCacheWithDir(folder); err == nil {
+			removeAbandoned()
+			return &store{config.Cache, config.Log, folder, compiled}
+		}
+		os.RemoveAll(folder)
+	}
+	config.Log.Warn("modules are compiled in each process: there is no folder for compiled code", "error", err.Error())
+	return nil
+}
+
+func removeAbandoned() {
+	folders, err := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: a folder for compiled code: %w", err)
+		return
 	}
-	compiled, err := wazero.NewCompilationCacheWithDir(folder)
+	for _, folder := range folders {
+		if info, err := os.Lstat(folder); err == nil && info.IsDir() && time.Since(info.ModTime()) > abandonedAfter {
+			os.RemoveAll(folder) // nobody else's: the system says no
+		}
+	}
+}
+
+// restore makes the engine's folder anew if somebody tidied it away.
+func (s *store) restore() error {
+	if _, err := os.Lstat(s.folder); err == nil {
+		return nil
+	}
+	compiled, err := wazero.NewCompilationCacheWithDir(s.folder) // makes the folders, and nothing else of it is used
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("sandbox: a folder for compiled code: %w", err), os.RemoveAll(folder))
+		return err
 	}
-	return &store{config.Cache, config.Log, folder, compiled}, nil
+	return compiled.Close(context.Background())
 }
 
 func (s *store) close(ctx context.Context) error {
@@ -100,6 +135,9 @@ type placing <-chan bool
 func (s *store) load(key codecache.Key) (*admitted, placing) {
 	if s == nil {
 		return nil, nil
+	}
+	if err := s.restore(); err != nil {
+		s.log.Warn("there is no folder for compiled code", "error", err.Error())
 	}
 	entry, err := s.cache.Load(key)
 	if err != nil {
@@ -189,24 +227,32 @@ func (g gate) Value(key any) any {
 // at all. It reports whether all of it is there.
 func (s *store) place(key codecache.Key, names []string, entry *codecache.Entry) bool {
 	for n, name := range names {
-		code, err := entry.Part(nativePart(n))
-		if err != nil {
+		err := s.placeFile(filepath.Join(s.folder, name), entry, nativePart(n))
+		switch {
+		case errors.Is(err, codecache.ErrMiss):
 			s.missed(key, err)
 			return false
-		}
-		path := filepath.Join(s.folder, name)
-		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
-			err = os.WriteFile(path+".draft", code, 0o600)
-		}
-		if err == nil {
-			err = os.Rename(path+".draft", path)
-		}
-		if err != nil {
+		case err != nil:
 			s.log.Warn("a module is compiled anew: its code could not be placed", "error", err.Error())
 			return false
 		}
 	}
 	return true
+}
+
+func (s *store) placeFile(path string, entry *codecache.Entry, part string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	draft, err := os.OpenFile(path+".draft", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(entry.CopyPart(draft, part), draft.Close())
+	if err != nil {
+		return errors.Join(err, os.Remove(draft.Name()))
+	}
+	return os.Rename(draft.Name(), path)
 }
 
 func nativePart(n int) string { return partNative + strconv.Itoa(n) }

@@ -15,11 +15,10 @@ const wasiModule = "wasi_snapshot_preview1"
 
 // Error numbers of WASI preview 1.
 const (
-	wasiSuccess     = 0
-	wasiBadFile     = 8
-	wasiFault       = 21
-	wasiInterrupted = 27
-	wasiInvalid     = 28
+	wasiSuccess = 0
+	wasiBadFile = 8
+	wasiFault   = 21
+	wasiInvalid = 28
 )
 
 // clockStep is the grain of the clocks that a guest can read: fine enough for
@@ -100,10 +99,7 @@ func random(ctx context.Context, inv *running, memory guestMemory, args []uint64
 		return wasiFault
 	}
 	for chunk := range slices.Chunk(b, maxWrite) {
-		inv.meter.charge(len(chunk) * bytesPerUnit) // about a nanosecond for each byte
-		if ctx.Err() != nil || inv.meter.overdrawn() {
-			return wasiInterrupted // the guest's next yield tells why
-		}
+		inv.spend(ctx, uint64(len(chunk))) // about a nanosecond for each byte
 		rand.Read(chunk)
 	}
 	return wasiSuccess
@@ -125,6 +121,7 @@ func writeFile(ctx context.Context, inv *running, memory guestMemory, args []uin
 	if count > maxVectors {
 		return wasiInvalid
 	}
+	inv.spend(ctx, uint64(count)*vectorCost)
 	list, ok := memory.Read(vectors, count*8)
 	if !ok {
 		return wasiFault
