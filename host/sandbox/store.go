@@ -13,7 +13,6 @@ import (
 	goruntime "runtime"
 	"runtime/debug"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -154,20 +153,18 @@ func (s *store) load(key codecache.Key) (*admitted, placing) {
 		s.missed(key, err)
 		return nil, nil
 	}
-	placed := make(chan bool, 1)
-	var loaded sync.WaitGroup
-	loaded.Add(1)
+	placed, loaded := make(chan bool, 1), make(chan struct{})
 	go func() {
 		ok := s.place(key, a.Native, entry)
-		loaded.Wait()
+		<-loaded
 		entry.Close()
 		placed <- ok
 	}()
-	defer loaded.Done()
 	a.segments, err = entry.Part(partSegments)
 	if err == nil {
 		a.woven, err = entry.Part(partWoven)
 	}
+	close(loaded)
 	if err != nil {
 		s.missed(key, err)
 		<-placed
