@@ -17,6 +17,7 @@ import (
 	"github.com/postern-dev/postern/host/audit"
 	"github.com/postern-dev/postern/host/graphtest"
 	"github.com/postern-dev/postern/host/sandbox"
+	"github.com/postern-dev/postern/host/sandbox/codecache"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -212,7 +213,17 @@ func runtime(tb testing.TB) *sandbox.Runtime {
 	return shared
 }
 
-var sharedRuntime = sync.OnceValues(func() (*sandbox.Runtime, error) { return sandbox.New(context.Background(), sandbox.Config{}) })
+var sharedRuntime = sync.OnceValues(func() (*sandbox.Runtime, error) {
+	dir, err := os.MkdirTemp("", "postern-cache-")
+	if err != nil {
+		return nil, err
+	}
+	cache, err := codecache.Open(filepath.Join(dir, "cache"), filepath.Join(dir, "key"))
+	if err != nil {
+		return nil, err
+	}
+	return sandbox.New(context.Background(), sandbox.Config{Cache: cache})
+})
 
 // modules are the plugins that this process has built, by source folder.
 var modules sync.Map
@@ -225,7 +236,15 @@ func install(tb testing.TB, source, plugins string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	build, _ := modules.LoadOrStore(source, sync.OnceValues(func() ([]byte, error) { return buildModule(source) }))
+	build, _ := modules.LoadOrStore(source, sync.OnceValues(func() ([]byte, error) {
+		wasm, err := buildModule(source)
+		if err != nil {
+			return nil, err
+		}
+		// The engine keeps the code of a module as long as one is open, so this one stays.
+		_, err = runtime(tb).Compile(context.Background(), sandbox.Bytes(manifest.ABI, wasm))
+		return wasm, err
+	}))
 	wasm, err := build.(func() ([]byte, error))()
 	if err != nil {
 		tb.Fatal(err)
