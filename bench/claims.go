@@ -96,10 +96,6 @@ func claims() []claim {
 			Benchmark: "Stopping/guest=straight-memory-fill", Unit: "pause-sec", Reach: promptly,
 		},
 		{
-			Name:      "endless recursion: ended after the deadline by",
-			Benchmark: "Stopping/guest=recursion", Unit: "late-sec", Reach: promptly,
-		},
-		{
 			Name:      "endless recursion: longest pause of another goroutine",
 			Benchmark: "Stopping/guest=recursion", Unit: "pause-sec", Reach: promptly,
 		},

@@ -94,7 +94,12 @@ func read(r io.Reader) (map[key][]float64, error) {
 		if !ok {
 			continue
 		}
-		name, _, _ := strings.Cut(string(result.Name.Full()), "-")
+		name := string(result.Name.Full())
+		if _, parts := result.Name.Parts(); len(parts) > 0 {
+			if last := parts[len(parts)-1]; last[0] == '-' { // the number of processors
+				name = name[:len(name)-len(last)]
+			}
+		}
 		for _, v := range result.Values {
 			samples[key{name, v.Unit}] = append(samples[key{name, v.Unit}], v.Value)
 		}

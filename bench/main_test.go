@@ -10,9 +10,9 @@ import (
 
 const output = `goos: linux
 pkg: example
-BenchmarkOwn/path=sandbox-2   100   3000 ns/op   512 B/op
-BenchmarkOwn/path=sandbox-2   100   1000 ns/op   512 B/op
-BenchmarkOwn/path=sandbox-2   100   2000 ns/op   512 B/op
+BenchmarkOwn/path=in-sandbox-2   100   3000 ns/op   512 B/op
+BenchmarkOwn/path=in-sandbox-2   100   1000 ns/op   512 B/op
+BenchmarkOwn/path=in-sandbox-2   100   2000 ns/op   512 B/op
 BenchmarkOwn/path=native-2    100   1000 ns/op   256 B/op
 PASS
 `
@@ -23,7 +23,7 @@ func TestClaimsAreJudgedByMedianAndRatio(t *testing.T) {
 		t.Fatal(err)
 	}
 	own := claim{
-		Name: "own", Benchmark: "Own/path=sandbox", Unit: "sec/op",
+		Name: "own", Benchmark: "Own/path=in-sandbox", Unit: "sec/op",
 		Peer: "Own/path=native", PeerName: "native", Reach: 1.5,
 	}
 	rows, err := judge([]claim{own}, samples)

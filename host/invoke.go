@@ -139,8 +139,18 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 		Now: h.config.Now(), Memory: int64(limits.Memory),
 	}
 	inv.started = true
-	answer, usage, err := module.Invoke(ctx, sandbox.Limits{Memory: uint64(limits.Memory), Fuel: limits.Fuel}, document.AppendJSON(nil), inv)
-	inv.usage = usage
+	invoke := func() (answer []byte, err error) {
+		answer, inv.usage, err = module.Invoke(ctx, sandbox.Limits{Memory: uint64(limits.Memory), Fuel: limits.Fuel}, document.AppendJSON(nil), inv)
+		return answer, err
+	}
+	answer, err := invoke()
+	if errors.Is(err, sandbox.ErrClosed) { // approved anew in between: nothing ran
+		if wait, err = h.load(ctx, inv.installed); err == nil {
+			if module, err = wait(); err == nil {
+				answer, err = invoke()
+			}
+		}
+	}
 	inv.reportDropped()
 	if err != nil {
 		return inv.afterWrite(err)

@@ -58,14 +58,15 @@ func (k *keyed[K, T]) get(key K, open func() (T, error)) (T, error) { return k.a
 // peek returns the value of a key if it is there.
 func (k *keyed[K, T]) peek(key K) (T, bool) { return k.at(key).opened() }
 
-// put replaces the value of a key.
-func (k *keyed[K, T]) put(key K, value T) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.values == nil {
-		k.values = make(map[K]*lazy[T])
-	}
-	k.values[key] = &lazy[T]{value: value, made: true}
+// replace puts a value in place of that of a key, and returns the old one, if any. It
+// waits for one in the making.
+func (k *keyed[K, T]) replace(key K, value T) (old T, ok bool) {
+	l := k.at(key)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old, ok = l.value, l.made
+	l.value, l.made = value, true
+	return old, ok
 }
 
 // all yields the values that are there.

@@ -89,17 +89,22 @@ func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Inst
 		failure.Message = i.String() + " is not approved: " + failure.Message
 		return nil, &failure
 	}
-	old, _ := h.modules.peek(i.String())
-	h.modules.put(i.String(), loaded{module: module}) // only now is it the approved one
-	if leave, ok := h.running.enter(); ok && old.module != nil {
-		go func() { // it waits for the invocations that still run there
-			defer leave()
-			if err := old.module.Close(context.WithoutCancel(ctx)); err != nil {
-				h.log.Warn("the module that was replaced could not be closed", "plugin", i.String(), "error", err.Error())
-			}
-		}()
-	} else if ok {
-		leave()
+	if old, _ := h.modules.replace(i.String(), loaded{module: module}); old.module != nil { // only now is it the approved one
+		h.retire(context.WithoutCancel(ctx), i, old.module)
 	}
 	return h.Installed(name, i.Folder())
+}
+
+// retire closes a module that was replaced, when the invocations that run there have ended.
+func (h *Host) retire(ctx context.Context, i *catalog.Installed, module *sandbox.Module) {
+	leave, ok := h.running.enter()
+	if !ok {
+		return // closing the host closes it
+	}
+	go func() {
+		defer leave()
+		if err := module.Close(ctx); err != nil {
+			h.log.Warn("the module that was replaced could not be closed", "plugin", i.String(), "error", err.Error())
+		}
+	}()
 }

@@ -79,7 +79,7 @@ func admitCode(m *wasm.Module) error {
 			{"calls times the module's mutable globals", c.calls * c.globals, maxCallGlobals},
 		} {
 			if b.have > b.most {
-				return refuse("function %d would take too long to compile: it has %d %s; at most %d are admitted", n, b.have, b.what, b.most)
+				return refuse("function %d would take too long to compile: it has %d %s; at most %d are admitted", imported+n, b.have, b.what, b.most)
 			}
 		}
 		if total += c.time(); total > maxCompiling {
@@ -123,9 +123,6 @@ func (s *measurer) function(code *wasm.Code) complexity {
 		switch i.Op {
 		case wasm.OpBlock, wasm.OpLoop, wasm.OpIf:
 			c.branches++
-			if i.Op == wasm.OpLoop {
-				c.calls++ // its head may call for more fuel
-			}
 			t := s.blockType(i.Block)
 			if i.Op == wasm.OpIf {
 				height--

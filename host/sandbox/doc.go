@@ -15,10 +15,10 @@
 // imports and exports, and bounded in everything that an engine spends time or memory on.
 // Then fuel is woven into its code (package weave): it counts what it does, and calls
 // the host when a slice of fuel is used up. So the host can end any guest within a slice,
-// about a tenth of a millisecond, whatever it does; and as the count depends on nothing
+// ten microseconds as a rule, whatever it does; and as the count depends on nothing
 // but the module and its input, it is a budget that means the same everywhere. The
-// engine's own way to end guests is off: it costs up to fifty times as much, and
-// misses those that never loop.
+// engine's own way to end guests is off: it costs far more, and misses those that
+// never loop.
 //
 // What admission made is kept on disk (package codecache) if [Config] says so.
 //
@@ -38,5 +38,5 @@
 // Everything that ends an invocation early is an [*abi.Error]: fuel_exhausted and
 // memory_exhausted for the bounds of [Limits], deadline_exceeded when the context
 // ended, plugin_failed for a trap or a breach of the ABI, and whatever the Host itself
-// returned. Nothing of an invocation that failed is used again.
+// returned. A cancelled context gives its own error, and what was closed [ErrClosed]. Nothing of an invocation that failed is used again.
 package sandbox

@@ -49,8 +49,7 @@ func (h foreignHost) Exchange(ctx context.Context, request []byte) ([]byte, erro
 
 func (h foreignHost) Output(ctx context.Context, line []byte) {
 	h.inv.meter.debt += lineCost
-	h.inv.output = append(h.inv.output[:0], line...)
-	h.inv.line(ctx)
+	h.inv.line(ctx, line)
 }
 
 func (h foreignHost) Charge(ctx context.Context, fuel uint64) error {

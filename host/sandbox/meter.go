@@ -2,11 +2,11 @@ package sandbox
 
 import (
 	"context"
-	"math"
 	"runtime"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/sandbox/weave"
 )
 
 const (
@@ -47,7 +47,8 @@ type meter struct {
 	// deadline is zero if there is none. It is compared with the clock: a timer
 	// needs a processor that is not running guests.
 	deadline time.Time
-	turned   time.Time
+	// turned is when other goroutines had their turn last.
+	turned time.Time
 }
 
 func newMeter(ctx context.Context, budget uint64) meter {
@@ -68,7 +69,7 @@ func (m *meter) settle(ctx context.Context) error {
 // yield is called when fuel fell below zero. It returns the next slice, or an
 // error that ends the guest.
 func (m *meter) yield(ctx context.Context, fuel int64) (int64, error) {
-	if fuel == math.MinInt64 {
+	if fuel == weave.StackOverflow {
 		return 0, &abi.Error{Code: abi.PluginFailed, Message: "the plugin's calls are nested too deeply"}
 	}
 	if err := m.pay(ctx, uint64(-min(fuel, 0))); err != nil {

@@ -17,14 +17,15 @@ import (
 )
 
 // Host answers the guest of one invocation. Its methods are called from the
-// goroutine of [Module.Invoke], one at a time.
+// goroutine of [Module.Invoke], one at a time. They must not close the module or its
+// runtime, nor invoke the same module: that would wait for the invocation itself.
 type Host interface {
 	// Exchange answers one exchange. request is good until it returns; reply is
 	// read until the next call. An error ends the invocation and is what Invoke
 	// returns; a refusal that the guest may handle is a reply.
 	Exchange(ctx context.Context, request []byte) (reply []byte, err error)
 	// Output takes one line that the guest wrote to standard output or error. Control
-	// characters and what is not UTF-8 are escaped; it is not to be trusted otherwise.
+	// characters and what is not UTF-8 are escaped; it is not to be trusted otherwise. line is good until it returns.
 	Output(ctx context.Context, line []byte)
 }
 
@@ -33,7 +34,7 @@ type Usage struct {
 	// Fuel is how much computing was charged, in units. The same module with the
 	// same input burns the same on every machine.
 	Fuel uint64
-	// Memory is how large the guest's memory was at its end, in bytes.
+	// Memory is how large the guest's memory was at its end, in bytes; 0 for extism/1.
 	Memory uint64
 }
 
@@ -164,13 +165,14 @@ func (m *Module) release(i *instance) {
 func (m *Module) first(ctx context.Context, inv *running, most uint64) (*instance, error) {
 	select {
 	case m.making <- struct{}{}:
-		defer func() { <-m.making }()
 	case <-ctx.Done():
 		return nil, ended(ctx.Err())
 	}
 	if m.origin.Load() != nil || m.unkept.Load() { // somebody was faster
+		<-m.making
 		return m.acquire(ctx, inv, most)
 	}
+	defer func() { <-m.making }()
 	bounded, cancel := context.WithTimeout(ctx, initialiseTime)
 	defer cancel()
 	own := &running{host: inv.host, meter: newMeter(bounded, initialiseFuel)}

@@ -17,7 +17,7 @@ func (inv *running) write(ctx context.Context, b []byte) {
 		inv.output = append(inv.output, line[:min(len(line), room)]...)
 		if complete {
 			inv.spend(ctx, lineCost)
-			inv.line(ctx)
+			inv.line(ctx, inv.output)
 			inv.output = inv.output[:0]
 		}
 		b = rest
@@ -27,15 +27,15 @@ func (inv *running) write(ctx context.Context, b []byte) {
 // flush hands on a last line that has no end.
 func (inv *running) flush(ctx context.Context) {
 	if len(inv.output) > 0 {
-		inv.line(ctx)
+		inv.line(ctx, inv.output)
 		inv.output = nil
 	}
 }
 
-// line hands on what there is of a line.
-func (inv *running) line(ctx context.Context) {
-	text := escaped(inv.output)
-	if len(text) > len(inv.output) {
+// line hands on a line.
+func (inv *running) line(ctx context.Context, line []byte) {
+	text := escaped(line)
+	if len(text) > len(line) {
 		inv.meter.debt += uint64(len(text)) * escapeCost
 	}
 	inv.host.Output(ctx, text)

@@ -33,7 +33,7 @@ type Runtime struct {
 }
 
 // New starts the engine and links the functions that guests may import. Close it
-// after the last invocation has ended.
+// when it is no longer needed.
 func New(ctx context.Context, config Config) (*Runtime, error) {
 	r := &Runtime{config: config.withDefaults(), compiling: semaphore.NewWeighted(1)}
 	r.store = openStore(r.config)
@@ -44,8 +44,8 @@ func New(ctx context.Context, config Config) (*Runtime, error) {
 	return r, nil
 }
 
-// engineConfig has no CloseOnContextDone: woven code asks whether it is to end, for a thirtieth
-// of the price, and in functions that never loop as well.
+// engineConfig has no CloseOnContextDone: woven code asks whether it is to end, for less,
+// and in functions that never loop as well.
 func (r *Runtime) engineConfig() wazero.RuntimeConfig {
 	config := wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2).
@@ -143,7 +143,16 @@ func (r *Runtime) Compile(ctx context.Context, source Source) (*Module, error) {
 		}
 	}
 	m := newModule(r, a)
-	err = r.store.compile(ctx, key, a, placing, func(ctx context.Context) error { return m.compile(ctx, source.Kind, a.woven) })
+	bounded, cancel := context.WithTimeout(ctx, compileTime)
+	defer cancel()
+	err = r.store.compile(bounded, key, a, placing, func(ctx context.Context) error { return m.compile(ctx, source.Kind, a.woven) })
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case bounded.Err() != nil:
+		err = &abi.Error{Code: abi.Internal, Message: fmt.Sprintf("compiling the module took longer than %v; try again when the machine has less to do, or split its largest functions", compileTime)}
+	}
 	if <-read; readErr != nil {
 		err = readErr
 	}
@@ -154,30 +163,24 @@ func (r *Runtime) Compile(ctx context.Context, source Source) (*Module, error) {
 	return m, nil
 }
 
-// compile turns woven code into native code, within a bounded time.
+// compile turns woven code into native code.
 func (m *Module) compile(ctx context.Context, kind string, woven []byte) (err error) {
-	bounded, cancel := context.WithTimeout(ctx, compileTime)
-	defer cancel()
 	// The engine looks at the context between two functions, but only if several workers share them.
-	bounded = experimental.WithCompilationWorkers(bounded, min(max(2, runtime.GOMAXPROCS(0)), maxWorkers))
+	ctx = experimental.WithCompilationWorkers(ctx, min(max(2, runtime.GOMAXPROCS(0)), maxWorkers))
 	if kind == extism.Name {
-		m.foreign, err = extism.Compile(bounded, woven, extism.Config{
+		m.foreign, err = extism.Compile(ctx, woven, extism.Config{
 			Runtime:   m.runtime.engineConfig(),
 			Functions: slices.Concat(lent(wasiModule, wasiFunctions()), lent(weave.ImportModule, fuelFunctions())),
 		})
 	} else {
-		m.compiled, err = m.runtime.engine.CompileModule(bounded, woven)
+		m.compiled, err = m.runtime.engine.CompileModule(ctx, woven)
 	}
 	var refusal *abi.Error
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
 	case errors.As(err, new(*fs.PathError)):
-		return &abi.Error{Code: abi.Internal, Message: "compiled code cannot be handled in the folder for temporary files; see whether it has room: " + err.Error()}
-	case bounded.Err() != nil:
-		return refuse("compiling it took longer than %v; split its largest functions", compileTime)
+		return &abi.Error{Code: abi.Internal, Message: "compiled code cannot be kept in the cache's folder; see whether it has room: " + err.Error()}
 	case errors.As(err, &refusal):
 		return refusal
 	default:

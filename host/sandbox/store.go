@@ -33,10 +33,10 @@ const (
 	partNative   = "native" // and its number
 )
 
-// store moves compiled code between the code cache, which is safe against whoever
-// can write to its folder, and the engine, which reads native code from a folder that it trusts.
-// So the engine's folder is a new one that only this process knows, and holds one file for as
-// long as the engine reads it.
+// store moves compiled code between the code cache, which authenticates what it has,
+// and the engine, which reads native code from a folder that it trusts. So the engine's
+// folder is a new one, inside the cache's, which only this user can enter, and holds
+// files for as long as the engine reads them.
 type store struct {
 	cache    *codecache.Cache
 	log      *slog.Logger
@@ -44,12 +44,8 @@ type store struct {
 	compiled wazero.CompilationCache
 }
 
-// The engine's folders are in the system's folder for temporary files. One that its process
-// left behind goes after a day.
-const (
-	folderPrefix   = "postern-code-"
-	abandonedAfter = 24 * time.Hour
-)
+// abandonedAfter is how long nothing was compiled by the process whose folder is removed.
+const abandonedAfter = 24 * time.Hour
 
 // openStore returns nil, which is a store that keeps nothing, if there is no cache
 // or no folder to be had.
@@ -57,11 +53,11 @@ func openStore(config Config) *store {
 	if config.Cache == nil {
 		return nil
 	}
-	folder, err := os.MkdirTemp("", folderPrefix)
+	folder, err := config.Cache.Scratch()
 	if err == nil {
 		var compiled wazero.CompilationCache
 		if compiled, err = wazero.NewCompilationCacheWithDir(folder); err == nil {
-			removeAbandoned()
+			removeAbandoned(filepath.Dir(folder))
 			return &store{config.Cache, config.Log, folder, compiled}
 		}
 		os.RemoveAll(folder)
@@ -70,24 +66,27 @@ func openStore(config Config) *store {
 	return nil
 }
 
-func removeAbandoned() {
-	folders, err := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
+// removeAbandoned removes what processes left that were killed.
+func removeAbandoned(dir string) {
+	folders, err := filepath.Glob(filepath.Join(dir, codecache.ScratchPrefix+"*"))
 	if err != nil {
 		return
 	}
 	for _, folder := range folders {
 		if info, err := os.Lstat(folder); err == nil && info.IsDir() && time.Since(info.ModTime()) > abandonedAfter {
-			os.RemoveAll(folder) // nobody else's: the system says no
+			os.RemoveAll(folder)
 		}
 	}
 }
 
-// restore makes the engine's folder anew if somebody tidied it away.
+// restore touches the engine's folder, so that nobody takes it for abandoned, or makes it
+// anew if somebody tidied it away.
 func (s *store) restore() error {
-	if _, err := os.Lstat(s.folder); err == nil {
-		return nil
+	now := time.Now()
+	if err := os.Chtimes(s.folder, now, now); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	compiled, err := wazero.NewCompilationCacheWithDir(s.folder) // makes the folders, and nothing else of it is used
+	compiled, err := wazero.NewCompilationCacheWithDir(s.folder) // makes the folders; nothing else of it is used
 	if err != nil {
 		return err
 	}
@@ -108,6 +107,9 @@ func cacheKey(source Source) codecache.Key {
 	fmt.Fprintf(h, "%s\n%s\n%s/%s\n%q\n", admission, source.Kind, goruntime.GOOS, goruntime.GOARCH, source.Digest)
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {
+			if m.Replace != nil {
+				m = m.Replace
+			}
 			fmt.Fprintf(h, "%s %s\n", m.Path, m.Version)
 		}
 		for _, setting := range info.Settings {
@@ -197,7 +199,7 @@ func (s *store) compile(ctx context.Context, key codecache.Key, a *admitted, pla
 	err := compile(gate{ctx, open})
 	<-open
 	names, listErr := s.names()
-	if err == nil && listErr == nil && (!complete || len(names) != len(a.Native)) {
+	if err == nil && listErr == nil && len(names) > 0 && (!complete || len(names) != len(a.Native)) {
 		s.save(key, a, names)
 	}
 	for _, name := range names {
@@ -249,7 +251,10 @@ func (s *store) placeFile(path string, entry *codecache.Entry, part string) erro
 	if err != nil {
 		return errors.Join(err, os.Remove(draft.Name()))
 	}
-	return os.Rename(draft.Name(), path)
+	if err := os.Rename(draft.Name(), path); err != nil {
+		return errors.Join(err, os.Remove(draft.Name()))
+	}
+	return nil
 }
 
 func nativePart(n int) string { return partNative + strconv.Itoa(n) }

@@ -35,6 +35,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -107,6 +108,19 @@ func Open(dir, keyFile string) (*Cache, error) {
 
 // Close releases the folder. Entries that are open stay usable.
 func (c *Cache) Close() error { return c.folder.Close() }
+
+// Scratch makes a folder inside the cache's, which nobody else may enter, for one process to use as it likes and to
+// remove. It returns its path.
+func (c *Cache) Scratch() (string, error) {
+	dir, err := filepath.Abs(c.folder.Name())
+	if err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(dir, ScratchPrefix)
+}
+
+// ScratchPrefix begins the names of the folders that Scratch makes.
+const ScratchPrefix = "scratch-"
 
 // Load opens the entry of a key, as used just now. The error is [ErrMiss] if there is none, [ErrTampered] if it is
 // not as it was saved. Close the entry when its parts have been read.

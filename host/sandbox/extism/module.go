@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	sdk "github.com/extism/go-sdk"
 	"github.com/tetratelabs/wazero"
@@ -57,6 +58,9 @@ func Compile(ctx context.Context, woven []byte, config Config) (*Module, error) 
 		Memory: &sdk.ManifestMemory{},
 	}, sdk.PluginConfig{RuntimeConfig: config.Runtime}, hostFunctions(config.Functions))
 	if err != nil {
+		if errors.As(err, new(*fs.PathError)) { // the engine's cache, not the module
+			return nil, fmt.Errorf("%s: compile: %w", Name, err)
+		}
 		return nil, refuse("not a module that can be compiled: %v", err)
 	}
 	return &Module{compiled: compiled, before: before(m)}, nil

@@ -40,7 +40,9 @@ type undo struct {
 }
 
 func newUndo(file *os.File, size uint64) (undo, error) {
-	original, err := unix.Mmap(int(file.Fd()), 0, int(roundUp(size)), unix.PROT_READ, unix.MAP_SHARED)
+	// Private, though nothing is written: before Linux 6.7 a sealed file cannot be mapped
+	// shared, not even for reading.
+	original, err := unix.Mmap(int(file.Fd()), 0, int(roundUp(size)), unix.PROT_READ, unix.MAP_PRIVATE)
 	if err != nil {
 		return undo{}, fmt.Errorf("map %d bytes for reading: %w", size, err)
 	}
