@@ -45,7 +45,7 @@ func (p Plugin) invoke(invocation []byte) []byte {
 // room is how much of a module's heap is free before its first invocation, in bytes.
 // The host keeps a module as it is once it has initialised itself, and starts every
 // invocation from that. One that has to grow the memory costs the host a new instance.
-const room = 2 << 20
+const room = 4 << 20
 
 var _ = makeRoom()
 

@@ -24,7 +24,7 @@
 //
 // # Pristine memory
 //
-// A module initialises itself once. Its memory as it is then becomes an image
+// A module initialises itself, and its memory as it is then becomes an image
 // (package image), from which every instance starts: mapped copy-on-write, and
 // reset in place after an invocation that ended well. An instance that trapped, was
 // ended, grew its memory, or changed its tables or segments is thrown away. Instances

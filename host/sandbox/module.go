@@ -49,7 +49,10 @@ type Module struct {
 	pool     *pool
 	users    users
 
-	// origin is what instances are made from and reset to. It is nil until the first
+	// begun says that there was an invocation. The first one makes no snapshot: a process
+	// that runs one action has no use for it.
+	begun atomic.Bool
+	// origin is what instances are made from and reset to. It is nil until the second
 	// invocation, and stays so if the module cannot be kept in a snapshot.
 	origin atomic.Pointer[snapshot]
 	// unkept says that what the module is after it initialised itself cannot be kept,
@@ -135,7 +138,7 @@ func (m *Module) acquire(ctx context.Context, inv *running, most uint64) (*insta
 	}
 	origin := m.origin.Load()
 	if origin == nil {
-		return m.first(ctx, inv, most)
+		return m.originate(ctx, inv, most)
 	}
 	if origin.image.Size() > most {
 		return nil, memoryExhausted(most)
@@ -159,10 +162,17 @@ func (m *Module) release(i *instance) {
 	}
 }
 
-// first makes the snapshot that later instances start from. What the module burns for it
-// is not the invocation's: it is bounded by itself, and happens once. The instance
-// that it was made of serves this invocation, and is then thrown away.
-func (m *Module) first(ctx context.Context, inv *running, most uint64) (*instance, error) {
+// originate makes an instance that initialises itself, and the snapshot that later ones
+// start from. What the module burns for it is not the invocation's: it is bounded by itself,
+// and happens twice at most. The instance serves this invocation, and is then thrown away.
+func (m *Module) originate(ctx context.Context, inv *running, most uint64) (*instance, error) {
+	if m.begun.CompareAndSwap(false, true) {
+		i, err := m.initialisedApart(ctx, inv, most)
+		if err == nil && i.touched.Get() != 0 {
+			m.unkept.Store(true)
+		}
+		return i, err
+	}
 	select {
 	case m.making <- struct{}{}:
 	case <-ctx.Done():
@@ -173,14 +183,8 @@ func (m *Module) first(ctx context.Context, inv *running, most uint64) (*instanc
 		return m.acquire(ctx, inv, most)
 	}
 	defer func() { <-m.making }()
-	bounded, cancel := context.WithTimeout(ctx, initialiseTime)
-	defer cancel()
-	own := &running{host: inv.host, meter: newMeter(bounded, initialiseFuel)}
-	i, err := m.initialised(context.WithValue(bounded, runningKey{}, own), own, most)
-	switch {
-	case errors.Is(err, abi.FuelExhausted), errors.Is(err, abi.DeadlineExceeded) && !over(ctx):
-		return nil, &abi.Error{Code: abi.PluginFailed, Message: "the plugin was still initialising itself when it had used up what it may for that"}
-	case err != nil:
+	i, err := m.initialisedApart(ctx, inv, most)
+	if err != nil {
 		return nil, err
 	}
 	origin, err := i.snapshot()
@@ -191,6 +195,18 @@ func (m *Module) first(ctx context.Context, inv *running, most uint64) (*instanc
 	m.origin.Store(origin)
 	m.unkept.Store(origin == nil)
 	return i, nil
+}
+
+// initialisedApart is initialised with fuel and time of its own.
+func (m *Module) initialisedApart(ctx context.Context, inv *running, most uint64) (*instance, error) {
+	bounded, cancel := context.WithTimeout(ctx, initialiseTime)
+	defer cancel()
+	own := &running{host: inv.host, meter: newMeter(bounded, initialiseFuel)}
+	i, err := m.initialised(context.WithValue(bounded, runningKey{}, own), own, most)
+	if errors.Is(err, abi.FuelExhausted) || errors.Is(err, abi.DeadlineExceeded) && !over(ctx) {
+		return nil, &abi.Error{Code: abi.PluginFailed, Message: "the plugin was still initialising itself when it had used up what it may for that"}
+	}
+	return i, err
 }
 
 // initialised returns a new instance that has just initialised itself, which inv

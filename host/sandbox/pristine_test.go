@@ -143,8 +143,9 @@ func TestModuleThatInitialisesItsTableStartsAnewEachTime(t *testing.T) {
 	}
 }
 
-// What a module makes of itself is made once, and every invocation starts from it.
-func TestModuleInitialisesItselfOnce(t *testing.T) {
+// What a module makes of itself is kept from the second invocation on, and every later one starts
+// from it.
+func TestInvocationsStartFromOneInitialisation(t *testing.T) {
 	binary, err := wat.Assemble([]byte(`(module
 		(import "postern" "respond" (func $respond (param i32 i32)))
 		(import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
@@ -167,10 +168,13 @@ func TestModuleInitialisesItselfOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	var first []byte
-	for range 5 {
+	for n := range 6 {
 		got, _, err := m.Invoke(t.Context(), ample(), []byte("{}"), &script{})
 		if err != nil || len(got) != 36 {
 			t.Fatalf("Invoke = %x, %v", got, err)
+		}
+		if n == 0 {
+			continue
 		}
 		if first == nil {
 			first = got
