@@ -17,9 +17,9 @@ const (
 	// maxPages is the most that a memory can have by the specification.
 	maxPages = 65536
 	// maxStack is what the frames of nested calls may take together, in bytes by the
-	// weaver's estimate: some four thousand calls of Go functions. The engine doubles a
+	// weaver's estimate: some two thousand calls of Go functions. The engine doubles a
 	// stack that is too small, so a guest may cost up to three times as much while it grows.
-	maxStack = 4 << 20
+	maxStack = 2 << 20
 	// maxTables bounds the tables of a module.
 	maxTables = 16
 	// maxSegments bounds the data segments that instructions can name: each gets a function of its own.
