@@ -26,7 +26,7 @@ const (
 	// after each. Go: 3,600.
 	maxCallGlobals = 300_000
 	// maxCompiling bounds the time for all functions by [complexity.time]. Go: 4 s, of which it takes a third.
-	maxCompiling = 20 * time.Second
+	maxCompiling = 10 * time.Second
 	// maxTypes bounds the function types, and maxTypeFunctions them times the
 	// functions: the engine goes through all types for each function. Go: 23 and 51,000.
 	maxTypes         = 2_000
