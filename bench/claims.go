@@ -100,7 +100,7 @@ func claims() []claim {
 			Benchmark: "Stopping/guest=recursion", Unit: "pause-sec", Reach: promptly,
 		},
 		{
-			Name:      "postern run, from process start to its end, module admitted before, p50",
+			Name:      "postern run, from process start to first result, module admitted before, p50",
 			Benchmark: "Run", Unit: "p50-sec/op", Reach: 60e-3,
 		},
 		{

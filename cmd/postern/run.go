@@ -15,8 +15,8 @@ import (
 )
 
 // runGCPercent is how far the heap may grow before the garbage collector runs, in percent of what lives. An invocation
-// of the command line is over soon: collecting as rarely saves a fifth of the time that loading a module takes.
-const runGCPercent = 400
+// of the command line is over soon: collecting this rarely saves a fifth of the time that loading a module takes.
+const runGCPercent = 2000
 
 // runFlags are those of the command run.
 type runFlags struct {
