@@ -20,7 +20,8 @@
 // engine's own way to end guests is off: it costs far more, and misses those that
 // never loop.
 //
-// What admission made is kept on disk (package codecache) if [Config] says so.
+// What admission made is kept on disk (package codecache) if [Config] says so: native code,
+// and an outline of the module, which is all that the engine reads besides.
 //
 // # Pristine memory
 //

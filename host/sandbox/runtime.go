@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/sandbox/codecache"
 	"github.com/postern-dev/postern/host/sandbox/extism"
 	"github.com/postern-dev/postern/host/sandbox/weave"
 )
@@ -131,49 +132,84 @@ func (r *Runtime) Compile(ctx context.Context, source Source) (*Module, error) {
 		defer close(read)
 		binary, readErr = source.Read()
 	}()
-	key := cacheKey(source)
-	a, placing := r.store.load(key)
-	var err error
-	if a == nil {
-		if <-read; readErr != nil {
-			return nil, readErr
-		}
-		if a, err = admit(source.Kind, binary); err != nil {
-			return nil, err
-		}
-	}
-	m := newModule(r, a)
 	bounded, cancel := context.WithTimeout(ctx, compileTime)
 	defer cancel()
-	err = r.store.compile(bounded, key, a, placing, func(ctx context.Context) error { return m.compile(ctx, source.Kind, a.woven) })
+	key := cacheKey(source)
+	m := r.compileCached(bounded, key, source.Kind)
+	if <-read; readErr != nil {
+		if m != nil {
+			readErr = errors.Join(readErr, m.Close(ctx))
+		}
+		return nil, readErr
+	}
+	var err error
+	if m == nil {
+		m, err = r.compileNew(bounded, key, source.Kind, binary)
+	}
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		err = ctx.Err()
+		return nil, ctx.Err()
 	case bounded.Err() != nil:
-		err = &abi.Error{Code: abi.Internal, Message: fmt.Sprintf("compiling the module took longer than %v; try again when the machine has less to do, or split its largest functions", compileTime)}
-	}
-	if <-read; readErr != nil {
-		err = readErr
-	}
-	if err != nil {
-		return nil, errors.Join(err, m.Close(ctx))
+		return nil, &abi.Error{Code: abi.Internal, Message: fmt.Sprintf("compiling the module took longer than %v; try again when the machine has less to do, or split its largest functions", compileTime)}
+	default:
+		return nil, err
 	}
 	r.modules.Store(m, nil)
 	return m, nil
 }
 
-// compile turns woven code into native code.
-func (m *Module) compile(ctx context.Context, kind string, woven []byte) (err error) {
+// compileCached returns the module that the cache has, or nil.
+func (r *Runtime) compileCached(ctx context.Context, key codecache.Key, kind string) *Module {
+	a, files := r.store.load(key)
+	if a == nil {
+		return nil
+	}
+	defer r.store.clear()
+	m := newModule(r, a)
+	err := m.compile(ctx, kind, a.module)
+	if err == nil {
+		err = r.store.taken(files)
+	}
+	if err != nil {
+		r.store.missed(key, errors.Join(err, m.Close(ctx)))
+		return nil
+	}
+	return m
+}
+
+// compileNew admits a module, compiles it and keeps it in the cache.
+func (r *Runtime) compileNew(ctx context.Context, key codecache.Key, kind string, binary []byte) (*Module, error) {
+	a, err := admit(kind, binary)
+	if err != nil {
+		return nil, err
+	}
+	defer r.store.clear()
+	m := newModule(r, a)
+	if err := m.compile(ctx, kind, a.module); err != nil {
+		return nil, errors.Join(err, m.Close(ctx))
+	}
+	r.store.keep(key, a, func(outline []byte) error {
+		compiled, err := r.engine.CompileModule(ctx, outline)
+		if err != nil {
+			return err
+		}
+		return compiled.Close(ctx)
+	})
+	return m, nil
+}
+
+// compile turns code into native code, or finds what was made of it.
+func (m *Module) compile(ctx context.Context, kind string, module []byte) (err error) {
 	// The engine looks at the context between two functions, but only if several workers share them.
 	ctx = experimental.WithCompilationWorkers(ctx, min(max(2, runtime.GOMAXPROCS(0)), maxWorkers))
 	if kind == extism.Name {
-		m.foreign, err = extism.Compile(ctx, woven, extism.Config{
+		m.foreign, err = extism.Compile(ctx, module, extism.Config{
 			Runtime:   m.runtime.engineConfig(),
 			Functions: slices.Concat(lent(wasiModule, wasiFunctions()), lent(weave.ImportModule, fuelFunctions())),
 		})
 	} else {
-		m.compiled, err = m.runtime.engine.CompileModule(ctx, woven)
+		m.compiled, err = m.runtime.engine.CompileModule(ctx, module)
 	}
 	var refusal *abi.Error
 	switch {
