@@ -109,6 +109,7 @@ client_secret = { file = "secret" }
 graph = %q
 authority = %q
 ca_file = "ca.pem"
+retry_wait_time = "0s"
 %s
 %s`, h.graph.Tenant(), h.tenant.App.ClientID, h.graph.URL, h.graph.URL, f.connection, f.grants))
 	h.open(tb, f)

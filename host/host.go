@@ -90,7 +90,7 @@ type Host struct {
 	sealer  lazy[*graph.Sealer]
 	modules keyed[string, loaded]
 	clients keyed[string, *client]
-	rates   keyed[string, *graph.Rate]
+	limits  keyed[string, *graph.Limit]
 }
 
 // client is a connection and what makes its requests.
@@ -306,15 +306,18 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 			own := graph.NewTransport(conn.RootCAs())
 			transport, idle = own, own.CloseIdleConnections
 		}
-		rate := graph.NewRate("connection."+c.Name+".rate", c.Rate.Count, c.Rate.Per)
-		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, rate, "postern/"+Version), idle}, nil
+		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, graph.Settings{
+			Limit:     graph.NewLimit("connection."+c.Name+".rate", graph.Bounds{AtOnce: maxRequests, Count: c.Rate.Count, Per: c.Rate.Per}),
+			Retry:     graph.Retry{Attempts: c.RetryCount, MaxWait: c.RetryWaitTime},
+			UserAgent: "postern/" + Version,
+		}), idle}, nil
 	})
 }
 
-// rate returns the rate of a grant, shared by all its invocations.
-func (h *Host) rate(g *manifests.Grant) *graph.Rate {
-	rate, _ := h.rates.get(g.Name, func() (*graph.Rate, error) {
-		return graph.NewRate("grant."+g.Name+".limits.rate", g.Rate.Count, g.Rate.Per), nil
+// limit returns the limit of a grant, shared by all its invocations.
+func (h *Host) limit(g *manifests.Grant) *graph.Limit {
+	limit, _ := h.limits.get(g.Name, func() (*graph.Limit, error) {
+		return graph.NewLimit("grant."+g.Name+".limits.rate", graph.Bounds{Count: g.Rate.Count, Per: g.Rate.Per}), nil
 	})
-	return rate
+	return limit
 }

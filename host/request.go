@@ -48,7 +48,8 @@ func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op,
 	answer, trace, err := inv.send(ctx, p, &graph.Request{
 		Method: g.Method, Template: template, Params: g.Params, Query: g.Query, Headers: g.Headers,
 		Body: g.Body, PageLimit: g.PageLimit, Save: g.Save, URL: link,
-		Keep: inv.permit.Constrained(), Rate: inv.host.rate(inv.permit.Grant),
+		Keep: inv.permit.Constrained(), Limit: inv.host.limit(inv.permit.Grant),
+		Caller: graph.Caller{Plugin: inv.installed.Name, Invocation: inv.id},
 	})
 	r.Status, r.RequestID, r.ClientRequestID = trace.Status, trace.RequestID, trace.ClientRequestID
 	r.BytesOut, r.BytesIn, r.Duration = trace.BytesOut, trace.BytesIn, time.Since(started)

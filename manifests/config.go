@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Config is what the operator's file says. It must not be changed after parsing.
@@ -61,7 +62,21 @@ type Connection struct {
 	CAFile string
 	// Rate bounds the requests of the whole connection. TOML: rate = "100/60s", default unlimited.
 	Rate Rate
+	// RetryCount is how often a request is sent at most when it fails for a reason that may pass, 1 to
+	// [MaxRetryCount]. TOML: retry_count, default [DefaultRetryCount].
+	RetryCount int
+	// RetryWaitTime is the longest wait between two attempts, up to [MaxRetryWaitTime]. TOML: retry_wait_time = "60s",
+	// default [DefaultRetryWaitTime].
+	RetryWaitTime time.Duration
 }
+
+// Bounds and defaults of tries, as the MS Graph for Office 365 connector has them.
+const (
+	DefaultRetryCount    = 3
+	MaxRetryCount        = 10
+	DefaultRetryWaitTime = 60 * time.Second
+	MaxRetryWaitTime     = 10 * time.Minute
+)
 
 // The origins of the global Microsoft cloud.
 // Source: https://learn.microsoft.com/graph/deployments
@@ -209,6 +224,9 @@ func readConnection(name string, t *table) Connection {
 		Authority: parsed(t, "authority", DefaultAuthority, parseOrigin),
 		CAFile:    parsed(t, "ca_file", "", parsePath),
 		Rate:      parsed(t, "rate", Rate{}, parseRate),
+
+		RetryCount:    int(t.integer("retry_count", 1, MaxRetryCount, DefaultRetryCount)),
+		RetryWaitTime: parsed(t, "retry_wait_time", DefaultRetryWaitTime, durationWithin(0, MaxRetryWaitTime)),
 	}
 	c.ClientSecret = readSource(t, "client_secret")
 	t.finish()

@@ -50,8 +50,10 @@ type Request struct {
 	// Keep names the parameters that are constrained: a link must not lead to another
 	// value of them.
 	Keep []string
-	// Rate is the grant's own rate, waited for besides the connection's.
-	Rate *Rate
+	// Limit is the grant's own, kept besides the connection's and the mailbox's.
+	Limit *Limit
+	// Caller is who waits for them.
+	Caller Caller
 }
 
 func (r *Request) isWrite() bool { return r.Method != http.MethodGet }
@@ -84,13 +86,23 @@ type Client struct {
 	origin    *url.URL
 	auth      Authorizer
 	transport http.RoundTripper
-	rate      *Rate
-	userAgent string
+	settings  Settings
+	mailboxes mailboxes
+}
+
+// Settings are those of a connection.
+type Settings struct {
+	// Limit bounds the requests of the connection; nil does not.
+	Limit *Limit
+	// Retry says how often and for how long requests are tried again. The zero value never does.
+	Retry Retry
+	// UserAgent names the host to Graph.
+	UserAgent string
 }
 
 // NewClient makes a client for the Graph origin, an https URL without a path.
-func NewClient(origin *url.URL, auth Authorizer, transport http.RoundTripper, rate *Rate, userAgent string) *Client {
-	return &Client{origin: origin, auth: auth, transport: transport, rate: rate, userAgent: userAgent}
+func NewClient(origin *url.URL, auth Authorizer, transport http.RoundTripper, settings Settings) *Client {
+	return &Client{origin: origin, auth: auth, transport: transport, settings: settings}
 }
 
 // NewTransport makes the transport of one connection: TLS 1.2 or later, no proxy,

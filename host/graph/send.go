@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +31,9 @@ type call struct {
 	trace  Trace
 	// token is what the latest request was authorised with. No answer may repeat it.
 	token string
+	// doubt and after are what is known of the latest attempt, if it failed.
+	doubt doubt
+	after time.Duration
 }
 
 func (c *call) do(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
@@ -60,8 +65,17 @@ func (c *call) do(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
 	return c.one(ctx, p, target)
 }
 
-// one makes a single HTTP request of the call and reads its answer.
-func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Answer, error) {
+// attempt makes a single HTTP request of the call and reads its answer.
+func (c *call) attempt(ctx context.Context, p *fastjson.Parser, target string) (*Answer, *failure) {
+	c.doubt, c.after = lasting, 0
+	answer, err := c.exchange(ctx, p, target)
+	if err != nil {
+		return nil, &failure{err, c.doubt, c.after}
+	}
+	return answer, nil
+}
+
+func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) (*Answer, error) {
 	res, err := c.send(ctx, target)
 	if err != nil {
 		return nil, err
@@ -77,7 +91,9 @@ func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Ans
 		if errors.Is(err, errEcho) {
 			body = nil
 		}
-		return nil, c.refusal(res, body, time.Now())
+		err = c.refusal(res, body, time.Now())
+		c.weigh(res)
+		return nil, err
 	}
 	answer := &Answer{Status: res.StatusCode}
 	for _, name := range []string{"ETag", "Preference-Applied"} {
@@ -116,6 +132,7 @@ func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, med
 	}
 	v, err := abi.Parse(p, b, abi.MaxReply)
 	if err != nil {
+		c.doubt = open // Graph has been seen to end a list in the middle, with an error inside
 		return c.malformed("cannot be read: " + err.Error())
 	}
 	if len(b) > 2*(abi.MaxValues-replyValues) && abi.CountValues(v) > abi.MaxValues-replyValues {
@@ -165,13 +182,16 @@ func (c *call) send(ctx context.Context, target string) (*http.Response, error) 
 	})
 }
 
-func (c *call) sendOnce(ctx context.Context, target string, authorize func(context.Context, *http.Request) error) (*http.Response, error) {
-	if err := c.req.Rate.Wait(ctx); err != nil {
+func (c *call) sendOnce(ctx context.Context, target string, authorize func(context.Context, *http.Request) error) (_ *http.Response, err error) {
+	leave, err := c.enter(ctx)
+	if err != nil {
 		return nil, c.unsent(err)
 	}
-	if err := c.client.rate.Wait(ctx); err != nil {
-		return nil, c.unsent(err)
-	}
+	defer func() {
+		if err != nil {
+			leave()
+		}
+	}()
 	// Once there is a connection, the request may have left: it is written beside
 	// this function, and what ends the wait does not tell how far it came. A
 	// transport that tells nothing has to be taken to have sent it.
@@ -207,7 +227,57 @@ func (c *call) sendOnce(ctx context.Context, target string, authorize func(conte
 		return nil, c.failed(ctx, err, left.Load())
 	}
 	res.Request = req
+	res.Body = &leaving{res.Body, leave}
 	return res, nil
+}
+
+// enter waits until the request may be sent: by the grant's own limit, then that of its
+// mailbox, then the connection's, whose rate is so kept to the moment. leave ends
+// the request to them, once.
+func (c *call) enter(ctx context.Context) (leave func(), err error) {
+	mailbox := c.client.mailboxes.enter(c.req)
+	entered := make([]*Limit, 0, 3)
+	leave = sync.OnceFunc(func() {
+		for _, limit := range entered {
+			limit.Leave()
+		}
+		c.client.mailboxes.leave(mailbox)
+	})
+	for _, limit := range []*Limit{c.req.Limit, mailbox.limit(), c.client.settings.Limit} {
+		if err := limit.Enter(ctx, c.req.Caller); err != nil {
+			leave()
+			return nil, err
+		}
+		entered = append(entered, limit)
+	}
+	return leave, nil
+}
+
+// leaving is the body of an answer. The request is under way until it is closed.
+type leaving struct {
+	io.ReadCloser
+	leave func()
+}
+
+func (l *leaving) Close() error {
+	defer l.leave()
+	return l.ReadCloser.Close()
+}
+
+// weigh notes what a refusal says of what was done, and has others wait as well if the
+// mailbox is the one that is asked too much.
+func (c *call) weigh(res *http.Response) {
+	now := time.Now()
+	c.after = retryAfter(res.Header.Get("Retry-After"), now)
+	switch status := res.StatusCode; {
+	case status == http.StatusTooManyRequests:
+		c.doubt = untouched
+		c.client.mailboxes.pause(c.req, now.Add(c.after))
+	case unprocessed(res):
+		c.doubt = untouched
+	case status == 500, status == 502, status == 503, status == 504:
+		c.doubt = open
+	}
 }
 
 // build makes the request without its body, which is opened once it is sure to be sent.
@@ -219,7 +289,7 @@ func (c *call) build(ctx context.Context, target string) (*http.Request, error) 
 	for _, h := range c.req.Headers {
 		req.Header.Set(h.Name, h.Value)
 	}
-	req.Header.Set("User-Agent", c.client.userAgent)
+	req.Header.Set("User-Agent", c.client.settings.UserAgent)
 	req.Header.Set("client-request-id", c.id)
 	req.Header.Set("return-client-request-id", "true")
 	req.Header.Set("Accept", "application/json")
@@ -260,6 +330,12 @@ func ending(err error) string {
 // have reached Graph.
 func (c *call) failed(ctx context.Context, err error, left bool) error {
 	switch {
+	case left:
+		c.doubt = open
+	case !untrusted(err):
+		c.doubt = untouched
+	}
+	switch {
 	case left && c.req.isWrite():
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the connection broke")
 	case ctx.Err() != nil && left:
@@ -279,6 +355,9 @@ func (c *call) late(ctx context.Context) error {
 // broken is the error of an answer that ended too soon or could not be kept.
 func (c *call) broken(ctx context.Context, err error) error {
 	var coded *abi.Error
+	if !errors.As(err, &coded) && !errors.Is(err, errEcho) {
+		c.doubt = open
+	}
 	switch {
 	case c.req.isWrite():
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the answer broke off")
@@ -291,6 +370,12 @@ func (c *call) broken(ctx context.Context, err error) error {
 	default:
 		return &abi.Error{Code: abi.Upstream, Message: "Graph's answer broke off; try again", Detail: c.detail()}
 	}
+}
+
+// untrusted reports whether the server's certificate is the problem, which does not pass.
+func untrusted(err error) bool {
+	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(x509.UnknownAuthorityError)) ||
+		errors.As(err, new(x509.HostnameError)) || errors.As(err, new(x509.CertificateInvalidError))
 }
 
 // networkProblem tells the likely cause in words. The error's own text may hold

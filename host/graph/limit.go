@@ -1,0 +1,195 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/postern-dev/postern/abi"
+)
+
+// Limit bounds requests before they are sent: how many are under way at once, and how
+// many begin in any span of time. The span is exact, where a token bucket would admit almost
+// twice as many after a pause. Requests that wait take turns by their callers, so that one in a
+// loop keeps no other from its share. A nil Limit admits all. It is safe for concurrent use.
+type Limit struct {
+	rule   string // what sets the limit, for messages
+	bounds Bounds
+
+	mu   sync.Mutex
+	busy int
+	// begun are the times of admission that matter still, in order.
+	begun []time.Time
+	// paused is until when nothing is admitted.
+	paused  time.Time
+	waiting turns
+	// timer admits when the next place in the span is free; nil when nobody waits for that.
+	timer *time.Timer
+}
+
+// Bounds are those of a Limit; 0 is no bound.
+type Bounds struct {
+	// AtOnce is how many requests may be under way.
+	AtOnce int
+	// Count is how many may begin in any span of Per.
+	Count int
+	Per   time.Duration
+}
+
+// NewLimit makes a limit that rule sets: the key of the operator's file, or words.
+func NewLimit(rule string, bounds Bounds) *Limit { return &Limit{rule: rule, bounds: bounds} }
+
+// Enter returns once the request may be sent; Leave has to be called when it was
+// answered. If it is certain that ctx ends sooner, Enter returns [abi.Throttled] at once.
+// When ctx ends while it waits, it returns the context's error.
+func (l *Limit) Enter(ctx context.Context, caller Caller) error {
+	if l == nil || l.bounds == (Bounds{}) {
+		return nil
+	}
+	path := caller.path()
+	l.mu.Lock()
+	now := time.Now()
+	if l.waiting.size == 0 && l.free(now) {
+		l.admit(now)
+		l.mu.Unlock()
+		return nil
+	}
+	earliest := l.after(l.waiting.ahead(path[:]), now)
+	if deadline, ok := ctx.Deadline(); ok && !earliest.Before(deadline) {
+		l.mu.Unlock()
+		return l.throttled(earliest, now)
+	}
+	w := &waiter{path, make(chan struct{})}
+	l.waiting.push(path[:], w)
+	l.serve(now)
+	l.mu.Unlock()
+	select {
+	case <-w.ready:
+		return nil
+	case <-ctx.Done():
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.waiting.remove(path[:], w) { // it was admitted at the same moment
+		<-w.ready
+		l.leave()
+	}
+	return ctx.Err()
+}
+
+// Leave ends a request that was admitted.
+func (l *Limit) Leave() {
+	if l == nil || l.bounds == (Bounds{}) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leave()
+}
+
+func (l *Limit) leave() {
+	l.busy--
+	l.serve(time.Now())
+}
+
+// Pause admits nothing until a time: the server asked for it.
+func (l *Limit) Pause(until time.Time) {
+	if l == nil || l.bounds == (Bounds{}) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if until.After(l.paused) {
+		l.paused = until
+	}
+}
+
+// idle reports whether forgetting the limit would change nothing.
+func (l *Limit) idle(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.busy == 0 && l.waiting.size == 0 && !l.paused.After(now) &&
+		(len(l.begun) == 0 || !l.begun[len(l.begun)-1].Add(l.bounds.Per).After(now))
+}
+
+// free reports whether one may be admitted now.
+func (l *Limit) free(now time.Time) bool {
+	return (l.bounds.AtOnce == 0 || l.busy < l.bounds.AtOnce) && !l.after(0, now).After(now)
+}
+
+// after is when the span of time and the pause let the next request begin after n others have.
+func (l *Limit) after(n int, now time.Time) time.Time {
+	at := now
+	if l.paused.After(at) {
+		at = l.paused
+	}
+	if l.bounds.Count == 0 {
+		return at
+	}
+	// Each place is free again Per after the one that is Count before it.
+	i, spans := len(l.begun)+n-l.bounds.Count, time.Duration(1)
+	for ; i >= len(l.begun); spans++ {
+		i -= l.bounds.Count
+	}
+	if i < 0 { // one of those that begin now, or later
+		return at.Add((spans - 1) * l.bounds.Per)
+	}
+	if free := l.begun[i].Add(spans * l.bounds.Per); free.After(at) {
+		return free
+	}
+	return at
+}
+
+func (l *Limit) admit(now time.Time) {
+	l.busy++
+	if l.bounds.Count > 0 {
+		l.forget(now.Add(-l.bounds.Per))
+		l.begun = append(l.begun, now)
+	}
+}
+
+// serve admits those whose turn it is, and sees to it that the next are when time lets them.
+func (l *Limit) serve(now time.Time) {
+	for l.waiting.size > 0 && l.free(now) {
+		w := l.waiting.pop()
+		l.admit(now)
+		close(w.ready)
+	}
+	if l.waiting.size == 0 || l.timer != nil || l.bounds.AtOnce > 0 && l.busy >= l.bounds.AtOnce {
+		return
+	}
+	l.timer = time.AfterFunc(l.after(0, now).Sub(now), func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.timer = nil
+		l.serve(time.Now())
+	})
+}
+
+// forget drops the times up to one, once they are half of all, so that it costs
+// little for each.
+func (l *Limit) forget(until time.Time) {
+	old, _ := slices.BinarySearchFunc(l.begun, until, time.Time.Compare)
+	if old > len(l.begun)/2 {
+		l.begun = slices.Delete(l.begun, 0, old)
+	}
+}
+
+func (l *Limit) throttled(at, now time.Time) error {
+	wait := at.Sub(now)
+	if l.paused.After(now) {
+		return &abi.Error{
+			Code:    abi.Throttled,
+			Message: fmt.Sprintf("Graph asked to be left alone for another %s, longer than the invocation may wait; try again then", wait.Round(time.Millisecond)),
+			Detail:  abi.Detail{RetryAfter: wait, Time: now},
+		}
+	}
+	return &abi.Error{
+		Code: abi.Throttled,
+		Message: fmt.Sprintf("the rate %d/%s of %s is used up for %s, longer than the invocation may wait; try again then, or raise the rate",
+			l.bounds.Count, l.bounds.Per, l.rule, wait.Round(time.Millisecond)),
+		Detail: abi.Detail{RetryAfter: wait, Rule: l.rule, Time: now},
+	}
+}
