@@ -63,6 +63,10 @@ type GraphRequest struct {
 	PageLimit int
 	// Save streams the answer into a blob.
 	Save bool
+	// Upload is the name of a blob that the host puts, piece by piece, into the upload session
+	// that the request opens: the POST of a createUploadSession. The reply is that of the last
+	// piece; where the session is, the guest does not learn.
+	Upload string
 	// Link redeems a sealed next or delta link of an earlier reply. Nothing but
 	// PageLimit may stand beside it.
 	Link string
@@ -148,6 +152,7 @@ func (g *GraphRequest) members(w *writer) {
 		w.close()
 	}
 	w.truth("save", g.Save)
+	w.text("upload", g.Upload)
 	w.text("link", g.Link)
 }
 
@@ -233,6 +238,10 @@ func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
 			g.PageLimit = r.page(v)
 		case "save":
 			g.Save = r.boolean(v, key)
+		case "upload":
+			if g.Upload = r.word(v, key); g.Upload == "" {
+				r.fail("upload must not be empty")
+			}
 		case "link":
 			if g.Link = r.text(v, key, MaxExchange); g.Link == "" {
 				r.fail("link must not be empty")
@@ -251,6 +260,8 @@ func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
 		r.fail("capability, method and path must be there")
 	case g.Save && g.PageLimit > 0:
 		r.fail("save and page exclude each other")
+	case g.Upload != "" && (g.Save || g.PageLimit > 0 || g.Method != "POST"):
+		r.fail("upload goes with the POST of a createUploadSession, and without save and page")
 	default:
 		switch g.Method {
 		case "GET", "POST", "PATCH", "PUT", "DELETE":

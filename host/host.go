@@ -307,9 +307,11 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 			transport, idle = own, own.CloseIdleConnections
 		}
 		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, graph.Settings{
-			Limit:     graph.NewLimit("connection."+c.Name+".rate", graph.Bounds{AtOnce: maxRequests, Count: c.Rate.Count, Per: c.Rate.Per}),
-			Retry:     graph.Retry{Attempts: c.RetryCount, MaxWait: c.RetryWaitTime},
-			UserAgent: "postern/" + Version,
+			Limit: graph.NewLimit("connection."+c.Name+".rate", graph.Bounds{AtOnce: maxRequests, Count: c.Rate.Count, Per: c.Rate.Per}),
+			Retry: graph.Retry{Attempts: c.RetryCount, MaxWait: c.RetryWaitTime},
+
+			UploadHosts: c.UploadHosts,
+			UserAgent:   "postern/" + Version,
 		}), idle}, nil
 	})
 }

@@ -47,7 +47,7 @@ func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op,
 	}
 	answer, trace, err := inv.send(ctx, p, &graph.Request{
 		Method: g.Method, Template: template, Params: g.Params, Query: g.Query, Headers: g.Headers,
-		Body: g.Body, PageLimit: g.PageLimit, Save: g.Save, URL: link,
+		Body: g.Body, PageLimit: g.PageLimit, Save: g.Save, Upload: g.Upload, URL: link,
 		Keep: inv.permit.Constrained(), Limit: inv.host.limit(inv.permit.Grant),
 		Caller: graph.Caller{Plugin: inv.installed.Name, Invocation: inv.id},
 	})

@@ -51,6 +51,7 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			CAFile:       "ca.pem",
 			Rate:         Rate{100, time.Minute},
 
+			UploadHosts:   []string{"outlook.office365.us", "*.outlook.example", "localhost:8443"},
 			RetryCount:    5,
 			RetryWaitTime: 90 * time.Second,
 		}, {
@@ -62,6 +63,7 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			Graph:        DefaultGraph,
 			Authority:    DefaultAuthority,
 
+			UploadHosts:   DefaultUploadHosts(),
 			RetryCount:    DefaultRetryCount,
 			RetryWaitTime: DefaultRetryWaitTime,
 		}},
@@ -159,6 +161,10 @@ func TestConfigIsRefused(t *testing.T) {
 		{"rate without a time", `"100/60s"`, `"100"`},
 		{"rate of none", `"100/60s"`, `"0/60s"`},
 		{"rate in too short a time", `"100/60s"`, `"100/1ms"`},
+		{"upload host with a path", `"localhost:8443"`, `"localhost/x"`},
+		{"upload host that is any", `"*.outlook.example"`, `"*"`},
+		{"upload host below a top-level domain", `"*.outlook.example"`, `"*.example"`},
+		{"upload host in capitals", `"localhost:8443"`, `"Localhost"`},
 		{"no attempt at all", "retry_count = 5", "retry_count = 0"},
 		{"too many attempts", "retry_count = 5", "retry_count = 11"},
 		{"too long a wait", `"90s"`, `"11m"`},
@@ -296,9 +302,9 @@ func TestCheckFindsWhatOnlyThePluginCanTell(t *testing.T) {
 	if c, err = ParseConfig("postern.toml", []byte(src)); err != nil {
 		t.Fatal(err)
 	}
-	wantProblem(t, c.Check(p), `postern.toml:29: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
-postern.toml:30: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
-postern.toml:32: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
+	wantProblem(t, c.Check(p), `postern.toml:30: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
+postern.toml:31: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
+postern.toml:33: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
 	p.Version = semver.MustParse("2.0.0")
 	if err := c.Check(p); err != nil {
 		t.Errorf("Check of a version that no grant is for: %v", err)

@@ -42,6 +42,9 @@ type Request struct {
 	PageLimit int
 	// Save keeps the answer's bytes as a blob, told by [Reply.Blob].
 	Save bool
+	// Upload is the name of a blob that the host puts into the upload session which the request
+	// opens, the POST of a createUploadSession. The reply is that of the last piece.
+	Upload string
 	// Link asks for the page or change set behind [Reply.Next] or [Reply.Delta];
 	// only PageLimit may stand beside it.
 	Link string
@@ -149,7 +152,7 @@ func (r *Request) encode() abi.GraphRequest {
 	g := abi.GraphRequest{
 		Capability: r.Capability, Method: r.Method, Path: r.Path,
 		Params: pairs(r.Params), Query: pairs(r.Query), Headers: pairs(r.Headers),
-		Body: r.Body, PageLimit: r.PageLimit, Save: r.Save, Link: r.Link,
+		Body: r.Body, PageLimit: r.PageLimit, Save: r.Save, Upload: r.Upload, Link: r.Link,
 	}
 	if g.Method == "" && g.Link == "" {
 		g.Method = "GET"

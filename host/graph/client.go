@@ -44,6 +44,8 @@ type Request struct {
 	PageLimit int
 	// Save keeps the answer as a blob.
 	Save bool
+	// Upload is a blob to put into the upload session that the request opens.
+	Upload string
 	// URL is a link of an earlier answer to a request of the same Template and Params,
 	// instead of Query.
 	URL string
@@ -57,6 +59,13 @@ type Request struct {
 }
 
 func (r *Request) isWrite() bool { return r.Method != http.MethodGet }
+
+// leavesTraces reports whether a request that was carried out unnoticed matters. An upload session that was
+// opened so expires, with what is in it.
+func (r *Request) leavesTraces() bool { return r.isWrite() && r.Upload == "" }
+
+// isRepeatable reports whether doing it twice is the same as once.
+func (r *Request) isRepeatable() bool { return r.Method != http.MethodPost || r.Upload != "" }
 
 // Answer is what Graph answered.
 type Answer struct {
@@ -96,6 +105,8 @@ type Settings struct {
 	Limit *Limit
 	// Retry says how often and for how long requests are tried again. The zero value never does.
 	Retry Retry
+	// UploadHosts are where upload sessions may be: host[:port], or *.domain for all below a domain.
+	UploadHosts []string
 	// UserAgent names the host to Graph.
 	UserAgent string
 }

@@ -11,6 +11,7 @@
 //	send.go      authorised by the connection, sent, answered within bounds
 //	guard.go     an answer that repeats the token is thrown away
 //	page.go      @odata.nextLink followed on the same origin, rows merged
+//	upload.go    blobs put into upload sessions, without the token
 //	seal.go      links that a guest may keep but neither read nor forge
 //	errors.go    Graph's refusals as codes with advice
 //

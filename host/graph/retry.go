@@ -79,7 +79,7 @@ type failure struct {
 
 // wait tells whether to try again, and after what time.
 func (r Retry) wait(ctx context.Context, req *Request, f *failure, attempt int) (time.Duration, bool) {
-	if attempt >= r.Attempts || f.doubt == lasting || f.doubt == open && req.Method == http.MethodPost {
+	if attempt >= r.Attempts || f.doubt == lasting || f.doubt == open && !req.isRepeatable() {
 		return 0, false
 	}
 	backOff := min(firstBackOff<<min(attempt-1, 16), r.MaxWait)
@@ -122,7 +122,7 @@ func (c *call) gaveUp(f *failure, attempts int, took time.Duration, inDoubt bool
 		return f.err
 	}
 	told := *e
-	if inDoubt && c.req.isWrite() && told.Code != abi.OutcomeUnknown {
+	if inDoubt && c.req.leavesTraces() && told.Code != abi.OutcomeUnknown {
 		unknownOutcome(&told, "an attempt got no answer, and the next was refused ("+string(e.Code)+")")
 	}
 	if attempts > 1 {

@@ -44,6 +44,8 @@ func (c *call) do(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
 		return nil, &abi.Error{Code: abi.InvalidInput, Message: "only the rows of a GET come in pages; leave page out"}
 	case c.req.PageLimit > 0 && isContent(c.req.Template):
 		return nil, &abi.Error{Code: abi.InvalidInput, Message: "the content of an item is no list; leave page out"}
+	case opensUpload(c.req.Template) != (c.req.Upload != ""):
+		return nil, &abi.Error{Code: abi.InvalidInput, Message: "upload names the blob for a createUploadSession, and goes with nothing else"}
 	case target != "" && !continues(c.client.origin, c.req, target):
 		return nil, badLink("it does not continue the list that it was sealed for")
 	case c.req.Body == nil:
@@ -59,8 +61,11 @@ func (c *call) do(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
 			return nil, err
 		}
 	}
-	if c.req.PageLimit > 0 {
+	switch {
+	case c.req.PageLimit > 0:
 		return c.pages(ctx, p, target)
+	case c.req.Upload != "":
+		return c.uploaded(ctx, p, target)
 	}
 	return c.one(ctx, p, target)
 }
@@ -153,7 +158,7 @@ func (c *call) malformed(problem string) error { return c.unusable(abi.Upstream,
 // probably happened all the same.
 func (c *call) unusable(code abi.Code, problem string) error {
 	e := &abi.Error{Code: code, Message: "Graph's answer " + problem, Detail: c.detail()}
-	if c.req.isWrite() {
+	if c.req.leavesTraces() {
 		return unknownOutcome(e, "Graph's answer "+problem)
 	}
 	return e
@@ -336,7 +341,7 @@ func (c *call) failed(ctx context.Context, err error, left bool) error {
 		c.doubt = untouched
 	}
 	switch {
-	case left && c.req.isWrite():
+	case left && c.req.leavesTraces():
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the connection broke")
 	case ctx.Err() != nil && left:
 		return c.late(ctx)
@@ -359,7 +364,7 @@ func (c *call) broken(ctx context.Context, err error) error {
 		c.doubt = open
 	}
 	switch {
-	case c.req.isWrite():
+	case c.req.leavesTraces():
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the answer broke off")
 	case errors.As(err, &coded):
 		return coded
