@@ -45,6 +45,9 @@ type Request struct {
 	// Upload is the name of a blob that the host puts into the upload session which the request
 	// opens, the POST of a createUploadSession. The reply is that of the last piece.
 	Upload string
+	// After are the places in [Call.Batch], from 0, of earlier requests that have to succeed before this
+	// one is sent. Otherwise it fails without being sent.
+	After []int
 	// Link asks for the page or change set behind [Reply.Next] or [Reply.Delta];
 	// only PageLimit may stand beside it.
 	Link string
@@ -152,7 +155,7 @@ func (r *Request) encode() abi.GraphRequest {
 	g := abi.GraphRequest{
 		Capability: r.Capability, Method: r.Method, Path: r.Path,
 		Params: pairs(r.Params), Query: pairs(r.Query), Headers: pairs(r.Headers),
-		Body: r.Body, PageLimit: r.PageLimit, Save: r.Save, Upload: r.Upload, Link: r.Link,
+		Body: r.Body, PageLimit: r.PageLimit, Save: r.Save, Upload: r.Upload, After: r.After, Link: r.Link,
 	}
 	if g.Method == "" && g.Link == "" {
 		g.Method = "GET"

@@ -46,6 +46,8 @@ type Request struct {
 	Save bool
 	// Upload is a blob to put into the upload session that the request opens.
 	Upload string
+	// After are the places in its batch of earlier requests that have to succeed before it is sent.
+	After []int
 	// URL is a link of an earlier answer to a request of the same Template and Params,
 	// instead of Query.
 	URL string

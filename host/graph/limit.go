@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -41,27 +42,29 @@ type Bounds struct {
 // NewLimit makes a limit that rule sets: the key of the operator's file, or words.
 func NewLimit(rule string, bounds Bounds) *Limit { return &Limit{rule: rule, bounds: bounds} }
 
-// Enter returns once the request may be sent; Leave has to be called when it was
-// answered. If it is certain that ctx ends sooner, Enter returns [abi.Throttled] at once.
-// When ctx ends while it waits, it returns the context's error.
-func (l *Limit) Enter(ctx context.Context, caller Caller) error {
+// Enter returns once n requests may be sent together; Leave has to be called when they were
+// answered. More than the limit admits at once, or in a span, count as that many. If it is certain that
+// ctx ends sooner, Enter returns [abi.Throttled] at once. When ctx ends while it waits, it
+// returns the context's error.
+func (l *Limit) Enter(ctx context.Context, caller Caller, n int) error {
 	if l == nil || l.bounds == (Bounds{}) {
 		return nil
 	}
+	n = l.counted(n)
 	path := caller.path()
 	l.mu.Lock()
 	now := time.Now()
-	if l.waiting.size == 0 && l.free(now) {
-		l.admit(now)
+	if l.waiting.size == 0 && l.free(now, n) {
+		l.admit(now, n)
 		l.mu.Unlock()
 		return nil
 	}
-	earliest := l.after(l.waiting.ahead(path[:]), now)
+	earliest := l.after(l.waiting.ahead(path[:])+n-1, now)
 	if deadline, ok := ctx.Deadline(); ok && !earliest.Before(deadline) {
 		l.mu.Unlock()
 		return l.throttled(earliest, now)
 	}
-	w := &waiter{path, make(chan struct{})}
+	w := &waiter{path, n, make(chan struct{})}
 	l.waiting.push(path[:], w)
 	l.serve(now)
 	l.mu.Unlock()
@@ -72,26 +75,52 @@ func (l *Limit) Enter(ctx context.Context, caller Caller) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.waiting.remove(path[:], w) { // it was admitted at the same moment
-		<-w.ready
-		l.leave()
+	if l.waiting.remove(path[:], w) {
+		l.serve(time.Now()) // it may have kept a smaller one waiting
+	} else { // it was admitted at the same moment
+		l.leave(n)
 	}
 	return ctx.Err()
 }
 
-// Leave ends a request that was admitted.
-func (l *Limit) Leave() {
+// Leave ends n requests that were admitted together.
+func (l *Limit) Leave(n int) {
 	if l == nil || l.bounds == (Bounds{}) {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.leave()
+	l.leave(l.counted(n))
 }
 
-func (l *Limit) leave() {
-	l.busy--
+// count is how many requests can ever be sent together.
+func (l *Limit) count() int {
+	if l == nil || l.bounds.Count == 0 {
+		return math.MaxInt
+	}
+	return l.bounds.Count
+}
+
+// counted is how many places of the span n requests take that are sent together.
+func (l *Limit) counted(n int) int {
+	if l.bounds.Count > 0 {
+		return min(n, l.bounds.Count)
+	}
+	return n
+}
+
+func (l *Limit) leave(n int) {
+	l.busy -= l.atOnce(n)
 	l.serve(time.Now())
+}
+
+// atOnce is how many of n requests that are sent together count as under way: the server itself
+// takes no more of them at once than it may.
+func (l *Limit) atOnce(n int) int {
+	if l.bounds.AtOnce > 0 {
+		return min(n, l.bounds.AtOnce)
+	}
+	return n
 }
 
 // Pause admits nothing until a time: the server asked for it.
@@ -114,9 +143,13 @@ func (l *Limit) idle(now time.Time) bool {
 		(len(l.begun) == 0 || !l.begun[len(l.begun)-1].Add(l.bounds.Per).After(now))
 }
 
-// free reports whether one may be admitted now.
-func (l *Limit) free(now time.Time) bool {
-	return (l.bounds.AtOnce == 0 || l.busy < l.bounds.AtOnce) && !l.after(0, now).After(now)
+// free reports whether n may be admitted now.
+func (l *Limit) free(now time.Time, n int) bool {
+	return !l.full(n) && !l.after(n-1, now).After(now)
+}
+
+func (l *Limit) full(n int) bool {
+	return l.bounds.AtOnce > 0 && l.busy+l.atOnce(n) > l.bounds.AtOnce
 }
 
 // after is when the span of time and the pause let the next request begin after n others have.
@@ -142,25 +175,31 @@ func (l *Limit) after(n int, now time.Time) time.Time {
 	return at
 }
 
-func (l *Limit) admit(now time.Time) {
-	l.busy++
+func (l *Limit) admit(now time.Time, n int) {
+	l.busy += l.atOnce(n)
 	if l.bounds.Count > 0 {
 		l.forget(now.Add(-l.bounds.Per))
-		l.begun = append(l.begun, now)
+		for range n {
+			l.begun = append(l.begun, now)
+		}
 	}
 }
 
 // serve admits those whose turn it is, and sees to it that the next are when time lets them.
 func (l *Limit) serve(now time.Time) {
-	for l.waiting.size > 0 && l.free(now) {
+	for l.waiting.size > 0 && l.free(now, l.waiting.peek().n) {
 		w := l.waiting.pop()
-		l.admit(now)
+		l.admit(now, w.n)
 		close(w.ready)
 	}
-	if l.waiting.size == 0 || l.timer != nil || l.bounds.AtOnce > 0 && l.busy >= l.bounds.AtOnce {
+	if l.waiting.size == 0 || l.timer != nil {
 		return
 	}
-	l.timer = time.AfterFunc(l.after(0, now).Sub(now), func() {
+	next := l.waiting.peek()
+	if l.full(next.n) {
+		return // whoever leaves next serves again
+	}
+	l.timer = time.AfterFunc(l.after(next.n-1, now).Sub(now), func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.timer = nil

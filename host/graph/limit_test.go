@@ -31,7 +31,7 @@ func TestRateHoldsInEverySpan(t *testing.T) {
 					time.Sleep(time.Duration(random.Int64N(int64(per)))) // of the bubble's clock
 				}
 				waiting.Go(func() {
-					if err := rate.Enter(t.Context(), Caller{}); err != nil {
+					if err := rate.Enter(t.Context(), Caller{}, 1); err != nil {
 						t.Error(err)
 					}
 					mu.Lock()
@@ -57,7 +57,7 @@ func TestRateIsUsedFully(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rate, start := NewLimit("r", Bounds{Count: 10, Per: time.Minute}), time.Now()
 		for range 100 {
-			if err := rate.Enter(t.Context(), Caller{}); err != nil {
+			if err := rate.Enter(t.Context(), Caller{}, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -75,7 +75,7 @@ func TestRateAdmitsInTheOrderOfAsking(t *testing.T) {
 		var waiting sync.WaitGroup
 		for i := range 20 {
 			waiting.Go(func() {
-				if err := rate.Enter(t.Context(), Caller{}); err != nil {
+				if err := rate.Enter(t.Context(), Caller{}, 1); err != nil {
 					t.Error(err)
 				}
 				mu.Lock()
@@ -96,10 +96,10 @@ func TestRateThatComesTooLateIsThrottledAtOnce(t *testing.T) {
 		rate, start := NewLimit("connection.contoso.rate", Bounds{Count: 1, Per: time.Minute}), time.Now()
 		ctx, cancel := context.WithDeadline(t.Context(), start.Add(time.Minute))
 		defer cancel()
-		if err := rate.Enter(ctx, Caller{}); err != nil {
+		if err := rate.Enter(ctx, Caller{}, 1); err != nil {
 			t.Fatal(err)
 		}
-		err := rate.Enter(ctx, Caller{})
+		err := rate.Enter(ctx, Caller{}, 1)
 		var failure *abi.Error
 		if !errors.As(err, &failure) || failure.Code != abi.Throttled || failure.Detail.RetryAfter != time.Minute || failure.Detail.Rule != "connection.contoso.rate" {
 			t.Errorf("got %v", err)
@@ -113,7 +113,7 @@ func TestRateThatComesTooLateIsThrottledAtOnce(t *testing.T) {
 		// It took no place: the next one is on time.
 		ctx, cancel = context.WithDeadline(t.Context(), start.Add(time.Minute+time.Nanosecond))
 		defer cancel()
-		if err := rate.Enter(ctx, Caller{}); err != nil || time.Since(start) != time.Minute {
+		if err := rate.Enter(ctx, Caller{}, 1); err != nil || time.Since(start) != time.Minute {
 			t.Errorf("the next waits %v, %v", time.Since(start), err)
 		}
 	})
@@ -123,11 +123,11 @@ func TestRateEndsWithTheInvocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rate, start := NewLimit("r", Bounds{Count: 1, Per: time.Hour}), time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
-		if err := rate.Enter(ctx, Caller{}); err != nil {
+		if err := rate.Enter(ctx, Caller{}, 1); err != nil {
 			t.Fatal(err)
 		}
 		time.AfterFunc(time.Minute, cancel)
-		if err := rate.Enter(ctx, Caller{}); !errors.Is(err, context.Canceled) || time.Since(start) != time.Minute {
+		if err := rate.Enter(ctx, Caller{}, 1); !errors.Is(err, context.Canceled) || time.Since(start) != time.Minute {
 			t.Errorf("got %v after %v", err, time.Since(start))
 		}
 	})
@@ -138,7 +138,7 @@ func TestNoLimitAdmitsAll(t *testing.T) {
 		start := time.Now()
 		for _, rate := range []*Limit{nil, {}, NewLimit("r", Bounds{Count: 0, Per: 0})} {
 			for range 1000 {
-				if err := rate.Enter(t.Context(), Caller{}); err != nil {
+				if err := rate.Enter(t.Context(), Caller{}, 1); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -153,7 +153,7 @@ func TestCallersThatGoAwayGiveTheirPlacesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewLimit("connection.contoso.rate", Bounds{Count: 5, Per: time.Minute})
 		for range 5 {
-			if err := r.Enter(t.Context(), Caller{}); err != nil {
+			if err := r.Enter(t.Context(), Caller{}, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -161,7 +161,7 @@ func TestCallersThatGoAwayGiveTheirPlacesBack(t *testing.T) {
 		for range 5 {
 			ctx, cancel := context.WithCancel(t.Context())
 			group.Go(func() {
-				if err := r.Enter(ctx, Caller{}); !errors.Is(err, context.Canceled) {
+				if err := r.Enter(ctx, Caller{}, 1); !errors.Is(err, context.Canceled) {
 					t.Errorf("Wait: %v", err)
 				}
 			})
@@ -171,7 +171,7 @@ func TestCallersThatGoAwayGiveTheirPlacesBack(t *testing.T) {
 		group.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 		defer cancel()
-		if err := r.Enter(ctx, Caller{}); err != nil {
+		if err := r.Enter(ctx, Caller{}, 1); err != nil {
 			t.Errorf("those who went away still hold their places: %v", err)
 		}
 	})

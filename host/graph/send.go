@@ -31,6 +31,8 @@ type call struct {
 	trace  Trace
 	// token is what the latest request was authorised with. No answer may repeat it.
 	token string
+	// entered says that the limits have let it in already.
+	entered bool
 	// doubt and after are what is known of the latest attempt, if it failed.
 	doubt doubt
 	after time.Duration
@@ -100,12 +102,7 @@ func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) 
 		c.weigh(res)
 		return nil, err
 	}
-	answer := &Answer{Status: res.StatusCode}
-	for _, name := range []string{"ETag", "Preference-Applied"} {
-		if value := content.header(res, name); value != "" && len(value) <= abi.MaxWord {
-			answer.Headers = append(answer.Headers, abi.Pair{Name: name, Value: value})
-		}
-	}
+	answer := &Answer{Status: res.StatusCode, Headers: told(func(name string) string { return content.header(res, name) })}
 	if c.req.Save {
 		blob, err := c.blobs.Create(ctx, content, mediaType(content.header(res, "Content-Type")))
 		if err != nil {
@@ -115,6 +112,16 @@ func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) 
 		return answer, nil
 	}
 	return answer, c.read(ctx, p, content, mediaType(content.header(res, "Content-Type")), answer)
+}
+
+// told are the headers of an answer that a guest learns.
+func told(header func(name string) string) (pairs []abi.Pair) {
+	for _, name := range []string{"ETag", "Preference-Applied"} {
+		if value := header(name); value != "" && len(value) <= abi.MaxWord {
+			pairs = append(pairs, abi.Pair{Name: name, Value: value})
+		}
+	}
+	return pairs
 }
 
 // read reads the JSON body of an answer, within the bound of a reply.
@@ -143,9 +150,13 @@ func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, med
 	if len(b) > 2*(abi.MaxValues-replyValues) && abi.CountValues(v) > abi.MaxValues-replyValues {
 		return c.unusable(abi.TooLarge, "holds too many values; ask for fewer rows or members, or save it as a blob")
 	}
+	return c.take(v, answer)
+}
+
+// take makes a body that was read that of an answer, and takes the links out of it.
+func (c *call) take(v *fastjson.Value, answer *Answer) (err error) {
 	answer.Body = v
-	answer.Next, err = c.takeLink(v, "@odata.nextLink")
-	if err != nil {
+	if answer.Next, err = c.takeLink(v, "@odata.nextLink"); err != nil {
 		return err
 	}
 	answer.Delta, err = c.takeLink(v, "@odata.deltaLink")
@@ -240,16 +251,19 @@ func (c *call) sendOnce(ctx context.Context, target string, authorize func(conte
 // mailbox, then the connection's, whose rate is so kept to the moment. leave ends
 // the request to them, once.
 func (c *call) enter(ctx context.Context) (leave func(), err error) {
+	if c.entered {
+		return func() {}, nil
+	}
 	mailbox := c.client.mailboxes.enter(c.req)
 	entered := make([]*Limit, 0, 3)
 	leave = sync.OnceFunc(func() {
 		for _, limit := range entered {
-			limit.Leave()
+			limit.Leave(1)
 		}
 		c.client.mailboxes.leave(mailbox)
 	})
 	for _, limit := range []*Limit{c.req.Limit, mailbox.limit(), c.client.settings.Limit} {
-		if err := limit.Enter(ctx, c.req.Caller); err != nil {
+		if err := limit.Enter(ctx, c.req.Caller, 1); err != nil {
 			leave()
 			return nil, err
 		}
@@ -370,11 +384,17 @@ func (c *call) broken(ctx context.Context, err error) error {
 		return coded
 	case errors.Is(err, errEcho):
 		return c.malformed("repeats the connection's token and was thrown away; check the connection's graph origin and what stands between")
-	case ctx.Err() != nil:
-		return c.late(ctx)
 	default:
-		return &abi.Error{Code: abi.Upstream, Message: "Graph's answer broke off; try again", Detail: c.detail()}
+		return c.unanswered(ctx)
 	}
+}
+
+// unanswered is the error of a read without a whole answer.
+func (c *call) unanswered(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return c.late(ctx)
+	}
+	return &abi.Error{Code: abi.Upstream, Message: "Graph's answer broke off; try again", Detail: c.detail()}
 }
 
 // untrusted reports whether the server's certificate is the problem, which does not pass.

@@ -22,9 +22,10 @@ type turns struct {
 	size int
 }
 
-// waiter is one that waits. Closing ready lets it go.
+// waiter waits for n places. Closing ready lets it go.
 type waiter struct {
 	path  [2]string
+	n     int
 	ready chan struct{}
 }
 
@@ -44,6 +45,14 @@ func (t *turns) push(path []string, w *waiter) {
 		t.keys = append(t.keys, path[0])
 	}
 	queue.push(path[1:], w)
+}
+
+// peek returns the one whose turn it is. There must be one.
+func (t *turns) peek() *waiter {
+	if len(t.line) > 0 {
+		return t.line[0]
+	}
+	return t.next[t.keys[0]].peek()
 }
 
 // pop takes the one whose turn it is. There must be one.

@@ -86,12 +86,12 @@ func load(t *testing.T, limit *Limit, plugin string, callers, n int, takes time.
 		group.Go(func() {
 			for range n {
 				asked := time.Now()
-				if err := limit.Enter(t.Context(), Caller{plugin, fmt.Sprint(caller)}); err != nil {
+				if err := limit.Enter(t.Context(), Caller{plugin, fmt.Sprint(caller)}, 1); err != nil {
 					t.Error(err)
 					return
 				}
 				time.Sleep(takes) // of the bubble's clock
-				limit.Leave()
+				limit.Leave(1)
 				mu.Lock()
 				all = append(all, span{asked, time.Now()})
 				mu.Unlock()
@@ -113,7 +113,7 @@ func TestNoMoreAtOnceThanTheLimitAndNoFewer(t *testing.T) {
 		for caller := range 16 {
 			group.Go(func() {
 				for range 200 / 16 {
-					if err := limit.Enter(t.Context(), Caller{"mail", fmt.Sprint(caller)}); err != nil {
+					if err := limit.Enter(t.Context(), Caller{"mail", fmt.Sprint(caller)}, 1); err != nil {
 						t.Error(err)
 					}
 					mu.Lock()
@@ -124,7 +124,7 @@ func TestNoMoreAtOnceThanTheLimitAndNoFewer(t *testing.T) {
 					mu.Lock()
 					busy--
 					mu.Unlock()
-					limit.Leave()
+					limit.Leave(1)
 				}
 			})
 		}
@@ -167,23 +167,23 @@ func TestAGreedyPluginLeavesTheOthersTheirShare(t *testing.T) {
 func TestThoseWhoGoAwayKeepNoPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit := NewLimit("a mailbox", Bounds{AtOnce: 1})
-		if err := limit.Enter(t.Context(), Caller{}); err != nil {
+		if err := limit.Enter(t.Context(), Caller{}, 1); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		for range 10 {
 			group.Go(func() {
-				if err := limit.Enter(ctx, Caller{}); err == nil {
-					limit.Leave() // it was let in at the same moment
+				if err := limit.Enter(ctx, Caller{}, 1); err == nil {
+					limit.Leave(1) // it was let in at the same moment
 				}
 			})
 		}
 		synctest.Wait()
 		cancel()
-		limit.Leave()
+		limit.Leave(1)
 		group.Wait()
-		if err := limit.Enter(t.Context(), Caller{}); err != nil || !func() bool { limit.Leave(); return limit.idle(time.Now()) }() {
+		if err := limit.Enter(t.Context(), Caller{}, 1); err != nil || !func() bool { limit.Leave(1); return limit.idle(time.Now()) }() {
 			t.Errorf("the limit is still held: %v", err)
 		}
 	})
