@@ -41,9 +41,12 @@ type Usage struct {
 // Module is an admitted, compiled module. It is safe for concurrent use.
 type Module struct {
 	runtime *Runtime
-	// foreign is set for a module of the kind extism/1, compiled for the others.
+	// foreign is set for a module of the kind extism/1, engine and compiled for the others.
 	foreign  *extism.Module
+	engine   wazero.Runtime
 	compiled wazero.CompiledModule
+	// native is what the engine has compiled; nil if the runtime keeps nothing.
+	native   wazero.CompilationCache
 	facts    facts
 	segments segments
 	pool     *pool
@@ -79,17 +82,20 @@ func (m *Module) Close(ctx context.Context) error {
 	}
 	m.runtime.modules.Delete(m)
 	m.pool.close(ctx)
-	switch {
-	case m.foreign != nil:
-		return m.foreign.Close(ctx)
-	case m.compiled == nil:
-		return nil
-	}
 	var err error
 	if origin := m.origin.Swap(nil); origin != nil {
 		err = origin.image.Close()
 	}
-	return errors.Join(err, m.compiled.Close(ctx))
+	if m.foreign != nil {
+		err = errors.Join(err, m.foreign.Close(ctx))
+	}
+	if m.engine != nil {
+		err = errors.Join(err, m.engine.Close(ctx))
+	}
+	if m.native != nil {
+		err = errors.Join(err, m.native.Close(ctx))
+	}
+	return err
 }
 
 // Invoke runs one invocation in pristine memory and returns the bytes that the
