@@ -172,7 +172,8 @@ func (r *Runtime) compileCached(ctx context.Context, key codecache.Key, kind str
 	return m
 }
 
-// compileNew admits a module, compiles it and keeps it in the cache.
+// compileNew admits a module, compiles it and keeps it in the cache. wazero does not give away
+// what it could not write, so on a full disk it compiles twice.
 func (r *Runtime) compileNew(ctx context.Context, key codecache.Key, kind string, binary []byte) (*Module, error) {
 	a, err := admit(kind, binary)
 	if err != nil {
@@ -180,7 +181,15 @@ func (r *Runtime) compileNew(ctx context.Context, key codecache.Key, kind string
 	}
 	defer r.store.clear()
 	m := newModule(r, a)
-	if err := m.compile(ctx, kind, a.module, r.store); err != nil {
+	err = m.compile(ctx, kind, a.module, r.store)
+	if errors.Is(err, errUnkept) {
+		r.config.Log.Warn("a module is compiled in each process", "error", errors.Join(err, m.Close(ctx)).Error())
+		m = newModule(r, a)
+		if err = m.compile(ctx, kind, a.module, nil); err == nil {
+			return m, nil
+		}
+	}
+	if err != nil {
 		return nil, errors.Join(err, m.Close(ctx))
 	}
 	r.store.keep(key, a, func(outline []byte) error { return compileOutline(ctx, outline, r.store) })
@@ -191,7 +200,7 @@ func (r *Runtime) compileNew(ctx context.Context, key codecache.Key, kind string
 // module is to be closed, whatever becomes of it.
 func (m *Module) compile(ctx context.Context, kind string, module []byte, s *store) (err error) {
 	if m.native, err = s.native(); err != nil {
-		return unkept(err)
+		return fmt.Errorf("%w: %w", errUnkept, err)
 	}
 	config := engineConfig(m.native)
 	// The engine looks at the context between two functions, but only if several workers share them.
@@ -213,7 +222,7 @@ func (m *Module) compile(ctx context.Context, kind string, module []byte, s *sto
 	case err == nil:
 		return nil
 	case errors.As(err, new(*fs.PathError)):
-		return unkept(err)
+		return fmt.Errorf("%w: %w", errUnkept, err)
 	case errors.As(err, &refusal):
 		return refusal
 	default:
@@ -233,9 +242,8 @@ func compileOutline(ctx context.Context, outline []byte, s *store) error {
 	return errors.Join(err, engine.Close(ctx), native.Close(ctx))
 }
 
-func unkept(err error) *abi.Error {
-	return &abi.Error{Code: abi.Internal, Message: "compiled code cannot be kept in the cache's folder; see whether it has room: " + err.Error()}
-}
+// errUnkept says that the engine could not use the folder of a store.
+var errUnkept = errors.New("compiled code cannot be kept in the cache's folder; see whether it has room")
 
 func refuse(format string, args ...any) *abi.Error {
 	return &abi.Error{Code: abi.PluginFailed, Message: "module refused: " + fmt.Sprintf(format, args...)}

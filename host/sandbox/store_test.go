@@ -301,3 +301,27 @@ func TestEveryForeignModuleIsKeptWithAllOfItsCode(t *testing.T) {
 		t.Errorf("entries before %q, after %q; log %s", before, after, &s.log)
 	}
 }
+
+func TestModulesRunWhenTheEngineCannotWrite(t *testing.T) {
+	s := newShelf(t)
+	wantAnswer(t, s.process(t), 1)
+	r := s.process(t)
+	if err := errors.Join(os.RemoveAll(r.store.folder), os.WriteFile(r.store.folder, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for digit := range 2 { // new, and in the cache
+		s.log.Reset()
+		wantAnswer(t, r, digit)
+		if !strings.Contains(s.log.String(), errUnkept.Error()) {
+			t.Errorf("log: %s", &s.log)
+		}
+	}
+	if err := os.Remove(r.store.folder); err != nil {
+		t.Fatal(err)
+	}
+	s.log.Reset()
+	wantAnswer(t, r, 2)
+	if s.log.Len() > 0 || len(s.saved(t)) != 2 {
+		t.Errorf("entries %q; log %s", s.saved(t), &s.log)
+	}
+}
