@@ -13,8 +13,12 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// deviceGrant is the grant type of RFC 8628.
-const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
+const (
+	// deviceGrant is the grant type of RFC 8628.
+	deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
+	// olderDeviceGrant is what Entra called it before; Microsoft's own library for Go still does.
+	olderDeviceGrant = "device_code"
+)
 
 // issued is what a grant gives, not yet signed.
 type issued struct {
@@ -28,6 +32,7 @@ type issued struct {
 // idClaims are the claims of an id token; see https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference.
 type idClaims struct {
 	jwt.RegisteredClaims
+	Audience string `json:"aud"` // as in accessClaims
 	Email    string `json:"email,omitempty"`
 	Name     string `json:"name,omitempty"`
 	Nonce    string `json:"nonce,omitempty"`
@@ -44,6 +49,7 @@ func (c *entraCall) token() error {
 		"authorization_code": (*entraCall).redeemCode,
 		"refresh_token":      (*entraCall).redeemRefreshToken,
 		deviceGrant:          (*entraCall).redeemDeviceCode,
+		olderDeviceGrant:     (*entraCall).redeemDeviceCode,
 	}
 	if _, err := c.server.realm(c.tenant); err != nil {
 		return err
@@ -250,11 +256,11 @@ func (c *entraCall) idClaims(app *App, in signedIn) *idClaims {
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    c.origin() + "/" + c.server.tenant + "/v2.0",
 			Subject:   pairwise(app, in.user),
-			Audience:  jwt.ClaimStrings{app.ClientID},
 			IssuedAt:  jwt.NewNumericDate(c.now),
 			NotBefore: jwt.NewNumericDate(c.now),
 			ExpiresAt: jwt.NewNumericDate(c.now.Add(tokenLifetime)),
 		},
+		Audience: app.ClientID,
 		Nonce:    in.nonce,
 		ObjectID: in.user.ID,
 		Tenant:   c.server.tenant,

@@ -78,13 +78,13 @@ func (s *Server) accessClaims(t Token) (*accessClaims, error) {
 	begins := jwt.NewNumericDate(now.Add(min(0, t.Lifetime)))
 	claims := &accessClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Audience:  jwt.ClaimStrings{t.Audience},
 			Issuer:    "https://sts.windows.net/" + t.Tenant + "/",
 			IssuedAt:  begins,
 			NotBefore: begins,
 			ExpiresAt: jwt.NewNumericDate(now.Add(t.Lifetime)),
 			ID:        uuid.NewString(),
 		},
+		Audience: t.Audience,
 		AppID:    t.ClientID,
 		Tenant:   t.Tenant,
 		Version:  "1.0",
@@ -114,6 +114,8 @@ func errNoUser(name string) error {
 // accessClaims are the claims of an access token, as Entra writes them in version 1.0 tokens for Graph.
 type accessClaims struct {
 	jwt.RegisteredClaims
+	// Audience stands before the one of RegisteredClaims, which would be written as a list.
+	Audience string   `json:"aud"`
 	AppID    string   `json:"appid"`
 	AppName  string   `json:"app_displayname,omitempty"`
 	Tenant   string   `json:"tid"`
