@@ -125,16 +125,7 @@ func (n *tenant) postAt(realm, endpoint string, values url.Values) tokenAnswer {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	a := tokenAnswer{status: response.StatusCode, body: string(body)}
-	if err := json.Unmarshal(body, &a); err != nil {
-		n.t.Fatalf("the answer is not JSON: %v\n%s", err, body)
-	}
-	return a
+	return readToken(n.t, response)
 }
 
 // granted posts to the token endpoint and wants tokens.
@@ -171,10 +162,9 @@ func (n *tenant) authorize(pairs ...string) url.Values {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	defer func() { _ = response.Body.Close() }()
+	body := readAll(n.t, response)
 	location, err := response.Location()
 	if err != nil {
-		body, _ := io.ReadAll(response.Body)
 		n.t.Fatalf("answered %d without a redirect: %s", response.StatusCode, body)
 	}
 	if got := location.Query().Get("state"); got != "a state" {
@@ -361,4 +351,34 @@ func attribute(node *html.Node, name string) string {
 		return ""
 	}
 	return strings.TrimSpace(node.Attr[at].Val)
+}
+
+// stdThumbprint is the thumbprint of the newer form in the alphabet that Microsoft's library for Go uses.
+func stdThumbprint(i identity) string {
+	sum := sha256.Sum256(i.certificate.Raw)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// newerThumbprintOnly signs with the older algorithm.
+func newerThumbprintOnly(token *jwt.Token, _ jwt.MapClaims) {
+	token.Method, token.Header["alg"] = jwt.SigningMethodRS256, "RS256"
+}
+
+func readAll(t *testing.T, response *http.Response) string {
+	t.Helper()
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func readToken(t *testing.T, response *http.Response) tokenAnswer {
+	t.Helper()
+	a := tokenAnswer{status: response.StatusCode, body: readAll(t, response)}
+	if err := json.Unmarshal([]byte(a.body), &a); err != nil {
+		t.Fatalf("the answer is not JSON: %v\n%s", err, a.body)
+	}
+	return a
 }
