@@ -22,13 +22,17 @@ func (a *authorization) value(name string) string { return a.values.Get(name) }
 
 // authorize shows the page for signing in, or sends the browser back to the client with a code or an error. A request whose client or
 // redirect URI is wrong is refused on the spot: nobody can be sent there.
-func (c *entraCall) authorize() error {
+func (c *entraCall) authorize() error { return c.answerBrowser((*entraCall).authorization) }
+
+// answerBrowser lets decide look at the parameters of a request, with the server's state to itself. What decide returns writes the answer,
+// after the state was given back.
+func (c *entraCall) answerBrowser(decide func(*entraCall, url.Values) (func(), error)) error {
 	values := c.form
 	if c.request.Method != http.MethodPost {
 		values = c.request.URL.Query()
 	}
 	c.server.mu.Lock()
-	show, err := c.authorization(values)
+	show, err := decide(c, values)
 	c.server.mu.Unlock()
 	if err != nil {
 		return err
@@ -37,7 +41,7 @@ func (c *entraCall) authorize() error {
 	return nil
 }
 
-// authorization decides about a request. What it returns writes the answer, after the server's state was given back.
+// authorization decides about a request to sign in.
 func (c *entraCall) authorization(values url.Values) (func(), error) {
 	a := &authorization{values: values}
 	var err error
@@ -49,7 +53,7 @@ func (c *entraCall) authorization(values url.Values) (func(), error) {
 	case redirect == "":
 		return nil, aadsts("invalid_request", 900144, "The request must contain the following parameter: 'redirect_uri'.")
 	case !a.app.redirectsTo(redirect):
-		return nil, aadsts("invalid_request", 50011, "The redirect URI '%s' specified in the request does not match the redirect URIs configured for the application '%s'.", redirect, a.app.ClientID)
+		return nil, errRedirect(a.app, redirect)
 	}
 	mode := a.value("response_mode")
 	switch mode {
@@ -168,6 +172,11 @@ func (a *authorization) checkChallenge() error {
 		return aadsts("invalid_request", 501491, "Invalid size of Code_Challenge parameter.")
 	}
 	return nil
+}
+
+func errRedirect(app *App, uri string) *entraError {
+	return aadsts("invalid_request", 50011, "The redirect URI '%s' specified in the request does not match the redirect URIs configured "+
+		"for the application '%s'.", uri, app.ClientID)
 }
 
 func errDeclined() *entraError {

@@ -27,8 +27,9 @@ func (c *entraCall) app(clientID string) (*App, error) {
 	}
 	app := c.server.apps[strings.ToLower(clientID)]
 	if app == nil || realm == realmConsumers {
-		return nil, aadsts("unauthorized_client", 700016, "Application with identifier '%s' was not found in the directory '%s'. This can happen if the application "+
-			"has not been installed by the administrator of the tenant or consented to by any user in the tenant.", clientID, c.tenant)
+		return nil, aadsts("unauthorized_client", 700016, "Application with identifier '%s' was not found in the directory '%s'. "+
+			"This can happen if the application has not been installed by the administrator of the tenant "+
+			"or consented to by any user in the tenant.", clientID, c.tenant)
 	}
 	return app, nil
 }
@@ -40,7 +41,8 @@ func (c *entraCall) authenticateClient(app *App, public bool) error {
 	switch {
 	case assertion != "":
 		if got := c.form.Get("client_assertion_type"); got != assertionType {
-			return aadsts("invalid_request", 900144, "The request body must contain the following parameter: 'client_assertion_type' with the value '%s'.", assertionType)
+			return aadsts("invalid_request", 900144, "The request body must contain the following parameter: 'client_assertion_type' "+
+				"with the value '%s'.", assertionType)
 		}
 		return c.checkAssertion(app, assertion)
 	case secret != "":
@@ -96,7 +98,8 @@ func (c *entraCall) checkAssertion(app *App, assertion string) error {
 		return errSignature("The signature is invalid", app)
 	}
 	if c.now.Before(certificate.NotBefore) || c.now.After(certificate.NotAfter) {
-		return aadsts("invalid_client", 1000502, "The provided certificate is not within its specified validity window. [Thumbprint of key used by client: '%X']", sha1.Sum(certificate.Raw))
+		return aadsts("invalid_client", 1000502, "The provided certificate is not within its specified validity window. "+
+			"[Thumbprint of key used by client: '%X']", sha1.Sum(certificate.Raw))
 	}
 	switch {
 	case !strings.EqualFold(claims.Issuer, app.ClientID) || !strings.EqualFold(claims.Subject, app.ClientID):
@@ -188,11 +191,13 @@ func (c *entraCall) checkFederated(app *App, assertion string, claims *jwt.Regis
 		"https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
 	candidates := slices.DeleteFunc(slices.Clone(app.Federated), func(f FederatedCredential) bool { return f.Issuer != claims.Issuer })
 	if len(candidates) == 0 {
-		return aadsts("invalid_client", 700211, "No matching federated identity record found for presented assertion issuer '%s'. %s", claims.Issuer, advice)
+		return aadsts("invalid_client", 700211, "No matching federated identity record found for presented assertion issuer '%s'. %s",
+			claims.Issuer, advice)
 	}
 	candidates = slices.DeleteFunc(candidates, func(f FederatedCredential) bool { return f.Subject != claims.Subject })
 	if len(candidates) == 0 {
-		return aadsts("invalid_client", 700213, "No matching federated identity record found for presented assertion subject '%s'. %s", claims.Subject, advice)
+		return aadsts("invalid_client", 700213, "No matching federated identity record found for presented assertion subject '%s'. %s",
+			claims.Subject, advice)
 	}
 	candidates = slices.DeleteFunc(candidates, func(f FederatedCredential) bool { return !slices.Equal(claims.Audience, []string{f.Audience}) })
 	if len(candidates) == 0 {

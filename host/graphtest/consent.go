@@ -9,20 +9,7 @@ import (
 
 // adminConsent grants what an application asks for to the whole directory; see
 // https://learn.microsoft.com/entra/identity-platform/v2-admin-consent. Every user counts as an administrator.
-func (c *entraCall) adminConsent() error {
-	values := c.form
-	if c.request.Method != http.MethodPost {
-		values = c.request.URL.Query()
-	}
-	c.server.mu.Lock()
-	show, err := c.decideForAll(values)
-	c.server.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	show()
-	return nil
-}
+func (c *entraCall) adminConsent() error { return c.answerBrowser((*entraCall).decideForAll) }
 
 func (c *entraCall) decideForAll(values url.Values) (func(), error) {
 	a := &authorization{values: values}
@@ -31,7 +18,7 @@ func (c *entraCall) decideForAll(values url.Values) (func(), error) {
 		return nil, err
 	}
 	if redirect := a.value("redirect_uri"); !a.app.redirectsTo(redirect) {
-		return nil, aadsts("invalid_request", 50011, "The redirect URI '%s' specified in the request does not match the redirect URIs configured for the application '%s'.", redirect, a.app.ClientID)
+		return nil, errRedirect(a.app, redirect)
 	}
 	scope := a.value("scope")
 	if scope == "" {

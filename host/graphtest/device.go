@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -152,27 +153,26 @@ func (s *Server) waitingDevice(userCode string) (*deviceCode, error) {
 
 // devicePage is where a person types the code of a device.
 func (c *entraCall) devicePage() error {
-	c.server.mu.Lock()
-	show := c.answerDevice()
-	c.server.mu.Unlock()
-	show()
-	return nil
+	if _, err := c.server.realm(c.tenant); err != nil {
+		return err
+	}
+	return c.answerBrowser(func(c *entraCall, values url.Values) (func(), error) { return c.answerDevice(values), nil })
 }
 
-func (c *entraCall) answerDevice() func() {
+func (c *entraCall) answerDevice(values url.Values) func() {
+	typed := values.Get("user_code")
 	if c.request.Method != http.MethodPost {
-		return c.codePage(c.request.URL.Query().Get("user_code"), "")
+		return c.codePage(typed, "")
 	}
-	typed := c.form.Get("user_code")
 	device, err := c.server.waitingDevice(typed)
 	if err != nil {
 		return c.codePage(typed, "That code didn't work. Check the code and try again.")
 	}
-	if c.form.Has("cancel") || c.form.Get("consent") == "decline" {
+	if values.Has("cancel") || values.Get("consent") == "decline" {
 		device.declined = true
 		return c.donePage("You declined", "The device was not signed in.")
 	}
-	user := c.server.userIndex[strings.ToLower(c.form.Get("user"))]
+	user := c.server.userIndex[strings.ToLower(values.Get("user"))]
 	if user == nil {
 		return c.codePage(typed, "This user is not in the directory.")
 	}
@@ -186,8 +186,8 @@ func (c *entraCall) answerDevice() func() {
 		return c.codePage(typed, asEntraError(err).message)
 	}
 	lacking := device.scopes.lacking(app, c.server.consented(app, user))
-	if len(lacking) > 0 && c.form.Get("consent") != "accept" {
-		return c.consentPage(&authorization{app: app, values: c.form}, user, lacking)
+	if len(lacking) > 0 && values.Get("consent") != "accept" {
+		return c.consentPage(&authorization{app: app, values: values}, user, lacking)
 	}
 	c.server.consent(app, user, lacking)
 	device.approve(c.server, user, true)

@@ -42,6 +42,9 @@ func entraRoute(method, path string) func(*entraCall) error {
 			return (*entraCall).deviceCode
 		}
 	}
+	if method != http.MethodGet && method != http.MethodPost {
+		return nil
+	}
 	switch path {
 	case "oauth2/v2.0/authorize":
 		return (*entraCall).authorize
@@ -160,7 +163,11 @@ type entraError struct {
 func (e *entraError) Error() string { return fmt.Sprintf("AADSTS%d: %s", e.code, e.message) }
 
 func aadsts(kind string, code int, format string, args ...any) *entraError {
-	return &entraError{kind: kind, code: code, message: fmt.Sprintf(format, args...)}
+	message := fmt.Sprintf(format, args...)
+	if len(message) > maxDescription {
+		message = strings.ToValidUTF8(message[:maxDescription], "") + "..."
+	}
+	return &entraError{kind: kind, code: code, message: message}
 }
 
 func errTransient() *entraError {

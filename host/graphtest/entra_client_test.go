@@ -204,7 +204,8 @@ func inBubble(t *testing.T, test func(*testing.T, *graphtest.Server)) {
 
 func publicClient(t *testing.T, s *graphtest.Server, tenant string) public.Client {
 	t.Helper()
-	client, err := public.New(clientID, public.WithAuthority(s.AuthorityURL()+tenant), public.WithHTTPClient(s.Client()), public.WithInstanceDiscovery(false))
+	client, err := public.New(clientID, public.WithAuthority(s.AuthorityURL()+tenant),
+		public.WithHTTPClient(s.Client()), public.WithInstanceDiscovery(false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -391,7 +392,8 @@ func TestMSALSignsInThroughTheBrowser(t *testing.T) {
 	if err := s.SetSignIn(alex, graphtest.SignInBlocked); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.AcquireTokenInteractive(t.Context(), []string{mailScope}, public.WithOpenURL(open)); err == nil || !strings.Contains(err.Error(), "AADSTS53003") {
+	_, err = client.AcquireTokenInteractive(t.Context(), []string{mailScope}, public.WithOpenURL(open))
+	if err == nil || !strings.Contains(err.Error(), "AADSTS53003") {
 		t.Errorf("a blocked user: %v", err)
 	}
 }

@@ -53,7 +53,8 @@ func TestRefusalsHaveEntrasForm(t *testing.T) {
 			if !regexp.MustCompile("^"+test.want+"$").MatchString(a.Correlation) || response.Header.Get("x-ms-request-id") != a.Trace {
 				t.Errorf("correlation %q, trace %q", a.Correlation, a.Trace)
 			}
-			want := `^AADSTS7000215: Invalid client secret provided\. .+ Trace ID: ` + a.Trace + ` Correlation ID: ` + a.Correlation + ` Timestamp: 2026-03-02 12:00:00Z$`
+			want := `^AADSTS7000215: Invalid client secret provided\. .+ Trace ID: ` + a.Trace + ` Correlation ID: ` +
+				a.Correlation + ` Timestamp: 2026-03-02 12:00:00Z$`
 			if !regexp.MustCompile(want).MatchString(a.Description) || a.status != http.StatusUnauthorized || a.Timestamp != "2026-03-02 12:00:00Z" {
 				t.Errorf("answered %d %s", a.status, a.body)
 			}
@@ -108,7 +109,7 @@ func TestClientCredentialsAreRefusedWithEntrasCodes(t *testing.T) {
 		"a public client without one":    {appForm("client_id", "public", "client_secret", "-"), "invalid_client", 7000218},
 		"no credential":                  {appForm("client_secret", "-"), "invalid_client", 7000218},
 		"an unknown app":                 {appForm("client_id", "x"), "unauthorized_client", 700016},
-		".default beside another scope":  {appForm("client_secret", "endless", "scope", "https://graph.microsoft.com/.default https://graph.microsoft.com/Mail.Read"), "invalid_scope", 70011},
+		".default beside another scope":  {appForm("client_secret", "endless", "scope", appScope+" "+mailScope), "invalid_scope", 70011},
 		"a scope that is no scope-token": {appForm("client_secret", "endless", "scope", `https://graph.microsoft.com/.default "`), "invalid_scope", 70011},
 		"two hundred and one scopes":     {appForm("client_secret", "endless", "scope", strings.Repeat("openid ", 201)), "invalid_scope", 70011},
 
@@ -446,7 +447,10 @@ func TestRedirectURIsMatch(t *testing.T) {
 			t.Errorf("%s: answered %d to %s", uri, response.StatusCode, response.Header.Get("Location"))
 		}
 	}
-	for _, uri := range []string{"javascript:alert(1)", "/back", "https://x.example/#f", "http://x.example/", "%", "https://x.example/" + strings.Repeat("x", 256)} {
+	for _, uri := range []string{
+		"javascript:alert(1)", "/back", "https://x.example/#f", "http://x.example/", "%",
+		"https://x.example/" + strings.Repeat("x", 256),
+	} {
 		if err := d.AddApp(graphtest.App{ClientID: "x", RedirectURIs: []string{uri}}); err == nil {
 			t.Errorf("%s is registered", uri)
 		}

@@ -124,7 +124,8 @@ func (c *entraCall) clientCredentials(app *App) (*issued, error) {
 		return nil, err
 	}
 	if realm, _ := c.server.realm(c.tenant); realm == realmAny {
-		return nil, aadsts("invalid_request", 50059, "No tenant-identifying information found in either the request or implied by any provided credentials.")
+		return nil, aadsts("invalid_request", 50059, "No tenant-identifying information found in either the request "+
+			"or implied by any provided credentials.")
 	}
 	if err := c.authenticateClient(app, false); err != nil {
 		return nil, err
@@ -166,9 +167,11 @@ func (c *entraCall) redeemCode(app *App) (*issued, error) {
 	verifier := c.form.Get("code_verifier")
 	switch {
 	case !c.now.Before(code.expires):
-		return nil, aadsts("invalid_grant", 70008, "The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource.")
+		return nil, aadsts("invalid_grant", 70008, "The provided authorization code or refresh token has expired due to inactivity. "+
+			"Send a new interactive authorization request for this user and resource.")
 	case redirect != code.redirect:
-		return nil, aadsts("invalid_client", 500112, "The reply address '%s' does not match the reply address '%s' provided when requesting Authorization code.", redirect, code.redirect)
+		return nil, aadsts("invalid_client", 500112, "The reply address '%s' does not match the reply address '%s' provided "+
+			"when requesting Authorization code.", redirect, code.redirect)
 	case !code.verifiedBy(verifier):
 		return nil, aadsts("invalid_grant", 501481, "The Code_Verifier does not match the code_challenge supplied in the authorization request.")
 	}
@@ -290,5 +293,6 @@ func errOtherClient(what string) *entraError {
 }
 
 func errCodeUsed() *entraError {
-	return aadsts("invalid_grant", 54005, "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.")
+	return aadsts("invalid_grant", 54005, "OAuth2 Authorization code was already redeemed, please retry with a new valid code "+
+		"or use an existing refresh token.")
 }

@@ -89,7 +89,7 @@ func (s *Server) serveIdentity(w http.ResponseWriter, r *http.Request, segments 
 	}
 	resource := strings.TrimSuffix(query.Get("resource"), "/")
 	if resource != origin(r) && !isGraphAudience(resource) {
-		refuse(http.StatusBadRequest, "invalid_resource", "AADSTS500011: The resource principal named "+resource+" was not found in the tenant named "+s.tenant+".")
+		refuse(http.StatusBadRequest, "invalid_resource", "AADSTS500011: The resource principal named "+resource+" was not found.")
 		return
 	}
 	identity, claims, err := s.identityClaims(query, resource)

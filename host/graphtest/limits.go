@@ -42,6 +42,8 @@ const (
 	maxRedirectURI = 256
 	// maxParameter is the longest state or nonce, in bytes.
 	maxParameter = 8 << 10
+	// maxDescription is the longest description of a refusal, in bytes. It quotes what was sent, and may travel in a header.
+	maxDescription = 1 << 10
 	// maxGrants is how many authorization codes, refresh tokens, device codes and used assertions are remembered, of each kind. The oldest
 	// are forgotten, and are then as good as unknown.
 	maxGrants = 10_000

@@ -19,7 +19,8 @@ func parsePages() (*template.Template, error) { return template.New("").Parse(pa
 const pageSource = `
 {{define "head"}}<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{{.}}</title><meta name="viewport" content="width=device-width">
-<style>body{font:16px/1.5 sans-serif;max-width:30em;margin:3em auto;padding:0 1em}button{display:block;margin:.5em 0;padding:.5em 1em;font:inherit}</style>
+<style>body{font:16px/1.5 sans-serif;max-width:30em;margin:3em auto;padding:0 1em}
+button{display:block;margin:.5em 0;padding:.5em 1em;font:inherit}</style>
 </head><body><h1>{{.}}</h1>{{end}}
 {{define "hidden"}}{{range .}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">
 {{end}}{{end}}
@@ -146,7 +147,8 @@ func (c *entraCall) showPage(status int, name string, data any) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Content-Security-Policy",
-		"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'; base-uri 'none'; frame-ancestors 'none'")
+		"default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src 'unsafe-inline'; "+
+			"script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
 	c.writer.WriteHeader(status)
 	if err != nil {
 		return

@@ -52,7 +52,8 @@ func parseScopes(text string) (scopeRequest, error) {
 			resource = graphAppID
 		}
 		if r.resource != "" && resource != r.resource && (r.all || len(r.names) > 0) {
-			return r, aadsts("invalid_request", 28000, "Provided value for the input parameter scope is not valid because it contains more than one resource. Scope %s is not valid.", text)
+			return r, aadsts("invalid_request", 28000, "Provided value for the input parameter scope is not valid "+
+				"because it contains more than one resource. Scope %s is not valid.", text)
 		}
 		r.resource = resource
 		if name == ".default" {

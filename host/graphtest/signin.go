@@ -216,7 +216,8 @@ func (s *Server) checkRule(in signedIn) error {
 	case rule == SignInDisabled:
 		return aadsts("invalid_grant", 50057, "The user account is disabled.")
 	case rule == SignInBlocked:
-		return aadsts("interaction_required", 53003, "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.").with("message_only")
+		return aadsts("interaction_required", 53003, "Access has been blocked by Conditional Access policies. "+
+			"The access policy does not allow token issuance.").with("message_only")
 	case rule == SignInNeedsMFA && !in.mfa:
 		return aadsts("interaction_required", 50076, "Due to a configuration change made by your administrator, or because you moved to a new location, "+
 			"you must use multi-factor authentication to access '%s'.", graphAppID).with("basic_action")
