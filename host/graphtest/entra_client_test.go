@@ -132,14 +132,14 @@ func TestManagedIdentityGetsATokenWithoutACredential(t *testing.T) {
 		id         azidentity.ManagedIDKind
 		appID      string
 	}{
-		"system-assigned, App Service":             {true, nil, "11111111-0000-4000-8000-000000000001"},
-		"system-assigned, virtual machine":         {false, nil, "11111111-0000-4000-8000-000000000001"},
-		"by client id, App Service":                {true, azidentity.ClientID("11111111-0000-4000-8000-000000000002"), "11111111-0000-4000-8000-000000000002"},
-		"by resource id, App Service":              {true, azidentity.ResourceID(assigned), "11111111-0000-4000-8000-000000000002"},
-		"by resource id, virtual machine":          {false, azidentity.ResourceID(assigned), "11111111-0000-4000-8000-000000000002"},
-		"one that is not assigned, App Service":    {true, azidentity.ClientID("11111111-0000-4000-8000-000000000003"), ""},
-		"one that is not assigned, by machine":     {false, azidentity.ClientID("11111111-0000-4000-8000-000000000003"), ""},
-		"with a resource that is not in the cloud": {true, azidentity.ResourceID("/x"), ""},
+		"system-assigned, App Service":          {true, nil, "11111111-0000-4000-8000-000000000001"},
+		"system-assigned, virtual machine":      {false, nil, "11111111-0000-4000-8000-000000000001"},
+		"by client id, App Service":             {true, azidentity.ClientID("11111111-0000-4000-8000-000000000002"), "11111111-0000-4000-8000-000000000002"},
+		"by resource id, App Service":           {true, azidentity.ResourceID(assigned), "11111111-0000-4000-8000-000000000002"},
+		"by resource id, virtual machine":       {false, azidentity.ResourceID(assigned), "11111111-0000-4000-8000-000000000002"},
+		"one that is not assigned, App Service": {true, azidentity.ClientID("11111111-0000-4000-8000-000000000003"), ""},
+		"one that is not assigned, by machine":  {false, azidentity.ClientID("11111111-0000-4000-8000-000000000003"), ""},
+		"by a resource id that is not assigned": {true, azidentity.ResourceID("/x"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.appService {

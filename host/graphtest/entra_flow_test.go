@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -460,6 +461,78 @@ func TestGoAPIRefusesWhatIsNotThere(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+}
+
+func TestDefaultScopeAsksForWhatTheRegistrationAsksFor(t *testing.T) {
+	d := newDirectory(t)
+	app := confidentialApp()
+	app.Scopes = nil
+	d.app(app)
+	if back := d.authorize("scope", appScope); back.Get("error") != "consent_required" {
+		t.Errorf("without any consent the browser came back with %v", back)
+	}
+	app.RequestedScopes = []string{"User.Read", "Mail.Read"}
+	d.app(app)
+	p := &person{http: d.http, user: alex}
+	at, err := p.open(d.authorizeURL("login_hint", "-", "scope", appScope))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"Pick an account", "Permissions requested"}, p.seen); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+	a := d.granted(codeForm(at.Query().Get("code")))
+	if scp := claimsOf(t, a.Access)["scp"]; scp != "User.Read Mail.Read" {
+		t.Errorf("scp = %v", scp)
+	}
+	app.RequestedScopes = append(app.RequestedScopes, "Calendars.Read")
+	d.app(app)
+	d.code("scope", appScope) // what was consented to before is enough
+}
+
+func TestOldestCodeIsForgotten(t *testing.T) {
+	const limit = 10_000
+	d := newDirectory(t)
+	oldest, second := d.code(), d.code()
+	for range limit - 1 {
+		d.code()
+	}
+	d.deny(codeForm(oldest), "invalid_grant", 9002313)
+	d.granted(codeForm(second))
+}
+
+func TestManySignInsAtOnce(t *testing.T) {
+	d := newDirectory(t)
+	app := confidentialApp()
+	app.RequestedRoles = []string{"Mail.Read"}
+	d.app(app)
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			for range 5 {
+				a := d.post("token", codeForm(d.authorize().Get("code")))
+				device := d.post("devicecode", form("client_id", clientID, "scope", "Mail.Read"))
+				if err := d.ApproveDevice(device.UserCode, alex); err != nil {
+					t.Error(err)
+				}
+				for _, values := range []url.Values{refreshForm(a.Refresh), deviceForm(device.DeviceCode), appForm()} {
+					if a := d.post("token", values); a.status != http.StatusOK {
+						t.Errorf("answered %d %s", a.status, a.body)
+					}
+				}
+				values := form("client_id", clientID, "redirect_uri", redirectURI, "consent", "accept")
+				response, err := d.http.PostForm(d.AuthorityURL()+d.Tenant()+"/adminconsent", values)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if response.StatusCode != http.StatusFound {
+					t.Errorf("answered %s", response.Status)
+				}
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // No form may do more than be refused, and a refusal is always Entra's.

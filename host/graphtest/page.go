@@ -62,10 +62,13 @@ button{display:block;margin:.5em 0;padding:.5em 1em;font:inherit}</style>
 // A hiddenField is a hidden field of a form.
 type hiddenField struct{ Name, Value string }
 
+// A listedUser is a user as a page shows one. It is a copy, because pages are written after the server's state was given back.
+type listedUser struct{ UserPrincipalName, DisplayName string }
+
 type signInPage struct {
 	App, Problem string
 	Hidden       []hiddenField
-	Users        []*User
+	Users        []listedUser
 }
 
 type consentPage struct {
@@ -76,7 +79,7 @@ type consentPage struct {
 
 type codePage struct {
 	Code, Problem string
-	Users         []*User
+	Users         []listedUser
 }
 
 type returnPage struct {
@@ -130,9 +133,13 @@ func (c *entraCall) errorPage(e *entraError) {
 	c.showPage(e.status(), "message", messagePage{"Sorry, but we're having trouble signing you in.", c.errorBody(e).Description})
 }
 
-func (c *entraCall) listedUsers() []*User {
+func (c *entraCall) listedUsers() []listedUser {
 	users := c.server.userList
-	return slices.Clone(users[:min(len(users), maxListedUsers)])
+	listed := make([]listedUser, min(len(users), maxListedUsers))
+	for i := range listed {
+		listed[i] = listedUser{users[i].UserPrincipalName, users[i].DisplayName}
+	}
+	return listed
 }
 
 func (c *entraCall) showPage(status int, name string, data any) {
