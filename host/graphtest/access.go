@@ -47,9 +47,7 @@ func (s *Server) authenticate(r *http.Request) (*accessClaims, error) {
 	switch {
 	case !s.now().Before(claims.ExpiresAt.Time):
 		return nil, errToken("Lifetime validation failed, the token is expired.")
-	case !slices.ContainsFunc(claims.Audience, func(audience string) bool {
-		return isGraphAudience(audience) || audience == origin(r)
-	}):
+	case !isGraphAudience(claims.Audience) && claims.Audience != origin(r):
 		return nil, errToken("Access token validation failure. Invalid audience.")
 	case claims.Tenant != s.tenant:
 		return nil, errToken("The tenant for tenant guid '" + claims.Tenant + "' does not exist.")

@@ -18,8 +18,11 @@
 //
 // # What it imitates
 //
-//   - Entra: discovery, the key set, and client credentials with a secret. Delegated tokens are made by [Server.Token], without a
-//     sign-in.
+//   - Entra: discovery for the directory, its domains, common and organizations; the key set; client credentials with a secret, a
+//     certificate or a federated token; authorization codes with PKCE, id tokens, refresh tokens, device codes, admin consent; managed
+//     identities. People sign in on plain pages; [Server.SignInAs], [Server.ApproveDevice] or a login_hint do it in their place, and
+//     [Server.Consent], [Server.SetSignIn] and [Server.RevokeSignIns] decide what comes of it. [Server.Token] makes a token without all
+//     that. Refusals have Entra's form and AADSTS codes.
 //   - Users and groups: list and get, with basic and advanced $filter.
 //   - Mail: folders, messages with $filter, $orderby, $search and their rules, MIME source, attachments, and sendMail in both forms.
 //   - Group mail: conversations, threads and posts, attachments of posts, replies.
@@ -30,7 +33,9 @@
 //
 // # What it does not imitate
 //
-// Everything else that Graph has is answered with 501 NotImplemented, never with a made-up success. Beside that: rules are kept and not
+// Everything else that Graph has is answered with 501 NotImplemented, never with a made-up success. Of Entra: passwords, signing out, the
+// on-behalf-of and implicit flows, personal accounts, version 1.0 endpoints, claims challenges, and resources beside Graph; every user
+// counts as an administrator where one is needed; a used assertion is refused, which Entra is not known to do. Beside that: rules are kept and not
 // run; mail is delivered at once and bounces never come; HTML is not sanitised; throttling happens only when a [Fault] says so; reading a
 // user with User.ReadBasic.All shows every property; a filter that the mail store would serve slowly or refuse as too complex is served.
 // Where Graph's own behaviour is not documented, the imitation takes the stricter reading.

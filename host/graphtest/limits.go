@@ -32,4 +32,31 @@ const (
 	previewLength = 255
 	// tokenLifetime is how long an access token of the token endpoint is good for; Entra's default is 60 to 90 minutes, and it says 3599 s.
 	tokenLifetime = 3599 * time.Second
+	// maxForm is the largest form that the token service reads, in bytes. An assertion with its certificates is the largest thing in one.
+	maxForm = 256 << 10
+	// maxAssertion is the longest client assertion, in bytes.
+	maxAssertion = 64 << 10
+	// maxScopes is how many scopes a request may name.
+	maxScopes = 200
+	// maxRedirectURI is the longest redirect URI that Entra registers, in characters.
+	maxRedirectURI = 256
+	// maxParameter is the longest state or nonce, in bytes.
+	maxParameter = 8 << 10
+	// maxDescription is the longest description of a refusal, in bytes. It quotes what was sent, and may travel in a header.
+	maxDescription = 1 << 10
+	// maxGrants is how many authorization codes, refresh tokens, device codes and used assertions are remembered, of each kind. The oldest
+	// are forgotten, and are then as good as unknown.
+	maxGrants = 10_000
+	// maxListedUsers is how many users the page for signing in lists; others can be typed.
+	maxListedUsers = 50
+	// codeLifetime is how long an authorization code is good for.
+	codeLifetime = 10 * time.Minute
+	// refreshLifetime is how long a refresh token is good for. Each use gives a new one, with a new life.
+	refreshLifetime = 90 * 24 * time.Hour
+	// deviceLifetime is how long a device code is good for.
+	deviceLifetime = 15 * time.Minute
+	// deviceInterval is how long a device waits between two questions.
+	deviceInterval = 5 * time.Second
+	// clockSkew is how far the clock of a client may be from the server's.
+	clockSkew = 5 * time.Minute
 )

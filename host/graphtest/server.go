@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"html/template"
 	"net"
 	"net/http"
 	"strings"
@@ -29,6 +30,7 @@ type Server struct {
 	now       func() time.Time
 	authority *authority
 	schema    func() (*schema.Schema, error)
+	pages     func() (*template.Template, error)
 	listener  net.Listener
 	http      *http.Server
 	handler   http.Handler
@@ -45,6 +47,7 @@ type Server struct {
 	groups    map[string]*Group
 	groupList []*Group
 	delivered []Delivery
+	entra     entraState
 }
 
 // An Option sets up a server.
@@ -126,11 +129,13 @@ func NewServer(options ...Option) (*Server, error) {
 		now:       func() time.Time { return set.now().UTC() },
 		authority: ca,
 		schema:    sync.OnceValues(schema.Load),
+		pages:     sync.OnceValues(parsePages),
 		routes:    newRoutes(),
 		signer:    newSigner(),
 		apps:      map[string]*App{},
 		userIndex: map[string]*User{},
 		groups:    map[string]*Group{},
+		entra:     newEntraState(),
 	}
 	s.handler = s.journal.around(s.now, s.faults.around(s, http.HandlerFunc(s.serve)))
 	if set.withoutNetwork {
