@@ -23,6 +23,9 @@ func WithProxy(address string) Option { return func(s *settings) { s.proxyAddres
 // to the server.
 func WithNationalClouds() Option { return func(s *settings) { s.national = true } }
 
+// ErrProxy is matched by the error of NewServer if the address of the proxy cannot be listened on.
+var ErrProxy = errors.New("the proxy cannot be opened")
+
 // ProxyURL is the proxy's address for HTTPS_PROXY, such as http://127.0.0.1:41235; empty without WithProxy.
 func (s *Server) ProxyURL() string {
 	if s.proxy == nil {
@@ -44,7 +47,7 @@ type proxy struct {
 func newProxy(address string, hosts map[string]service, own net.Addr) (*proxy, error) {
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s for the proxy: %w", address, err)
+		return nil, fmt.Errorf("%w: listen on %s: %w", ErrProxy, address, err)
 	}
 	p := &proxy{
 		listener: l,
