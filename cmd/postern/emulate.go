@@ -66,7 +66,7 @@ wrote is in memory only.`,
 	cmd.Flags().StringVar(&flags.dir, "dir", "", "folder for what the next start needs, and for postern.toml")
 	cmd.Flags().StringVar(&flags.plugins, "plugins", "plugins", "with --dir, the folder of the plugins that postern.toml names")
 	cmd.Flags().StringVar(&flags.weather, "weather", "", "scenario file (TOML) of what goes wrong")
-	cmd.Flags().StringVar(&flags.proxy, "proxy", "", "serve a proxy that leads Microsoft's hosts to the emulator; --proxy=ADDRESS chooses where it listens")
+	cmd.Flags().StringVar(&flags.proxy, "proxy", "", "serve a proxy that leads Microsoft's hosts to the emulator; --proxy=ADDRESS sets its address")
 	cmd.Flags().Lookup("proxy").NoOptDefVal = anyPort
 	cmd.Flags().BoolVar(&flags.national, "national-clouds", false, "stand for the hosts of the national clouds too")
 	must(cmd.MarkFlagFilename("weather", "toml"))

@@ -2,6 +2,7 @@ package graphtest
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -195,7 +196,7 @@ func (f *waitingFault) matches(m *marks) bool {
 		(f.Path == "" || matchesTemplate(f.segments, m.segments)) &&
 		(f.Mailbox == "" || slices.Contains(m.owner, strings.ToLower(f.Mailbox))) &&
 		(f.App == "" || strings.EqualFold(f.App, m.app)) &&
-		(f.Kind != ExpiredDelta || m.deltaToken)
+		(f.Kind != ExpiredDelta || slices.ContainsFunc(slices.Collect(maps.Keys(m.query)), isDeltaToken))
 }
 
 // strikes counts a matching request and decides over it.

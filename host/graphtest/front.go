@@ -22,7 +22,8 @@ func receiveBody(r *http.Request) ([]byte, error) {
 	case "gzip", "x-gzip":
 		return readCompressed(r.Body)
 	default:
-		return nil, refuse(http.StatusUnsupportedMediaType, "UnsupportedMediaType", "The content encoding '%s' is not supported: send 'gzip' or none.", shorten(encoding))
+		return nil, refuse(http.StatusUnsupportedMediaType, "UnsupportedMediaType",
+			"The content encoding '%s' is not supported: send 'gzip' or none.", shorten(encoding))
 	}
 }
 

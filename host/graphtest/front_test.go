@@ -277,3 +277,40 @@ func TestEachHostHasItsService(t *testing.T) {
 		})
 	}
 }
+
+func FuzzFront(f *testing.F) {
+	f.Add("/v1.0//users('a')/?%24select=id", "gzip", "\x1f\x8b")
+	f.Add("//v1.0/%zz?$deltatoken=%", "", "client_id=%")
+	f.Add("/x/oauth2/v2.0/token", "br", "")
+	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithWeather(graphtest.Weather{
+		Limits: true, Faults: []graphtest.Fault{{Kind: graphtest.ExpiredDelta, Times: -1}},
+	}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	token, err := server.Token(graphtest.Token{Roles: []string{"User.Read.All"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, path, encoding, body string) {
+		target, err := url.Parse("https://graph.microsoft.com/" + path)
+		if err != nil {
+			return
+		}
+		request := &http.Request{
+			Method: http.MethodPost, URL: target, Body: io.NopCloser(strings.NewReader(body)),
+			Header: http.Header{"Authorization": {"Bearer " + token}, "Content-Encoding": {encoding}, "Content-Type": {"application/json"}},
+		}
+		response, err := server.RoundTripper().RoundTrip(request.WithContext(t.Context()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode < http.StatusBadRequest || response.StatusCode == http.StatusInternalServerError {
+			t.Errorf("answered %s", response.Status)
+		}
+		for _, received := range server.Journal() {
+			received.Redacted()
+		}
+		server.ResetJournal()
+	})
+}

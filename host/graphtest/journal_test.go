@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,18 +52,17 @@ func TestFollowersSeeEveryRequestOnce(t *testing.T) {
 		n.get("/users?n=2")
 		n.get("/users?n=3")
 		ctx, cancel := context.WithCancel(t.Context())
-		seen := map[uint64][]string{}
-		done := make(chan struct{})
-		for _, after := range []uint64{0, 2} {
-			var list []string
-			go func() {
-				for r := range n.FollowJournal(ctx, after) {
-					list = append(list, r.Query.Get("n"))
-				}
-				seen[after] = list
-				done <- struct{}{}
-			}()
+		var (
+			wait        sync.WaitGroup
+			first, late []string
+		)
+		follow := func(after uint64, into *[]string) {
+			for r := range n.FollowJournal(ctx, after) {
+				*into = append(*into, r.Query.Get("n"))
+			}
 		}
+		wait.Go(func() { follow(0, &first) })
+		wait.Go(func() { follow(2, &late) })
 		synctest.Wait()
 		n.get("/users?n=4")
 		n.get("/users?n=5")
@@ -71,9 +71,8 @@ func TestFollowersSeeEveryRequestOnce(t *testing.T) {
 		n.get("/users?n=6")
 		synctest.Wait()
 		cancel()
-		<-done
-		<-done
-		if diff := cmp.Diff(map[uint64][]string{0: {"1", "2", "3", "4", "5", "6"}, 2: {"3", "4", "5", "6"}}, seen); diff != "" {
+		wait.Wait()
+		if diff := cmp.Diff([][]string{{"1", "2", "3", "4", "5", "6"}, {"3", "4", "5", "6"}}, [][]string{first, late}); diff != "" {
 			t.Errorf("followers saw (-want +got):\n%s", diff)
 		}
 	})

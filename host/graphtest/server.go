@@ -78,7 +78,8 @@ func WithAddr(address string) Option { return func(s *settings) { s.address = ad
 // WithoutNetwork opens no socket: the server answers through RoundTripper and Client only.
 func WithoutNetwork() Option { return func(s *settings) { s.withoutNetwork = true } }
 
-// WithClock gives the server a clock: token lifetimes, Date headers and the times of new items follow it. The default is time.Now.
+// WithClock gives the server a clock, such as [Clock.Now]: token lifetimes, Date headers, the times of new items, limits and delays follow
+// it. The default is time.Now.
 // Certificates follow the machine's clock.
 func WithClock(now func() time.Time) Option { return func(s *settings) { s.now = now } }
 
@@ -89,7 +90,7 @@ func WithTenant(id string) Option { return func(s *settings) { s.tenant = id } }
 // contoso.example.
 func WithDomains(domains ...string) Option { return func(s *settings) { s.domains = domains } }
 
-// WithHosts adds names or IP addresses to the server's certificate, beside 127.0.0.1, ::1 and localhost.
+// WithHosts adds names or IP addresses to the server's certificate, beside 127.0.0.1, ::1, localhost and the hosts that WithProxy names.
 func WithHosts(hosts ...string) Option {
 	return func(s *settings) { s.hosts = append(s.hosts, hosts...) }
 }

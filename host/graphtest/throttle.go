@@ -109,8 +109,8 @@ func newCounters() counters {
 
 // enter counts a request, and refuses it if a limit was reached. leave is to be called when the request was answered. Only requests with a
 // good token count.
-func (w *weather) enter(s *Server, m *marks, header http.Header, r *http.Request) (refused *problem, leave func()) {
-	cost := directoryCost(m, r)
+func (w *weather) enter(s *Server, m *marks, header http.Header) (refused *problem, leave func()) {
+	cost := directoryCost(m)
 	if cost > 0 {
 		header.Set("x-ms-resource-unit", strconv.Itoa(cost))
 	}
@@ -202,7 +202,7 @@ func accessWord(method string) string {
 }
 
 // directoryCost is what a request costs in resource units; 0 for one that does not go to the directory.
-func directoryCost(m *marks, r *http.Request) int {
+func directoryCost(m *marks) int {
 	if m.route == nil || m.route.area != directory {
 		return 0
 	}
@@ -216,7 +216,7 @@ func directoryCost(m *marks, r *http.Request) int {
 	case strings.HasPrefix(template, "/users"):
 		cost = 2
 	}
-	for name, values := range r.URL.Query() {
+	for name, values := range m.query {
 		switch strings.ToLower(strings.TrimPrefix(name, "$")) {
 		case "select":
 			cost--

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -207,24 +208,20 @@ func (s *Server) setRetryAfter(header http.Header, form RetryAfterForm, wait tim
 
 // marks are what the weather knows a request by.
 type marks struct {
-	method     string
-	segments   []string
-	route      *route // nil if none imitates the path and method
-	owner      []string
-	app        string
-	size       int // of the body
-	deltaToken bool
-	inBatch    bool
+	method   string
+	segments []string
+	query    url.Values
+	route    *route   // nil if none imitates the path and method
+	owner    []string // names of the user or group
+	app      string   // client id
+	size     int      // of the body
+	inBatch  bool
 }
 
 // marksOf looks at a request. Who sent it counts only if the token is good.
 func (s *Server) marksOf(r *http.Request) *marks {
-	m := &marks{method: r.Method, segments: decodedSegments(r.URL.EscapedPath())}
-	for name := range r.URL.Query() {
-		m.deltaToken = m.deltaToken || isDeltaToken(name)
-	}
 	entry := entryOf(r)
-	m.size, m.inBatch = len(entry.Body), entry.InBatch
+	m := &marks{method: r.Method, segments: entry.Segments, query: entry.Query, size: len(entry.Body), inBatch: entry.InBatch}
 	if len(m.segments) == 0 || !isVersion(m.segments[0]) {
 		if isEntra(m.segments) {
 			m.app = formValue(entry.Body, "client_id")
@@ -286,7 +283,7 @@ func (w *weather) around(s *Server, next http.Handler) http.Handler {
 			w.clock.Advance(w.step)
 		}
 		m := s.marksOf(r)
-		refused, leave := w.enter(s, m, out.Header(), r)
+		refused, leave := w.enter(s, m, out.Header())
 		defer leave()
 		if refused != nil {
 			entryOf(r).Weather = "limit: " + refused.code
