@@ -52,9 +52,7 @@ func (s *Server) authenticate(r *http.Request) (*accessClaims, error) {
 	case claims.Tenant != s.tenant:
 		return nil, errToken("The tenant for tenant guid '" + claims.Tenant + "' does not exist.")
 	}
-	if entry, ok := r.Context().Value(entryKey{}).(*Received); ok {
-		entry.Caller = Caller{ClientID: claims.AppID, User: claims.UPN, Permissions: claims.permissions()}
-	}
+	entryOf(r).Caller = Caller{ClientID: claims.AppID, User: claims.UPN, Permissions: claims.permissions()}
 	return claims, nil
 }
 

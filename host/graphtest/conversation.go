@@ -13,6 +13,7 @@ import (
 type conversation struct {
 	id      string
 	topic   string
+	group   *Group
 	threads []*thread
 }
 
@@ -100,7 +101,7 @@ func (g *Group) person() person { return person{g.name, g.mail} }
 
 func (g *Group) newThread(topic string) *thread {
 	number := strconv.Itoa(len(g.conversations))
-	c := &conversation{id: newID(idConversation, g.id, number), topic: topic}
+	c := &conversation{id: newID(idConversation, g.id, number), topic: topic, group: g}
 	t := &thread{id: newID(idThread, g.id, number), topic: topic, conversation: c, to: []person{g.person()}}
 	c.threads = []*thread{t}
 	g.conversations = append(g.conversations, c)
@@ -184,7 +185,7 @@ func summary(posts []*post) (last time.Time, hasAttachments bool, senders []stri
 func (c *conversation) record() *record {
 	var posts []*post
 	for _, t := range c.threads {
-		posts = append(posts, t.posts...)
+		posts = append(posts, t.shown()...)
 	}
 	last, hasAttachments, senders, previewed := summary(posts)
 	return newRecord("conversation", c.id,
@@ -197,7 +198,7 @@ func (c *conversation) record() *record {
 }
 
 func (t *thread) record() *record {
-	last, hasAttachments, senders, previewed := summary(t.posts)
+	last, hasAttachments, senders, previewed := summary(t.shown())
 	return newRecord("conversationThread", t.id,
 		member{"topic", t.topic},
 		member{"hasAttachments", hasAttachments},

@@ -39,7 +39,7 @@ func listConversations(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.list(collect(group.conversations, (*conversation).record))
+	return c.list(collect(visibleConversations(group.conversations), (*conversation).record))
 }
 
 // conversation resolves the group and the conversation of the path; without one in the path it is nil.
@@ -79,7 +79,7 @@ func listThreads(c *call) (*reply, error) {
 	}
 	var threads []*thread
 	for _, one := range conversations {
-		threads = append(threads, one.threads...)
+		threads = append(threads, one.visibleThreads()...)
 	}
 	return c.list(collect(threads, (*thread).record))
 }
@@ -114,7 +114,7 @@ func listPosts(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.list(collect(found.posts, func(p *post) *record { return p.record }))
+	return c.list(collect(found.visiblePosts(), func(p *post) *record { return p.record }))
 }
 
 // post resolves the group and the post of the path.

@@ -247,6 +247,7 @@ func listMessages(c *call) (*reply, error) {
 		}
 		messages = f.messages
 	}
+	messages = messages.visible(mailbox)
 	if c.query.search != nil {
 		messages = searchMessages(messages, c.query.search)
 	}
