@@ -115,7 +115,7 @@ func (g *Group) addPost(t *thread, c *content, newParticipants []person, at time
 		a.store(p.at, []string{p.id, strconv.Itoa(i)}, []string{p.id, strconv.Itoa(i)})
 	}
 	t.cc = append(t.cc, newParticipants...)
-	changeKey := newChangeKey(p.id)
+	changeKey := newChangeKey(p.id, 0)
 	p.record = newRecord("post", p.id,
 		member{"createdDateTime", p.at},
 		member{"lastModifiedDateTime", p.at},
