@@ -37,6 +37,8 @@ type Server struct {
 	journal   journal
 	faults    faults
 
+	refusedToApps []Unconfirmed
+
 	// mu guards everything below, and everything that hangs on it.
 	mu        sync.RWMutex
 	apps      map[string]*App  // by client id, in lower case
@@ -44,6 +46,8 @@ type Server struct {
 	userList  []*User          // in the order in which they were added
 	groups    map[string]*Group
 	groupList []*Group
+	policies  map[string][]directoryObject // by client id in lower case, the mailboxes that the application may open
+	blanks    map[string][]field           // by type, what records of the directory do not hold
 	delivered []Delivery
 }
 
@@ -60,6 +64,7 @@ type settings struct {
 	authorityCert  []byte
 	authorityKey   []byte
 	withoutNetwork bool
+	refusedToApps  []Unconfirmed
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -131,6 +136,10 @@ func NewServer(options ...Option) (*Server, error) {
 		apps:      map[string]*App{},
 		userIndex: map[string]*User{},
 		groups:    map[string]*Group{},
+		policies:  map[string][]directoryObject{},
+		blanks:    map[string][]field{},
+
+		refusedToApps: set.refusedToApps,
 	}
 	s.handler = s.journal.around(s.now, s.faults.around(s, http.HandlerFunc(s.serve)))
 	if set.withoutNetwork {
