@@ -25,15 +25,19 @@
 //     identities. People sign in on plain pages; [Server.SignInAs], [Server.ApproveDevice] or a login_hint do it in their place, and
 //     [Server.Consent], [Server.SetSignIn] and [Server.RevokeSignIns] decide what comes of it. [Server.Token] makes a token without all
 //     that. Refusals have Entra's form and AADSTS codes.
-//   - Users and groups: list and get, with basic and advanced $filter.
+//   - Users and groups: list, get and $count with basic and advanced $filter, $orderby, $search and $expand; members, owners and
+//     memberships with nested groups and casts; people. What a permission does not show of them is null. Nothing of them is written.
 //   - Mail: folders, messages with $filter, $orderby, $search and their rules, MIME source, attachments, and sendMail in both forms.
-//   - Group mail: conversations, threads and posts, attachments of posts, replies.
+//   - Group mail: conversations, threads and posts, read and written under both forms of path, with attachments, extended properties
+//     and what a reply answers; forwards; locked threads; mail to the group's address and copies to its subscribers; posts that are seen
+//     late ([Post.Delay], [Group.DelayPosts]).
 //   - Events with calendarView, and Inbox rules, for reading.
 //   - Paging with opaque links on the host that the client named, default and immutable ids, the Prefer header.
 //   - Throttling by the documented limits, if the weather turns them on; errors of gateways, broken connections and damaged answers.
 //   - What the front of Graph takes and refuses: compressed bodies, 411, 413, 415, preflight requests, hosts with one service each.
 //   - Permissions by method and path from the table in manifests/permissions; the .Shared permissions with [Mailbox.ShareWith]; what
-//     Mail.ReadBasic and Calendars.ReadBasic leave out.
+//     Mail.ReadBasic and Calendars.ReadBasic leave out; who may read in a group; policies that restrict an application to mailboxes
+//     ([Server.RestrictApp]). Where the table and other sources disagree on app-only requests, [RefuseApps] is the switch.
 //
 // # What it does not imitate
 //
@@ -41,7 +45,7 @@
 // on-behalf-of and implicit flows, personal accounts, version 1.0 endpoints, claims challenges, and resources beside Graph; every user
 // counts as an administrator where one is needed; a used assertion is refused, which Entra is not known to do. Beside that: rules are kept and not
 // run; mail is delivered at once and bounces never come; HTML is not sanitised; the limits of Exchange on sending and those of subscriptions
-// are not kept, and the limit of four requests at once is for each mailbox; reading a
-// user with User.ReadBasic.All shows every property; a filter that the mail store would serve slowly or refuse as too complex is served.
-// Where Graph's own behaviour is not documented, the imitation takes the stricter reading.
+// are not kept, and the limit of four requests at once is for each mailbox; members of groups are users and groups only, and memberships are
+// never hidden; a relationship is not expanded inside another; a filter that the mail store would serve slowly or refuse as too complex is
+// served. Where Graph's own behaviour is not documented, the imitation takes the stricter reading.
 package graphtest

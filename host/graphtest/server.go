@@ -43,6 +43,8 @@ type Server struct {
 	cloud     map[string]service // the hosts of Microsoft that the server stands for
 	proxy     *proxy             // or nil
 
+	refusedToApps []Unconfirmed
+
 	// mu guards everything below, and everything that hangs on it.
 	mu        sync.RWMutex
 	apps      map[string]*App  // by client id, in lower case
@@ -50,6 +52,8 @@ type Server struct {
 	userList  []*User          // in the order in which they were added
 	groups    map[string]*Group
 	groupList []*Group
+	policies  map[string][]directoryObject // by client id in lower case, the mailboxes that the application may open
+	blanks    map[string][]field           // by type, what records of the directory do not hold
 	delivered []Delivery
 	entra     entraState
 }
@@ -70,6 +74,7 @@ type settings struct {
 	proxyAddress   string
 	national       bool
 	weather        Weather
+	refusedToApps  []Unconfirmed
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -145,6 +150,10 @@ func NewServer(options ...Option) (*Server, error) {
 		groups:    map[string]*Group{},
 		entra:     newEntraState(),
 		cloud:     publicHosts(),
+		policies:  map[string][]directoryObject{},
+		blanks:    map[string][]field{},
+
+		refusedToApps: set.refusedToApps,
 	}
 	if set.national {
 		maps.Copy(s.cloud, nationalHosts())

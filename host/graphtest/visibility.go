@@ -79,31 +79,3 @@ func (l messageList) visible(mailbox *Mailbox) messageList {
 	}
 	return slices.DeleteFunc(slices.Clone(l), func(m *message) bool { return !v.visible(m.record.immutable, m.received) })
 }
-
-// visiblePosts lists the posts of a thread that are seen now.
-func (t *thread) visiblePosts() []*post {
-	group := t.conversation.group
-	v := group.server.visibilityOf(group.names())
-	if v == nil {
-		return t.posts
-	}
-	return slices.DeleteFunc(slices.Clone(t.posts), func(p *post) bool { return !v.visible(p.id, p.at) })
-}
-
-// shown are the posts that a thread is described by: those that are seen, or all of a thread that is read by its id before any is.
-func (t *thread) shown() []*post {
-	if seen := t.visiblePosts(); len(seen) > 0 {
-		return seen
-	}
-	return t.posts
-}
-
-// visibleThreads lists the threads of which a post is seen.
-func (c *conversation) visibleThreads() []*thread {
-	return slices.DeleteFunc(slices.Clone(c.threads), func(t *thread) bool { return len(t.visiblePosts()) == 0 })
-}
-
-// visibleConversations lists those of which a post is seen.
-func visibleConversations(all []*conversation) []*conversation {
-	return slices.DeleteFunc(slices.Clone(all), func(c *conversation) bool { return len(c.visibleThreads()) == 0 })
-}
