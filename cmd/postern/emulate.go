@@ -31,6 +31,9 @@ type emulateFlags struct {
 	sample    bool
 	dir       string
 	plugins   string
+	weather   string
+	proxy     string
+	national  bool
 }
 
 func (c *cli) emulateCommand() *cobra.Command {
@@ -40,13 +43,21 @@ func (c *cli) emulateCommand() *cobra.Command {
 		Short: "Serve an imitation of Microsoft Graph on this machine",
 		Long: `Serve an imitation of Microsoft Graph and of the Entra token service from memory, with a
 certificate authority of its own, until it is interrupted. When it is ready it prints one
-line of JSON: graph, authority, ca (a PEM file to trust), tenant, client_id, client_secret.
+line of JSON: graph, authority, ca (a PEM file to trust), tenant, client_id, client_secret,
+and with --proxy the address for HTTPS_PROXY.
+
+With --proxy a program that calls graph.microsoft.com and login.microsoftonline.com reaches
+the emulator without another setting: give it the proxy in HTTPS_PROXY and ca as the
+authority to trust. The proxy refuses all other hosts.
+
+With --weather requests fail as a scenario file says; see docs/emulate.md.
 
 With --dir it keeps the authority and the secret in that folder for the next start, and
 writes a postern.toml beside them that grants all actions of the plugins. What a client
 wrote is in memory only.`,
 		Example: `  postern emulate --sample --dir try --plugins dist/plugins
-  postern emulate --listen 127.0.0.1:8443 --mailbox soc@contoso.example=mail/soc`,
+  postern emulate --listen 127.0.0.1:8443 --mailbox soc@contoso.example=mail/soc
+  postern emulate --sample --proxy --weather bad-day.toml`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&flags.listen, "listen", anyPort, "address to listen on; with --dir, the one of its postern.toml if there is one")
@@ -54,6 +65,11 @@ wrote is in memory only.`,
 	cmd.Flags().BoolVar(&flags.sample, "sample", false, "add the sample tenant contoso.example: mailboxes, a group, events, rules and real messages")
 	cmd.Flags().StringVar(&flags.dir, "dir", "", "folder for what the next start needs, and for postern.toml")
 	cmd.Flags().StringVar(&flags.plugins, "plugins", "plugins", "with --dir, the folder of the plugins that postern.toml names")
+	cmd.Flags().StringVar(&flags.weather, "weather", "", "scenario file (TOML) of what goes wrong")
+	cmd.Flags().StringVar(&flags.proxy, "proxy", "", "serve a proxy that leads Microsoft's hosts to the emulator; --proxy=ADDRESS sets its address")
+	cmd.Flags().Lookup("proxy").NoOptDefVal = anyPort
+	cmd.Flags().BoolVar(&flags.national, "national-clouds", false, "stand for the hosts of the national clouds too")
+	must(cmd.MarkFlagFilename("weather", "toml"))
 	must(cmd.MarkFlagDirname("dir"))
 	must(cmd.MarkFlagDirname("plugins"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -80,7 +96,7 @@ func (c *cli) emulate(ctx context.Context, flags *emulateFlags, listenGiven bool
 	if configured != nil && !listenGiven {
 		flags.listen = configured.Host
 	}
-	server, err := startEmulator(files, flags.listen)
+	server, err := startEmulator(files, flags)
 	if err != nil {
 		return err
 	}
@@ -106,8 +122,21 @@ func (c *cli) emulate(ctx context.Context, flags *emulateFlags, listenGiven bool
 }
 
 // startEmulator starts a server with the certificate authority of the folder.
-func startEmulator(files emulatedFiles, listen string) (*graphtest.Server, error) {
-	options := []graphtest.Option{graphtest.WithAddr(listen)}
+func startEmulator(files emulatedFiles, flags *emulateFlags) (*graphtest.Server, error) {
+	options := []graphtest.Option{graphtest.WithAddr(flags.listen)}
+	if flags.proxy != "" {
+		options = append(options, graphtest.WithProxy(flags.proxy))
+	}
+	if flags.national {
+		options = append(options, graphtest.WithNationalClouds())
+	}
+	if flags.weather != "" {
+		weather, err := graphtest.LoadWeather(flags.weather)
+		if err != nil {
+			return nil, usagef("the file of --weather cannot be used: %w", err)
+		}
+		options = append(options, graphtest.WithWeather(weather))
+	}
 	certificate, key, err := files.authority()
 	if err != nil {
 		return nil, err
@@ -116,11 +145,15 @@ func startEmulator(files emulatedFiles, listen string) (*graphtest.Server, error
 		options = append(options, graphtest.WithCA(certificate, key))
 	}
 	server, err := graphtest.NewServer(options...)
+	flag, address := "--listen", flags.listen
+	if errors.Is(err, graphtest.ErrProxy) {
+		flag, address = "--proxy", flags.proxy
+	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, usagef("another program listens on %s already; end it, or choose another address with --listen", listen)
+		return nil, usagef("another program listens on %s already; end it, or choose another address with %s", address, flag)
 	case errors.As(err, new(*net.OpError)):
-		return nil, usagef("the address of --listen cannot be used: %w", err)
+		return nil, usagef("the address of %s cannot be used: %w", flag, err)
 	case err != nil:
 		return nil, err
 	}
@@ -140,6 +173,7 @@ type readiness struct {
 	Tenant       string `json:"tenant"`
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
+	Proxy        string `json:"proxy,omitempty"`
 }
 
 // furnish adds the application and the mailboxes.
@@ -170,7 +204,7 @@ func (c *cli) furnish(server *graphtest.Server, files emulatedFiles, flags *emul
 			return nil, fmt.Errorf("the mailbox %s: %w", address, err)
 		}
 	}
-	return &readiness{server.URL, server.URL, ca, server.Tenant(), emulatedClient, secret}, nil
+	return &readiness{server.URL, server.URL, ca, server.Tenant(), emulatedClient, secret, server.ProxyURL()}, nil
 }
 
 func (c *cli) addMailbox(server *graphtest.Server, address, folder string) error {

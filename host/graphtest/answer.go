@@ -52,7 +52,7 @@ func collect[T any](items []T, get func(T) *record) collection {
 // list answers a page of a collection, filtered and ordered as the query wants.
 func (c *call) list(items collection) (*reply, error) {
 	if c.query.filter != nil || c.query.order != nil {
-		chosen, err := c.choose(items)
+		chosen, err := c.choose(items, c.query.filter, c.query.order)
 		if err != nil {
 			return nil, err
 		}
@@ -91,12 +91,13 @@ func (c *call) list(items collection) (*reply, error) {
 	return &reply{status: http.StatusOK, body: out.Bytes()}, nil
 }
 
-func (c *call) choose(items collection) ([]*record, error) {
+// choose filters and orders a collection; either may be nil.
+func (c *call) choose(items collection, filter *odata.Filter, order odata.Order) ([]*record, error) {
 	var chosen []*record
 	for i := range items.length {
 		item := items.at(i)
-		if c.query.filter != nil {
-			ok, err := c.query.filter.Match(item)
+		if filter != nil {
+			ok, err := filter.Match(item)
 			var typeError *odata.TypeError
 			if errors.As(err, &typeError) {
 				return nil, c.badQuery("Invalid filter clause: %v", err)
@@ -110,8 +111,8 @@ func (c *call) choose(items collection) ([]*record, error) {
 		}
 		chosen = append(chosen, item)
 	}
-	if c.query.order != nil {
-		slices.SortStableFunc(chosen, func(a, b *record) int { return c.query.order.Compare(a, b) })
+	if order != nil {
+		slices.SortStableFunc(chosen, func(a, b *record) int { return order.Compare(a, b) })
 	}
 	return chosen, nil
 }
@@ -130,6 +131,15 @@ func (c *call) entity(r *record, more ...[]byte) (*reply, error) {
 		body = append(append(body, ','), member...)
 	}
 	return &reply{status: http.StatusOK, body: append(body, '}')}, nil
+}
+
+// created answers an entity that the request made.
+func (c *call) created(r *record) (*reply, error) {
+	answer, err := c.entity(r)
+	if err == nil {
+		answer.status = http.StatusCreated
+	}
+	return answer, err
 }
 
 // context is the @odata.context of the answer.

@@ -18,6 +18,7 @@ type attachment struct {
 	bytes           []byte
 	item            *content // of an item attachment
 	record          *record  // made when the message is stored
+	number          int      // on its message, for as long as it hangs there; 0 before it is stored
 }
 
 // attachmentOf takes an attachment from a MIME part. A part inside multipart/related that the body can refer to is inline, whatever its

@@ -1,7 +1,6 @@
 package graphtest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"mime"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/postern-dev/postern/host/graphtest/internal/schema"
 )
 
@@ -57,17 +55,9 @@ func (c *call) value(name string) string {
 	return ""
 }
 
-type entryKey struct{}
-
-// withEntry carries the journal's entry of a request, so that the caller can be added to it.
-func withEntry(ctx context.Context, entry *Received) context.Context {
-	return context.WithValue(ctx, entryKey{}, entry)
-}
-
 // serve answers every request that no fault was waiting for.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	requestID := uuid.NewString()
-	s.commonHeaders(w.Header(), r, requestID)
+	s.commonHeaders(w.Header(), r, requestID(r))
 	segments, p := readPath(r.URL)
 	if p == nil && isEntra(segments) && !isVersion(segments[0]) {
 		s.serveEntra(w, r, segments)
@@ -85,7 +75,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		for name, values := range p.header {
 			w.Header()[name] = values
 		}
-		answer = &reply{status: p.status, body: p.envelope(requestID, w.Header().Get("client-request-id"), s.errorDate())}
+		answer = &reply{status: p.status, body: s.envelope(p, w.Header())}
 	}
 	if answer.contentType == "" && answer.body != nil {
 		answer.contentType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
@@ -146,6 +136,9 @@ func (s *Server) graph(header http.Header, r *http.Request, segments []string) (
 	}
 	caller, err := s.authenticate(r)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.refuseDisabled(caller); err != nil {
 		return nil, err
 	}
 	header.Set("OData-Version", "4.0")

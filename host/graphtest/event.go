@@ -101,7 +101,7 @@ func (e *event) toRecord(m *Mailbox, id, immutable, kind string, start time.Time
 	given, _ := e.values["body"].(schema.Object)
 	text, _ := given["content"].(string)
 	body.setBody(text, given["contentType"] != "text")
-	changeKey := newChangeKey(id)
+	changeKey := newChangeKey(id, 0)
 	var master, recurrence any
 	switch kind {
 	case "occurrence":

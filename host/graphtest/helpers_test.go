@@ -187,6 +187,8 @@ func answeredType(path string) string {
 		"users": "user", "groups": "group", "mailfolders": "mailFolder", "childfolders": "mailFolder", "messages": "message",
 		"attachments": "attachment", "events": "event", "calendarview": "event", "messagerules": "messageRule",
 		"conversations": "conversation", "threads": "conversationThread", "posts": "post", "me": "user",
+		"members": "directoryObject", "transitivemembers": "directoryObject", "owners": "directoryObject", "memberof": "directoryObject",
+		"transitivememberof": "directoryObject", "microsoft.graph.user": "user", "microsoft.graph.group": "group", "people": "person",
 	}
 	found := ""
 	for segment := range strings.SplitSeq(strings.ToLower(path), "/") {

@@ -13,6 +13,12 @@ const (
 	maxJournal = 10_000
 	// maxJournalBytes is how many bytes of request bodies the journal keeps.
 	maxJournalBytes = 64 << 20
+	// maxShownBody is how many bytes of a body Received.Redacted leaves.
+	maxShownBody = 64 << 10
+	// headerTimeout is how long a client may take to send the header of a request.
+	headerTimeout = 10 * time.Second
+	// preflightLifetime is how long a browser may remember what other origins are allowed.
+	preflightLifetime = 10 * time.Minute
 	// maxTokens is how many checked tokens are remembered, so that a signature is not checked again for every request.
 	maxTokens = 1_000
 	// maxOpenMultiparts is how many multiparts of a message may be open, that is, without their closing line, at a place in its source. The
@@ -32,4 +38,58 @@ const (
 	previewLength = 255
 	// tokenLifetime is how long an access token of the token endpoint is good for; Entra's default is 60 to 90 minutes, and it says 3599 s.
 	tokenLifetime = 3599 * time.Second
+	// maxForm is the largest form that the token service reads, in bytes. An assertion with its certificates is the largest thing in one.
+	maxForm = 256 << 10
+	// maxAssertion is the longest client assertion, in bytes.
+	maxAssertion = 64 << 10
+	// maxScopes is how many scopes a request may name.
+	maxScopes = 200
+	// maxRedirectURI is the longest redirect URI that Entra registers, in characters.
+	maxRedirectURI = 256
+	// maxParameter is the longest state or nonce, in bytes.
+	maxParameter = 8 << 10
+	// maxDescription is the longest description of a refusal, in bytes. It quotes what was sent, and may travel in a header.
+	maxDescription = 1 << 10
+	// maxGrants is how many authorization codes, refresh tokens, device codes and used assertions are remembered, of each kind. The oldest
+	// are forgotten, and are then as good as unknown.
+	maxGrants = 10_000
+	// maxListedUsers is how many users the page for signing in lists; others can be typed.
+	maxListedUsers = 50
+	// codeLifetime is how long an authorization code is good for.
+	codeLifetime = 10 * time.Minute
+	// refreshLifetime is how long a refresh token is good for. Each use gives a new one, with a new life.
+	refreshLifetime = 90 * 24 * time.Hour
+	// deviceLifetime is how long a device code is good for.
+	deviceLifetime = 15 * time.Minute
+	// deviceInterval is how long a device waits between two questions.
+	deviceInterval = 5 * time.Second
+	// clockSkew is how far the clock of a client may be from the server's.
+	clockSkew = 5 * time.Minute
+)
+
+const (
+	// maxWeatherFile is the longest scenario file, and maxWeatherLine its longest line, in bytes: the TOML parser's time grows with the
+	// square of the parts of a dotted key, and a key is in one line.
+	maxWeatherFile = 64 << 10
+	maxWeatherLine = 1 << 10
+	// maxFaults is how many faults, and how many delays, a weather has.
+	maxFaults = 200
+	// maxFaultPath and maxFaultBody are the longest path template and body of a fault, in bytes.
+	maxFaultPath = 512
+	maxFaultBody = 32 << 10
+	// maxCount is the largest count of requests in a weather.
+	maxCount = 1_000_000
+	// maxLatency is how long the weather holds an answer back at most.
+	maxLatency = 5 * time.Minute
+	// maxDropped is how long a client that does not give up waits for an answer that was dropped, before its connection is closed.
+	maxDropped = 2 * time.Minute
+	// maxRetryAfter is the longest wait that a fault asks for.
+	maxRetryAfter = 24 * time.Hour
+	// maxDelay is the longest that a mail is held back.
+	maxDelay = 24 * time.Hour
+	// maxStep is how far a request moves a virtual clock at most.
+	maxStep = 24 * time.Hour
+	// maxDrained is how many bytes of a body that is too large are still read, so that the client reads the refusal before its connection
+	// is closed.
+	maxDrained = 32 << 20
 )

@@ -201,10 +201,65 @@ func (m *Mailbox) Messages(folder string) []Message {
 	return list
 }
 
-// messageList keeps messages newest first; those of the same second stay in the order of their arrival, the latest first.
+// insert, replace and remove are the only three ways in which the messages of a mailbox change, so that whoever follows the changes has
+// three places to stand. Server.mu is held for writing. A message is not altered once it is in a mailbox: what changes it puts another
+// version in its place.
+
+// insert adds a message to its folder.
+func (m *Mailbox) insert(item *message) {
+	item.store()
+	m.file(item)
+}
+
+// replace puts a new version of a message, made with next, in the place of the old one. The new one may be in another folder of the same
+// mailbox.
+func (m *Mailbox) replace(old, item *message) {
+	m.unfile(old)
+	item.store()
+	m.file(item)
+}
+
+// remove takes a message out of the mailbox for good.
+func (m *Mailbox) remove(item *message) { m.unfile(item) }
+
+// file puts a message into the lists and under its ids.
+func (m *Mailbox) file(item *message) {
+	m.byID[item.record.id] = item
+	m.byID[item.record.immutable] = item
+	m.messages.add(item)
+	item.folder.messages.add(item)
+	if !item.read {
+		item.folder.unread++
+	}
+}
+
+func (m *Mailbox) unfile(item *message) {
+	delete(m.byID, item.record.id)
+	delete(m.byID, item.record.immutable)
+	m.messages.remove(item)
+	item.folder.messages.remove(item)
+	if !item.read {
+		item.folder.unread--
+	}
+}
+
+// messageList keeps messages newest first; those of the same second stay in the order of their numbers, the latest first.
 type messageList []*message
 
-func (l *messageList) add(item *message) {
-	at := sort.Search(len(*l), func(i int) bool { return !(*l)[i].received.After(item.received) })
-	*l = slices.Insert(*l, at, item)
+// search finds where a message stands or would stand.
+func (l messageList) search(item *message) int {
+	return sort.Search(len(l), func(i int) bool {
+		if l[i].received.Equal(item.received) {
+			return l[i].number <= item.number
+		}
+		return l[i].received.Before(item.received)
+	})
+}
+
+func (l *messageList) add(item *message) { *l = slices.Insert(*l, l.search(item), item) }
+
+func (l *messageList) remove(item *message) {
+	if at := l.search(item); at < len(*l) && (*l)[at] == item {
+		*l = slices.Delete(*l, at, at+1)
+	}
 }

@@ -31,6 +31,8 @@ func routes() []*route {
 	return slices.Concat(
 		userRoutes(),
 		groupRoutes(),
+		membershipRoutes(),
+		peopleRoutes(),
 		folderRoutes(),
 		messageRoutes(),
 		attachmentRoutes(),

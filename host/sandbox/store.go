@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -38,10 +37,9 @@ const (
 // folder is a new one, inside the cache's, which only this user can enter, and holds
 // files for as long as the engine reads them.
 type store struct {
-	cache    *codecache.Cache
-	log      *slog.Logger
-	folder   string
-	compiled wazero.CompilationCache
+	cache  *codecache.Cache
+	log    *slog.Logger
+	folder string
 }
 
 // abandonedAfter is how long nothing was compiled by the process whose folder is removed.
@@ -55,12 +53,8 @@ func openStore(config Config) *store {
 	}
 	folder, err := config.Cache.Scratch()
 	if err == nil {
-		var compiled wazero.CompilationCache
-		if compiled, err = wazero.NewCompilationCacheWithDir(folder); err == nil {
-			removeAbandoned(filepath.Dir(folder))
-			return &store{config.Cache, config.Log, folder, compiled}
-		}
-		os.RemoveAll(folder)
+		removeAbandoned(filepath.Dir(folder))
+		return &store{config.Cache, config.Log, folder}
 	}
 	config.Log.Warn("modules are compiled in each process: there is no folder for compiled code", "error", err.Error())
 	return nil
@@ -79,25 +73,31 @@ func removeAbandoned(dir string) {
 	}
 }
 
-// restore touches the engine's folder, so that nobody takes it for abandoned, or makes it
-// anew if somebody tidied it away.
-func (s *store) restore() error {
+// touch lets nobody take the folder for abandoned, and makes it anew if somebody tidied it away.
+func (s *store) touch() error {
+	if err := os.MkdirAll(s.folder, 0o700); err != nil {
+		return err
+	}
 	now := time.Now()
-	if err := os.Chtimes(s.folder, now, now); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	compiled, err := wazero.NewCompilationCacheWithDir(s.folder) // makes the folders; nothing else of it is used
-	if err != nil {
-		return err
-	}
-	return compiled.Close(context.Background())
+	return os.Chtimes(s.folder, now, now)
 }
 
-func (s *store) close(ctx context.Context) error {
+// native returns what gives one engine the folder, or nil if there is none. wazero finds what it
+// compiled by the module's bytes, and first in memory, even what it could not write to the folder
+// then, and whatever was placed there since. So no two modules share it: none can get the
+// traps that were made of its outline, and closing it frees everything that it holds.
+func (s *store) native() (wazero.CompilationCache, error) {
+	if s == nil {
+		return nil, nil
+	}
+	return wazero.NewCompilationCacheWithDir(s.folder)
+}
+
+func (s *store) close() error {
 	if s == nil {
 		return nil
 	}
-	return errors.Join(s.compiled.Close(ctx), os.RemoveAll(s.folder))
+	return os.RemoveAll(s.folder)
 }
 
 // cacheKey names what admission makes of a module of one kind here: by this version of postern and of
@@ -138,7 +138,7 @@ func (s *store) load(key codecache.Key) (a *admitted, files []fs.FileInfo) {
 	if s == nil {
 		return nil, nil
 	}
-	if err := s.restore(); err != nil {
+	if err := s.touch(); err != nil {
 		s.log.Warn("there is no folder for compiled code", "error", err.Error())
 	}
 	entry, err := s.cache.Load(key)

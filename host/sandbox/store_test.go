@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,9 +14,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tetratelabs/wazero"
+
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/conformance/wat"
 	"github.com/postern-dev/postern/host/sandbox/codecache"
+	"github.com/postern-dev/postern/host/sandbox/extism"
 )
 
 // What admission makes of a module is kept by the version of admission, so that has
@@ -149,11 +153,9 @@ func TestModulesOfOneShapeKeepTheirOwnCode(t *testing.T) {
 	}
 }
 
-// An engine that looks for the code by another name, such as one for another processor, compiles
-// the outline, which traps.
-func TestAnOutlineIsNeverRun(t *testing.T) {
-	s := newShelf(t)
-	wantAnswer(t, s.process(t), 1)
+// rename has the native code of module 1 placed by another name than the engine looks for.
+func (s *shelf) rename(t *testing.T, other func(name string) string) {
+	t.Helper()
 	key := cacheKey(Bytes(abi.Name, answering(t, 1)))
 	entry, err := s.cache.Load(key)
 	if err != nil {
@@ -168,7 +170,7 @@ func TestAnOutlineIsNeverRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.Native[0] += "0"
+	a.Native[0] = other(a.Native[0])
 	facts, err := json.Marshal(a.facts)
 	if err != nil {
 		t.Fatal(err)
@@ -177,6 +179,14 @@ func TestAnOutlineIsNeverRun(t *testing.T) {
 		codecache.Part{Name: partModule, Content: a.module}, codecache.Part{Name: nativePart(0), Content: native}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// An engine that looks for the code by another name, such as one for another processor, compiles
+// the outline, which traps.
+func TestAnOutlineIsNeverRun(t *testing.T) {
+	s := newShelf(t)
+	wantAnswer(t, s.process(t), 1)
+	s.rename(t, func(name string) string { return name + "0" })
 	wantAnswer(t, s.process(t), 1)
 	if !strings.Contains(s.log.String(), errRecompiled.Error()) {
 		t.Errorf("log: %s", &s.log)
@@ -185,5 +195,133 @@ func TestAnOutlineIsNeverRun(t *testing.T) {
 	wantAnswer(t, s.process(t), 1)
 	if s.log.Len() > 0 {
 		t.Errorf("what was compiled anew was not kept: %s", &s.log)
+	}
+}
+
+// The engine remembers what it compiled even if it could not write it, and would take that for
+// the outline's code from then on, whatever is placed for it.
+func TestTrapsThatCouldNotBeWrittenAreNotRunLater(t *testing.T) {
+	s := newShelf(t)
+	wantAnswer(t, s.process(t), 1)
+	s.rename(t, func(string) string { return "elsewhere/code" })
+	r := s.process(t)
+	folder := s.engineFolder(t, r)
+	if err := errors.Join(os.RemoveAll(folder), os.Symlink("nowhere", folder)); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := r.Compile(t.Context(), Bytes(abi.Name, answering(t, 1))); err == nil {
+		m.Close(t.Context())
+	}
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	wantAnswer(t, s.process(t), 1) // saves it anew
+	wantAnswer(t, r, 1)
+}
+
+// engineFolder is where the engine of r has its files.
+func (s *shelf) engineFolder(t *testing.T, r *Runtime) string {
+	t.Helper()
+	native, err := wazero.NewCompilationCacheWithDir(r.store.folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer native.Close(t.Context())
+	folders, err := filepath.Glob(filepath.Join(r.store.folder, "wazero-*"))
+	if err != nil || len(folders) != 1 {
+		t.Fatalf("folders %q, %v", folders, err)
+	}
+	return folders[0]
+}
+
+func TestALostEntryIsSavedAgainWhileItsModuleIsOpen(t *testing.T) {
+	s := newShelf(t)
+	wantAnswer(t, s.process(t), 1)
+	r := s.process(t)
+	wantAnswer(t, r, 1)
+	if err := s.cache.Remove(cacheKey(Bytes(abi.Name, answering(t, 1)))); err != nil {
+		t.Fatal(err)
+	}
+	wantAnswer(t, r, 1)
+	if len(s.saved(t)) != 1 || s.log.Len() > 0 {
+		t.Errorf("entries %q; log %s", s.saved(t), &s.log)
+	}
+}
+
+func TestTheEnginesFolderIsMadeAnew(t *testing.T) {
+	s := newShelf(t)
+	r := s.process(t)
+	wantAnswer(t, r, 1)
+	if err := os.RemoveAll(s.engineFolder(t, r)); err != nil {
+		t.Fatal(err)
+	}
+	wantAnswer(t, r, 2)
+	if err := os.RemoveAll(r.store.folder); err != nil {
+		t.Fatal(err)
+	}
+	wantAnswer(t, r, 3)
+	if s.log.Len() > 0 {
+		t.Errorf("log: %s", &s.log)
+	}
+}
+
+// Guests of extism/1 come with a module of Extism's own, which is the same for all.
+func TestEveryForeignModuleIsKeptWithAllOfItsCode(t *testing.T) {
+	s := newShelf(t)
+	run := func(r *Runtime, digit int) {
+		t.Helper()
+		binary, err := wat.Assemble([]byte(fmt.Sprintf(`(module
+			(import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+			(import "extism:host/env" "store_u8" (func $store (param i64 i32)))
+			(import "extism:host/env" "output_set" (func $output (param i64 i64)))
+			(memory (export "memory") 1)
+			(func (export "postern_invoke") (result i32) (local $block i64)
+				(local.set $block (call $alloc (i64.const 1)))
+				(call $store (local.get $block) (i32.const %d))
+				(call $output (local.get $block) (i64.const 1))
+				(i32.const 0)))`, '0'+digit)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := r.Compile(t.Context(), Bytes(extism.Name, binary))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := m.Invoke(t.Context(), Limits{Memory: 4 << 20, Fuel: 1_000_000}, []byte("{}"), silentHost{})
+		if want := fmt.Sprint(digit); err != nil || string(got) != want {
+			t.Fatalf("the module answers %q, %v; want %q", got, err, want)
+		}
+	}
+	first := s.process(t)
+	run(first, 1)
+	run(first, 2)
+	before := s.saved(t)
+	run(s.process(t), 2)
+	if after := s.saved(t); !slices.Equal(before, after) || s.log.Len() > 0 {
+		t.Errorf("entries before %q, after %q; log %s", before, after, &s.log)
+	}
+}
+
+func TestModulesRunWhenTheEngineCannotWrite(t *testing.T) {
+	s := newShelf(t)
+	wantAnswer(t, s.process(t), 1)
+	r := s.process(t)
+	if err := errors.Join(os.RemoveAll(r.store.folder), os.WriteFile(r.store.folder, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for digit := range 2 { // new, and in the cache
+		s.log.Reset()
+		wantAnswer(t, r, digit)
+		if !strings.Contains(s.log.String(), errUnkept.Error()) {
+			t.Errorf("log: %s", &s.log)
+		}
+	}
+	if err := os.Remove(r.store.folder); err != nil {
+		t.Fatal(err)
+	}
+	s.log.Reset()
+	wantAnswer(t, r, 2)
+	if s.log.Len() > 0 || len(s.saved(t)) != 2 {
+		t.Errorf("entries %q; log %s", s.saved(t), &s.log)
 	}
 }
