@@ -45,6 +45,10 @@ type Server struct {
 	groups    map[string]*Group
 	groupList []*Group
 	delivered []Delivery
+	transits  []transit // in the order in which they are due
+	delay     time.Duration
+	mimeLimit int
+	junkMarks bool
 }
 
 // An Option sets up a server.
@@ -60,6 +64,9 @@ type settings struct {
 	authorityCert  []byte
 	authorityKey   []byte
 	withoutNetwork bool
+	delay          time.Duration
+	mimeLimit      int
+	junkMarks      bool
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -131,6 +138,9 @@ func NewServer(options ...Option) (*Server, error) {
 		apps:      map[string]*App{},
 		userIndex: map[string]*User{},
 		groups:    map[string]*Group{},
+		delay:     set.delay,
+		mimeLimit: set.mimeLimit,
+		junkMarks: set.junkMarks,
 	}
 	s.handler = s.journal.around(s.now, s.faults.around(s, http.HandlerFunc(s.serve)))
 	if set.withoutNetwork {
