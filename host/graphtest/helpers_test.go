@@ -166,6 +166,9 @@ func (n *tenant) checkTypes(path string, a answer) {
 		n.t.Fatal(err)
 	}
 	typ := answeredType(u.Path)
+	if typ == "" {
+		return // no type of its own: {"value": …}
+	}
 	items := []any{a.json}
 	if list, ok := a.json["value"].([]any); ok {
 		items = list
@@ -187,6 +190,8 @@ func answeredType(path string) string {
 		"users": "user", "groups": "group", "mailfolders": "mailFolder", "childfolders": "mailFolder", "messages": "message",
 		"attachments": "attachment", "events": "event", "calendarview": "event", "messagerules": "messageRule",
 		"conversations": "conversation", "threads": "conversationThread", "posts": "post", "me": "user",
+		"mailboxsettings": "mailboxSettings", "automaticrepliessetting": "automaticRepliesSetting", "language": "localeInfo", "workinghours": "workingHours",
+		"dateformat": "", "timeformat": "", "timezone": "", "userpurpose": "", "delegatemeetingmessagedeliveryoptions": "", "translateexchangeids": "",
 	}
 	found := ""
 	for segment := range strings.SplitSeq(strings.ToLower(path), "/") {
