@@ -21,17 +21,24 @@
 //   - Entra: discovery, the key set, and client credentials with a secret. Delegated tokens are made by [Server.Token], without a
 //     sign-in.
 //   - Users and groups: list and get, with basic and advanced $filter.
-//   - Mail: folders, messages with $filter, $orderby, $search and their rules, MIME source, attachments, and sendMail in both forms.
+//   - Mail: folders to any depth with search folders, well-known names and display names in the mailbox's language; messages with $filter,
+//     $orderby, $search and their rules; drafts, move, copy, delete in its stages, send, replies and forwards that stay in their
+//     conversation; sendMail as JSON and MIME with delivery inside the tenant, to groups too, and bounces; If-Match; MIME source and
+//     attachments.
+//   - Inbox rules, which run on mail that is sent or comes with [Mailbox.Receive]; mailbox settings with automatic replies;
+//     translateExchangeIds; reportMessage of the beta version.
 //   - Group mail: conversations, threads and posts, attachments of posts, replies.
-//   - Events with calendarView, and Inbox rules, for reading.
+//   - Events with calendarView, for reading.
 //   - Paging with opaque links on the host that the client named, default and immutable ids, the Prefer header.
 //   - Permissions by method and path from the table in manifests/permissions; the .Shared permissions with [Mailbox.ShareWith]; what
 //     Mail.ReadBasic and Calendars.ReadBasic leave out.
 //
 // # What it does not imitate
 //
-// Everything else that Graph has is answered with 501 NotImplemented, never with a made-up success. Beside that: rules are kept and not
-// run; mail is delivered at once and bounces never come; HTML is not sanitised; throttling happens only when a [Fault] says so; reading a
-// user with User.ReadBasic.All shows every property; a filter that the mail store would serve slowly or refuse as too complex is served.
+// Everything else that Graph has is answered with 501 NotImplemented, never with a made-up success. Beside that: mail is delivered
+// before its request is answered unless [WithDeliveryDelay] says otherwise; rules and automatic replies do not see what [Mailbox.AddEML]
+// puts into a mailbox; extended properties of messages and MIME in replies are not taken; HTML is not sanitised; throttling happens only
+// when a [Fault] says so; reading a user with User.ReadBasic.All shows every property; a filter that the mail store would serve slowly or
+// refuse as too complex is served.
 // Where Graph's own behaviour is not documented, the imitation takes the stricter reading.
 package graphtest

@@ -205,3 +205,29 @@ func TestSharedMailboxTakesDraftsOfItsDelegate(t *testing.T) {
 	n.as(graphtest.Token{User: "alex@contoso.example", Scopes: []string{"Mail.ReadWrite"}})
 	n.made("/me/messages", object{"subject": "own"})
 }
+
+func TestMIMEDraftIsSentAsItIsUntilItIsChanged(t *testing.T) {
+	n, m, _ := desk(t)
+	alex := n.mailbox("alex@contoso.example")
+	source := "To: alex@contoso.example\r\nSubject: raw\r\nX-Own: 1\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n" +
+		"--b\r\nContent-Type: text/plain\r\n\r\nplain\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>html</p>\r\n--b--\r\n"
+	draft := func() string {
+		a := n.do(http.MethodPost, soc+"/messages", base64.StdEncoding.EncodeToString([]byte(source)), "Content-Type", "text/plain")
+		return soc + "/messages/" + a.json["id"].(string)
+	}
+	as := draft()
+	n.changed(as, object{"categories": []string{"red"}, "isRead": false})
+	n.made(as+"/send", nil, http.StatusAccepted)
+	if got := string(alex.Messages("inbox")[0].MIME); got != source {
+		t.Errorf("sent as:\n%s", got)
+	}
+	changed := draft()
+	n.changed(changed, object{"subject": "cooked"})
+	n.made(changed+"/send", nil, http.StatusAccepted)
+	if got := string(alex.Messages("inbox")[0].MIME); !strings.Contains(got, "Subject: cooked") || !strings.Contains(got, "X-Own: 1") {
+		t.Errorf("sent after the change:\n%s", got)
+	}
+	if len(m.Messages("sentitems")) != 2 {
+		t.Error("not both are in Sent Items")
+	}
+}
