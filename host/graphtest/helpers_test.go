@@ -166,6 +166,9 @@ func (n *tenant) checkTypes(path string, a answer) {
 		n.t.Fatal(err)
 	}
 	typ := answeredType(u.Path)
+	if typ == "" {
+		return // no type of its own: {"value": …}
+	}
 	items := []any{a.json}
 	if list, ok := a.json["value"].([]any); ok {
 		items = list
@@ -189,6 +192,8 @@ func answeredType(path string) string {
 		"conversations": "conversation", "threads": "conversationThread", "posts": "post", "me": "user",
 		"members": "directoryObject", "transitivemembers": "directoryObject", "owners": "directoryObject", "memberof": "directoryObject",
 		"transitivememberof": "directoryObject", "microsoft.graph.user": "user", "microsoft.graph.group": "group", "people": "person",
+		"mailboxsettings": "mailboxSettings", "automaticrepliessetting": "automaticRepliesSetting", "language": "localeInfo", "workinghours": "workingHours",
+		"dateformat": "", "timeformat": "", "timezone": "", "userpurpose": "", "delegatemeetingmessagedeliveryoptions": "", "translateexchangeids": "",
 	}
 	found := ""
 	for segment := range strings.SplitSeq(strings.ToLower(path), "/") {

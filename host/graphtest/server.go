@@ -56,6 +56,10 @@ type Server struct {
 	blanks    map[string][]field           // by type, what records of the directory do not hold
 	delivered []Delivery
 	entra     entraState
+	transits  []transit // in the order in which they are due
+	delay     time.Duration
+	mimeLimit int
+	junkMarks bool
 }
 
 // An Option sets up a server.
@@ -75,6 +79,9 @@ type settings struct {
 	national       bool
 	weather        Weather
 	refusedToApps  []Unconfirmed
+	delay          time.Duration
+	mimeLimit      int
+	junkMarks      bool
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -154,6 +161,9 @@ func NewServer(options ...Option) (*Server, error) {
 		blanks:    map[string][]field{},
 
 		refusedToApps: set.refusedToApps,
+		delay:         set.delay,
+		mimeLimit:     set.mimeLimit,
+		junkMarks:     set.junkMarks,
 	}
 	if set.national {
 		maps.Copy(s.cloud, nationalHosts())
