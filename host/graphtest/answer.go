@@ -132,6 +132,15 @@ func (c *call) entity(r *record, more ...[]byte) (*reply, error) {
 	return &reply{status: http.StatusOK, body: append(body, '}')}, nil
 }
 
+// created answers an entity that the request made.
+func (c *call) created(r *record) (*reply, error) {
+	answer, err := c.entity(r)
+	if err == nil {
+		answer.status = http.StatusCreated
+	}
+	return answer, err
+}
+
 // context is the @odata.context of the answer.
 func (c *call) context(single bool) string {
 	var path strings.Builder

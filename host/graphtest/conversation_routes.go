@@ -26,8 +26,8 @@ func conversationRoutes() []*route {
 			&route{method: http.MethodGet, template: posts, area: outlook, typ: "post", options: conversationOptions, handle: listPosts},
 			&route{method: http.MethodGet, template: posts + "/{post}", area: outlook, typ: "post", options: optionSelect | optionExpand, handle: getPost},
 			&route{method: http.MethodPost, template: posts + "/{post}/reply", area: outlook, typ: "post", writes: true, handle: replyToPost},
-			&route{method: http.MethodGet, template: posts + "/{post}/attachments", area: outlook, typ: "attachment", options: optionSelect | optionTop, handle: listPostAttachments},
-			&route{method: http.MethodGet, template: posts + "/{post}/attachments/{attachment}", area: outlook, typ: "attachment", options: optionSelect, handle: getPostAttachment},
+			&route{method: http.MethodGet, template: posts + "/{post}/attachments", area: outlook, typ: "attachment", options: attachmentListOptions, handle: listPostAttachments},
+			&route{method: http.MethodGet, template: posts + "/{post}/attachments/{attachment}", area: outlook, typ: "attachment", options: optionSelect | optionExpand, handle: getPostAttachment},
 			&route{method: http.MethodGet, template: posts + "/{post}/attachments/{attachment}/$value", area: outlook, typ: "attachment", handle: getPostAttachmentValue},
 		)
 	}
@@ -165,6 +165,7 @@ func listPostAttachments(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.query.filter = nil // Graph ignores $filter here
 	return c.list(collect(found.content.attachments, func(a *attachment) *record { return a.record }))
 }
 
@@ -181,7 +182,7 @@ func getPostAttachment(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.entity(a.record)
+	return c.attachmentEntity(a)
 }
 
 func getPostAttachmentValue(c *call) (*reply, error) {
@@ -189,7 +190,7 @@ func getPostAttachmentValue(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reply{status: http.StatusOK, contentType: a.contentType, body: a.bytes}, nil
+	return a.value()
 }
 
 func replyToThread(c *call) (*reply, error) {

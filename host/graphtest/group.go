@@ -19,6 +19,7 @@ type Group struct {
 	private       bool
 	members       map[string]bool // user ids
 	conversations []*conversation
+	calendar      calendar
 	posts         int // how many posts were ever added; numbers their ids
 	record        *record
 }

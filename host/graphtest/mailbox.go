@@ -25,7 +25,7 @@ type Mailbox struct {
 	messages   messageList
 	byID       map[string]*message // by default and by immutable id
 	items      int                 // how many items were ever added; numbers their ids
-	events     []*event
+	calendar   calendar
 	rules      []*rule
 }
 

@@ -33,7 +33,7 @@ type message struct {
 // deliver stores a message in a folder.
 func (m *Mailbox) deliver(f *folder, c *content, read bool) *message {
 	item := m.newMessage(f, c)
-	item.read = read
+	item.read, item.draft = read, f == m.wellKnown["drafts"]
 	if !c.sent.IsZero() {
 		item.received = c.sent.Truncate(time.Second)
 		item.created, item.modified = item.received, item.received
@@ -81,20 +81,7 @@ func (m *message) store() {
 	immutable := newID(idMessageImmutable, owner, strconv.Itoa(m.number))
 	// One content may stand in several mailboxes; each has its own attachments with their own ids.
 	own := *m.content
-	own.attachments = make([]*attachment, len(m.content.attachments))
-	for _, a := range m.content.attachments {
-		m.attached = max(m.attached, a.number)
-	}
-	for i, a := range m.content.attachments {
-		copied := *a
-		if copied.number == 0 {
-			m.attached++
-			copied.number = m.attached
-		}
-		number := strconv.Itoa(copied.number)
-		copied.store(m.created, []string{id, number}, []string{immutable, number})
-		own.attachments[i] = &copied
-	}
+	own.attachments, m.attached = storeAttachments(m.content.attachments, m.attached, m.created, id, immutable)
 	m.content = &own
 	m.record = m.content.record(id, owner, m, m.received)
 	m.record.immutable = immutable

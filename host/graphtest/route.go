@@ -23,6 +23,7 @@ type route struct {
 	typ      string  // of the entity, or of the elements of the collection, that is answered or acted on
 	options  options // the query options that are imitated
 	writes   bool    // needs the server's state for itself
+	like     string  // the template whose permission it needs, where the table has none of its own
 	handle   func(*call) (*reply, error)
 }
 

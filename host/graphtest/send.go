@@ -144,26 +144,12 @@ var headerName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 func attachmentsOf(value any) ([]*attachment, error) {
 	var attachments []*attachment
 	for _, one := range list(value) {
-		a, _ := one.(schema.Object)
-		switch a["@odata.type"] {
-		case "fileAttachment":
-		case nil, "attachment":
-			return nil, refuse(http.StatusBadRequest, "RequestBodyRead", "An attachment needs @odata.type, such as '#microsoft.graph.fileAttachment'.")
-		default:
-			return nil, errNotImitated(fmt.Sprintf("writing a %v", a["@odata.type"]))
+		object, _ := one.(schema.Object)
+		made, err := newAttachment(object, 0)
+		if err != nil {
+			return nil, err
 		}
-		name, _ := a["name"].(string)
-		content, hasContent := a["contentBytes"].([]byte)
-		if name == "" || !hasContent {
-			return nil, refuse(http.StatusBadRequest, "ErrorRequiredPropertyMissing", "Required property is missing: an attachment needs name and contentBytes.")
-		}
-		kind, _ := a["contentType"].(string)
-		if kind == "" {
-			kind = "application/octet-stream"
-		}
-		id, _ := a["contentId"].(string)
-		inline, _ := a["isInline"].(bool)
-		attachments = append(attachments, &attachment{name: name, contentType: kind, contentID: id, inline: inline, bytes: content})
+		attachments = append(attachments, made)
 	}
 	return attachments, nil
 }

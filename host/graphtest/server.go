@@ -26,6 +26,7 @@ type Server struct {
 
 	tenant    string
 	domains   []string
+	uploadsOn string // host of upload addresses; empty: by the request's
 	now       func() time.Time
 	authority *authority
 	schema    func() (*schema.Schema, error)
@@ -45,6 +46,7 @@ type Server struct {
 	groups    map[string]*Group
 	groupList []*Group
 	delivered []Delivery
+	uploads   uploads
 }
 
 // An Option sets up a server.
@@ -57,6 +59,7 @@ type settings struct {
 	tenant         string
 	domains        []string
 	hosts          []string
+	uploadHost     string
 	authorityCert  []byte
 	authorityKey   []byte
 	withoutNetwork bool
@@ -82,7 +85,8 @@ func WithTenant(id string) Option { return func(s *settings) { s.tenant = id } }
 // contoso.example.
 func WithDomains(domains ...string) Option { return func(s *settings) { s.domains = domains } }
 
-// WithHosts adds names or IP addresses to the server's certificate, beside 127.0.0.1, ::1 and localhost.
+// WithHosts adds names or IP addresses to the server's certificate, beside 127.0.0.1, ::1 and localhost. With each name comes the one that
+// upload addresses have by it; see WithUploadHost.
 func WithHosts(hosts ...string) Option {
 	return func(s *settings) { s.hosts = append(s.hosts, hosts...) }
 }
@@ -131,6 +135,8 @@ func NewServer(options ...Option) (*Server, error) {
 		apps:      map[string]*App{},
 		userIndex: map[string]*User{},
 		groups:    map[string]*Group{},
+		uploads:   uploads{sessions: map[string]*uploadSession{}},
+		uploadsOn: set.uploadHost,
 	}
 	s.handler = s.journal.around(s.now, s.faults.around(s, http.HandlerFunc(s.serve)))
 	if set.withoutNetwork {
@@ -155,7 +161,7 @@ func (s *Server) listen(set settings) error {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		set.hosts = append(set.hosts, host)
 	}
-	certificate, err := s.authority.issue(set.hosts)
+	certificate, err := s.authority.issue(withUploadHosts(set.hosts))
 	if err != nil {
 		return errors.Join(err, set.listener.Close())
 	}
