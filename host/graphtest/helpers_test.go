@@ -187,6 +187,7 @@ func answeredType(path string) string {
 		"users": "user", "groups": "group", "mailfolders": "mailFolder", "childfolders": "mailFolder", "messages": "message",
 		"attachments": "attachment", "events": "event", "calendarview": "event", "messagerules": "messageRule",
 		"conversations": "conversation", "threads": "conversationThread", "posts": "post", "me": "user",
+		"attachmentsessions": "uploadSession", "calendars": "calendar", "calendar": "calendar", "instances": "event",
 	}
 	found := ""
 	for segment := range strings.SplitSeq(strings.ToLower(path), "/") {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,15 +134,9 @@ func createUploadSession(c *call) (*reply, error) {
 	host := c.server.uploadHost(c.request.Host)
 	opened.host = hostName(host)
 	u.sessions[opened.id] = opened
-	address := url.URL{
-		Scheme:   "https",
-		Host:     host,
-		Path:     fmt.Sprintf("/api/v2.0/%s/AttachmentSessions('%s')", opened.path, opened.id),
-		RawQuery: "authtoken=" + opened.token,
-	}
 	body := append(object{
 		{"@odata.context", origin(c.request) + "/v1.0/$metadata#microsoft.graph.uploadSession"},
-		{"uploadUrl", address.String()},
+		{"uploadUrl", fmt.Sprintf("https://%s/api/gv1.0/%s/AttachmentSessions('%s')?authtoken=%s", host, opened.path, opened.id, opened.token)},
 	}, opened.state()...)
 	return &reply{status: http.StatusCreated, body: encode(nil, body, time.UTC)}, nil
 }
@@ -268,7 +261,7 @@ func (s *Server) takePiece(session *uploadSession, header http.Header, r *http.R
 	if err != nil {
 		return nil, err
 	}
-	header.Set("Location", fmt.Sprintf("https://%s/api/v2.0/%s/Attachments('%s')", r.Host, session.path, stored.record.id))
+	header.Set("Location", fmt.Sprintf("https://%s/api/gv1.0/%s/Attachments('%s')", r.Host, session.path, stored.record.id))
 	return &reply{status: http.StatusCreated}, nil
 }
 
