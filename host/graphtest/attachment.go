@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jhillyerd/enmime/v2"
 	"github.com/postern-dev/postern/host/graphtest/internal/schema"
@@ -206,35 +207,18 @@ func (a *attachment) enclose(item schema.Object, depth int) error {
 
 // enclosedMessage reads a message that hangs on another item.
 func enclosedMessage(values schema.Object, depth int) (*content, error) {
-	mail := &content{importance: "normal", from: recipient(values["from"]), sender: recipient(values["sender"])}
-	if mail.sender == (person{}) {
-		mail.sender = mail.from
-	}
-	mail.subject, _ = values["subject"].(string)
-	mail.topic = topicOf(mail.subject)
-	mail.messageID, _ = values["internetMessageId"].(string)
-	mail.to, mail.cc, mail.bcc = recipients(values["toRecipients"]), recipients(values["ccRecipients"]), recipients(values["bccRecipients"])
-	mail.replyTo, mail.categories = recipients(values["replyTo"]), categories(values["categories"])
-	if importance, ok := values["importance"].(string); ok {
-		mail.importance = importance
-	}
-	mail.sent = timeOf(values["sentDateTime"])
-	body, _ := values["body"].(schema.Object)
-	text, _ := body["content"].(string)
-	mail.setBody(text, body["contentType"] == "html")
-	for _, one := range list(values["attachments"]) {
-		object, _ := one.(schema.Object)
-		within, err := newAttachment(object, depth)
-		if err != nil {
-			return nil, err
-		}
-		mail.attachments = append(mail.attachments, within)
-	}
-	custom, err := customHeaders(values["internetMessageHeaders"])
-	if err != nil {
+	mail := &content{importance: "normal"}
+	if err := mail.fill(values); err != nil {
 		return nil, err
 	}
-	mail.setHeaders(custom)
+	if mail.sender = recipient(values["sender"]); mail.sender == (person{}) {
+		mail.sender = mail.from
+	}
+	mail.sent, _ = values["sentDateTime"].(time.Time)
+	if err := mail.attach(values, depth); err != nil {
+		return nil, err
+	}
+	mail.setHeaders(mail.custom)
 	return mail, mail.composeMIME()
 }
 

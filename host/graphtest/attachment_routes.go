@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/postern-dev/postern/host/graphtest/internal/schema"
 )
 
 // attachmentListOptions are those that lists of attachments take; $filter is taken and ignored.
@@ -127,7 +125,7 @@ func addAttachment(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := c.decode("attachment")
+	values, err := c.bodyOf("attachment")
 	if err != nil {
 		return nil, err
 	}
@@ -140,15 +138,6 @@ func addAttachment(c *call) (*reply, error) {
 		return nil, err
 	}
 	return c.created(stored.record)
-}
-
-// decode reads the body as an entity of the type.
-func (c *call) decode(typ string) (schema.Object, error) {
-	if err := c.wantJSON(); err != nil {
-		return nil, err
-	}
-	values, err := c.types.Decode(typ, c.body)
-	return values, bodyProblem(err)
 }
 
 // attachment resolves the attachment of the path.

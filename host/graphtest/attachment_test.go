@@ -12,11 +12,14 @@ import (
 	"github.com/postern-dev/postern/host/graphtest"
 )
 
-// draft adds a draft and returns the path of its attachments.
+// draft makes a draft and returns the path of its attachments.
 func (n *tenant) draft(m *graphtest.Mailbox) string {
 	n.t.Helper()
-	id := n.mail(m, "Drafts", m.Address(), "Report", "Mon, 02 Mar 2026 08:00:00 +0000", "see attached")
-	return "/users/" + m.UserID() + "/messages/" + escape(id) + "/attachments"
+	asked := *n
+	asked.as(graphtest.Token{Roles: []string{"Mail.ReadWrite"}})
+	messages := "/users/" + m.UserID() + "/messages"
+	id := asked.add(messages, `{"subject":"Report","body":{"content":"see attached"}}`).json["id"].(string)
+	return messages + "/" + escape(id) + "/attachments"
 }
 
 // add posts an attachment that must be taken.

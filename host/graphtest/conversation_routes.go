@@ -237,7 +237,7 @@ func (c *call) reply(group *Group, t *thread, typ string) (*reply, error) {
 	text, _ := body["content"].(string)
 	mail.setBody(text, body["contentType"] != "text")
 	mail.categories = categories(object["categories"])
-	if mail.attachments, err = attachmentsOf(object["attachments"]); err != nil {
+	if mail.attachments, err = attachmentsOf(object["attachments"], 0); err != nil {
 		return nil, err
 	}
 	group.addPost(t, mail, participants, c.now)

@@ -437,7 +437,7 @@ func createEvent(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := c.decode("event")
+	values, err := c.bodyOf("event")
 	if err != nil {
 		return nil, err
 	}
@@ -447,7 +447,7 @@ func createEvent(c *call) (*reply, error) {
 	if id, given := values["transactionId"].(string); given && slices.ContainsFunc(in.events, func(e *event) bool { return e.values["transactionId"] == id }) {
 		return nil, refuse(http.StatusConflict, "ErrorDuplicateTransactionId", "Your request can't be completed. An event with the transaction ID '%.80s' exists already.", id)
 	}
-	attachments, err := attachmentsOf(values["attachments"])
+	attachments, err := attachmentsOf(values["attachments"], 0)
 	if err != nil {
 		return nil, err
 	}
@@ -486,7 +486,7 @@ func updateEvent(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	given, err := c.decode("event")
+	given, err := c.bodyOf("event")
 	if err != nil {
 		return nil, err
 	}

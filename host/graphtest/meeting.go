@@ -1,7 +1,6 @@
 package graphtest
 
 import (
-	"fmt"
 	"html"
 	"maps"
 	"net/http"
@@ -130,14 +129,13 @@ func (a *agenda) tell(c *call, to []person, subject, text string) error {
 	if a.mailbox == nil || len(to) == 0 {
 		return nil
 	}
-	mail := &content{importance: "normal", from: a.person, sender: a.person, to: to, sent: c.now.Truncate(time.Second), subject: subject, topic: topicOf(subject)}
-	mail.messageID = fmt.Sprintf("<%s@%s>", strings.ToUpper(newGUID("meeting", a.owner, fmt.Sprint(a.mailbox.items+1))), domainOf(a.person.address))
+	mail := a.mailbox.compose(c.now)
+	mail.to, mail.subject, mail.topic = to, subject, topicOf(subject)
 	mail.setBody(text, true)
-	mail.setHeaders(nil)
-	if err := mail.composeMIME(); err != nil {
+	if err := mail.encode(); err != nil {
 		return err
 	}
-	a.mailbox.send(mail, true)
+	a.server.post(transit{from: a.mailbox, mail: mail, save: true})
 	return nil
 }
 

@@ -311,7 +311,7 @@ func (c *content) setHeaders(custom []header) {
 	if c.messageID != "" {
 		list = append(list, header{"Message-ID", c.messageID})
 	}
-	list = append(list, header{"Subject", mime.QEncoding.Encode("utf-8", c.subject)})
+	list = append(list, header{"Subject", subjectText(c.subject)})
 	for _, one := range []struct {
 		name   string
 		people []person
@@ -330,6 +330,9 @@ func (c *content) setHeaders(custom []header) {
 	}
 	c.headers = append(list, custom...)
 }
+
+// subjectText writes a text as RFC 2047 wants it in a header.
+func subjectText(text string) string { return mime.QEncoding.Encode("utf-8", text) }
 
 // mailboxText writes a person as an RFC 5322 mailbox.
 func mailboxText(p person) string {

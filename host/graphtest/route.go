@@ -23,6 +23,8 @@ type route struct {
 	typ      string  // of the entity, or of the elements of the collection, that is answered or acted on
 	options  options // the query options that are imitated
 	writes   bool    // needs the server's state for itself
+	action   bool    // the last segment is an action on what stands before it
+	beta     bool    // in the beta version, and only there
 	like     string  // the template whose permission it needs, where the table has none of its own
 	handle   func(*call) (*reply, error)
 }
@@ -33,12 +35,19 @@ func routes() []*route {
 		userRoutes(),
 		groupRoutes(),
 		folderRoutes(),
+		folderWriteRoutes(),
 		messageRoutes(),
+		draftRoutes(),
+		moveRoutes(),
+		answerRoutes(),
+		reportRoutes(),
+		translateRoutes(),
 		attachmentRoutes(),
 		sendRoutes(),
 		conversationRoutes(),
 		eventRoutes(),
 		ruleRoutes(),
+		settingsRoutes(),
 	)
 }
 

@@ -47,6 +47,10 @@ type Server struct {
 	groupList []*Group
 	delivered []Delivery
 	uploads   uploads
+	transits  []transit // in the order in which they are due
+	delay     time.Duration
+	mimeLimit int
+	junkMarks bool
 }
 
 // An Option sets up a server.
@@ -63,6 +67,9 @@ type settings struct {
 	authorityCert  []byte
 	authorityKey   []byte
 	withoutNetwork bool
+	delay          time.Duration
+	mimeLimit      int
+	junkMarks      bool
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -137,6 +144,9 @@ func NewServer(options ...Option) (*Server, error) {
 		groups:    map[string]*Group{},
 		uploads:   uploads{sessions: map[string]*uploadSession{}},
 		uploadsOn: set.uploadHost,
+		delay:     set.delay,
+		mimeLimit: set.mimeLimit,
+		junkMarks: set.junkMarks,
 	}
 	s.handler = s.journal.around(s.now, s.faults.around(s, http.HandlerFunc(s.serve)))
 	if set.withoutNetwork {

@@ -2,7 +2,6 @@ package graphtest
 
 import (
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/postern-dev/postern/host/graphtest/internal/schema"
@@ -112,10 +111,4 @@ func vCard(contact schema.Object) []byte {
 	}
 	l.raw("END:VCARD")
 	return l.bytes()
-}
-
-// timeOf is a time of a request's object; zero if there is none.
-func timeOf(value any) time.Time {
-	at, _ := value.(time.Time)
-	return at
 }
