@@ -95,6 +95,9 @@ func (c *call) permit(method, path string, r *route) error {
 	if len(c.granted) == 0 {
 		return c.denied(path)
 	}
+	if err := c.refuseUnconfirmed(r); err != nil {
+		return err
+	}
 	return c.hideByPermission(path)
 }
 

@@ -52,7 +52,7 @@ func collect[T any](items []T, get func(T) *record) collection {
 // list answers a page of a collection, filtered and ordered as the query wants.
 func (c *call) list(items collection) (*reply, error) {
 	if c.query.filter != nil || c.query.order != nil {
-		chosen, err := c.choose(items)
+		chosen, err := c.choose(items, c.query.filter, c.query.order)
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +95,7 @@ func (c *call) list(items collection) (*reply, error) {
 func (c *call) count(items collection) (*reply, error) {
 	length := items.length
 	if c.query.filter != nil {
-		chosen, err := c.choose(items)
+		chosen, err := c.choose(items, c.query.filter, c.query.order)
 		if err != nil {
 			return nil, err
 		}
@@ -104,12 +104,13 @@ func (c *call) count(items collection) (*reply, error) {
 	return &reply{status: http.StatusOK, contentType: "text/plain", body: strconv.AppendInt(nil, int64(length), 10)}, nil
 }
 
-func (c *call) choose(items collection) ([]*record, error) {
+// choose filters and orders a collection; either may be nil.
+func (c *call) choose(items collection, filter *odata.Filter, order odata.Order) ([]*record, error) {
 	var chosen []*record
 	for i := range items.length {
 		item := items.at(i)
-		if c.query.filter != nil {
-			ok, err := c.query.filter.Match(item)
+		if filter != nil {
+			ok, err := filter.Match(item)
 			var typeError *odata.TypeError
 			if errors.As(err, &typeError) {
 				return nil, c.badQuery("Invalid filter clause: %v", err)
@@ -123,8 +124,8 @@ func (c *call) choose(items collection) ([]*record, error) {
 		}
 		chosen = append(chosen, item)
 	}
-	if c.query.order != nil {
-		slices.SortStableFunc(chosen, func(a, b *record) int { return c.query.order.Compare(a, b) })
+	if order != nil {
+		slices.SortStableFunc(chosen, func(a, b *record) int { return order.Compare(a, b) })
 	}
 	return chosen, nil
 }

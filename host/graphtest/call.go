@@ -150,6 +150,9 @@ func (s *Server) graph(header http.Header, r *http.Request, segments []string) (
 	if err != nil {
 		return nil, err
 	}
+	if err := s.refuseDisabled(caller); err != nil {
+		return nil, err
+	}
 	header.Set("OData-Version", "4.0")
 	c := &call{server: s, types: types, request: r, caller: caller, version: strings.ToLower(segments[0]), now: s.now()}
 	if err := c.find(segments[1:]); err != nil {

@@ -188,6 +188,8 @@ func answeredType(path string) string {
 		"attachments": "attachment", "events": "event", "calendarview": "event", "messagerules": "messageRule",
 		"conversations": "conversation", "threads": "conversationThread", "posts": "post", "me": "user",
 		"attachmentsessions": "uploadSession", "calendars": "calendar", "calendar": "calendar", "instances": "event",
+		"members": "directoryObject", "transitivemembers": "directoryObject", "owners": "directoryObject", "memberof": "directoryObject",
+		"transitivememberof": "directoryObject", "microsoft.graph.user": "user", "microsoft.graph.group": "group", "people": "person",
 	}
 	found := ""
 	for segment := range strings.SplitSeq(strings.ToLower(path), "/") {

@@ -31,7 +31,7 @@ func isCut(typ, name string) bool {
 	case "drive", "drives", "onenote", "permissiongrants", "photo", "photos", "planner", "settings":
 		return typ == "user" || typ == "group"
 	case "activities", "agreementacceptances", "authentication", "chats", "contactfolders", "followedsites", "inferenceclassification",
-		"insights", "joinedteams", "licensedetails", "manageddevices", "onlinemeetings", "outlook", "people", "presence", "teamwork", "todo":
+		"insights", "joinedteams", "licensedetails", "manageddevices", "onlinemeetings", "outlook", "presence", "teamwork", "todo":
 		return typ == "user"
 	case "grouplifecyclepolicies", "sites", "team":
 		return typ == "group"

@@ -24,6 +24,7 @@ const (
 	optionExpand
 	optionHiddenFolders
 	optionWindow // startDateTime and endDateTime
+	optionNested // options inside $expand
 )
 
 // systemOption finds one of OData's own options, whose dollar sign may be left out. Those that no route imitates have no bit.
@@ -59,11 +60,13 @@ type query struct {
 	filter        *odata.Filter
 	order         odata.Order
 	search        *odata.Search
-	top           int // 0 if not given
+	clauses       *odata.Clauses // of $search in the directory
+	top           int            // 0 if not given
 	skip          int
 	first         bool // not a later page
 	count         bool
 	expand        []string
+	expansion     odata.Expansion // what expand names, with its own options
 	hiddenFolders bool
 	values        url.Values // of everything, by the option's full name
 }
@@ -137,23 +140,28 @@ func (c *call) readSelect(q *query) error {
 	if err != nil {
 		return c.badQuery("Parsing OData Select and Expand failed: %v", err)
 	}
-	q.selected = map[string]bool{}
+	q.selected, err = c.selection(c.route.typ, names)
+	return err
+}
+
+// selection checks the names of a $select on a type; nil is everything.
+func (c *call) selection(of string, names []string) (map[string]bool, error) {
+	selected := map[string]bool{}
 	for _, name := range names {
 		if name == "*" {
-			q.selected = nil
-			return nil
+			return nil, nil
 		}
-		typ := c.route.typ
+		typ := of
 		if cast, rest, ok := strings.Cut(name, "/"); ok && c.types.DerivesFrom(strings.TrimPrefix(cast, "microsoft.graph."), typ) {
 			typ, name = strings.TrimPrefix(cast, "microsoft.graph."), rest
 		}
 		property, ok := c.types.Property(typ, name)
 		if !ok {
-			return c.badQuery("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", name, typ)
+			return nil, c.badQuery("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", name, typ)
 		}
-		q.selected[property.Name] = true
+		selected[property.Name] = true
 	}
-	return nil
+	return selected, nil
 }
 
 func (c *call) readNumbers(q *query) error {
@@ -228,6 +236,14 @@ func (c *call) readSearch(q *query) error {
 	if !q.values.Has("$search") {
 		return nil
 	}
+	if c.route.area == directory {
+		clauses, err := odata.ParseClauses(q.values.Get("$search"))
+		if err != nil {
+			return c.badQuery("Invalid $search clause: %v", err)
+		}
+		q.clauses = clauses
+		return nil
+	}
 	search, err := odata.ParseSearch(q.values.Get("$search"))
 	if err != nil {
 		return refuse(http.StatusBadRequest, "BadRequest", "Invalid $search clause: %v", err)
@@ -240,28 +256,17 @@ func (c *call) readExpand(q *query) error {
 	if !q.values.Has("$expand") {
 		return nil
 	}
-	names, err := odata.ParseNames(q.values.Get("$expand"))
+	expansions, err := odata.ParseExpand(q.values.Get("$expand"))
 	if err != nil {
 		return c.badQuery("Parsing OData Select and Expand failed: %v", err)
 	}
-	if len(names) > 1 {
+	if len(expansions) > 1 {
 		return c.badQuery("Parsing OData Select and Expand failed: only one relationship can be expanded per request.")
 	}
-	q.expand = names
-	return nil
-}
-
-// needsAdvanced refuses what the directory serves only to a request with ConsistencyLevel: eventual and $count=true.
-func (c *call) needsAdvanced() error {
-	f := c.query.filter
-	advanced := c.query.count || f != nil && (f.Uses("ne") || f.Uses("not") || f.Uses("endswith") || c.query.order != nil)
-	eventual := strings.EqualFold(c.request.Header.Get("ConsistencyLevel"), "eventual")
-	if advanced && !(eventual && (c.query.count || !c.query.first)) {
-		return refuse(http.StatusBadRequest, "Request_UnsupportedQuery",
-			"The specified query is an advanced query: it needs the header ConsistencyLevel: eventual and $count=true.")
+	q.expansion = expansions[0]
+	if !q.expansion.Plain() && c.route.options&optionNested == 0 {
+		return errNotImitated("options inside $expand here")
 	}
-	if f != nil && f.Uses("contains") {
-		return refuse(http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported Query. The filter function 'contains' is not supported on this resource.")
-	}
+	q.expand = []string{q.expansion.Path}
 	return nil
 }

@@ -52,6 +52,10 @@ type record struct {
 	immutable string // the id to a client that prefers immutable ids; empty if there is only one
 	etag      string
 	fields    []field
+	// blank are the other properties of the type. They have no value and come only when they are selected. All records of a type share them.
+	blank []field
+	// related is the JSON of expanded relationships, each member with a comma before it.
+	related []byte
 }
 
 // field is one property of a record.
@@ -148,6 +152,13 @@ func (r *record) write(out *bytes.Buffer, v *view) {
 			out.Write(f.json)
 		}
 	}
+	for i := range r.blank {
+		if f := &r.blank[i]; v.selected[f.name] && !slices.Contains(v.hidden, f.name) {
+			out.WriteByte(',')
+			out.Write(f.json)
+		}
+	}
+	out.Write(r.related)
 }
 
 // json writes the whole record as the view wants it, closing brace included.

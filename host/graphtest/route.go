@@ -34,6 +34,8 @@ func routes() []*route {
 	return slices.Concat(
 		userRoutes(),
 		groupRoutes(),
+		membershipRoutes(),
+		peopleRoutes(),
 		folderRoutes(),
 		folderWriteRoutes(),
 		messageRoutes(),

@@ -38,6 +38,8 @@ type Server struct {
 	journal   journal
 	faults    faults
 
+	refusedToApps []Unconfirmed
+
 	// mu guards everything below, and everything that hangs on it.
 	mu        sync.RWMutex
 	apps      map[string]*App  // by client id, in lower case
@@ -45,6 +47,8 @@ type Server struct {
 	userList  []*User          // in the order in which they were added
 	groups    map[string]*Group
 	groupList []*Group
+	policies  map[string][]directoryObject // by client id in lower case, the mailboxes that the application may open
+	blanks    map[string][]field           // by type, what records of the directory do not hold
 	delivered []Delivery
 	uploads   uploads
 	transits  []transit // in the order in which they are due
@@ -70,6 +74,7 @@ type settings struct {
 	delay          time.Duration
 	mimeLimit      int
 	junkMarks      bool
+	refusedToApps  []Unconfirmed
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -147,6 +152,10 @@ func NewServer(options ...Option) (*Server, error) {
 		delay:     set.delay,
 		mimeLimit: set.mimeLimit,
 		junkMarks: set.junkMarks,
+		policies:  map[string][]directoryObject{},
+		blanks:    map[string][]field{},
+
+		refusedToApps: set.refusedToApps,
 	}
 	s.handler = s.journal.around(s.now, s.faults.around(s, http.HandlerFunc(s.serve)))
 	if set.withoutNetwork {

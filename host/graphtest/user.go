@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A User is a user of the tenant, with or without a mailbox.
@@ -24,6 +25,12 @@ type User struct {
 	OfficeLocation    string
 	MobilePhone       string
 	PreferredLanguage string
+	Department        string
+	CompanyName       string
+	// Guest makes a user of another organisation, of userType Guest.
+	Guest bool
+	// Disabled makes an account that cannot sign in. Its mailbox, if it has one, is there for applications: shared mailboxes are such.
+	Disabled bool
 
 	mailbox *Mailbox
 	record  *record
@@ -64,8 +71,11 @@ func (s *Server) addUser(user User) (*User, error) {
 			return nil, fmt.Errorf("the tenant has a user %q already", name)
 		}
 	}
-	user.record = user.toRecord(s)
 	added := &user
+	var err error
+	if added.record, err = s.withBlanks(added.toRecord(s.now())); err != nil {
+		return nil, err
+	}
 	for _, name := range []string{user.ID, user.UserPrincipalName, user.Mail} {
 		if name != "" {
 			s.userIndex[strings.ToLower(name)] = added
@@ -75,9 +85,27 @@ func (s *Server) addUser(user User) (*User, error) {
 	return added, nil
 }
 
-func (u *User) toRecord(s *Server) *record {
-	phones := []any{}
-	proxies := []any{}
+// SetAccountEnabled enables or disables the account of a user, named by address, user principal name or id. Tokens of a disabled account
+// are refused.
+func (s *Server) SetAccountEnabled(name string, enabled bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	user := s.userIndex[strings.ToLower(name)]
+	if user == nil {
+		return fmt.Errorf("the tenant has no user %q", name)
+	}
+	user.Disabled = !enabled
+	user.record = user.record.withValue("accountEnabled", enabled)
+	return nil
+}
+
+func (u *User) directoryRecord() *record { return u.record }
+
+func (u *User) toRecord(created time.Time) *record {
+	phones, proxies, kind := []any{}, []any{}, "Member"
+	if u.Guest {
+		kind = "Guest"
+	}
 	if u.Mail != "" {
 		proxies = append(proxies, "SMTP:"+u.Mail)
 	}
@@ -93,13 +121,15 @@ func (u *User) toRecord(s *Server) *record {
 		member{"preferredLanguage", optional(u.PreferredLanguage)},
 		member{"surname", optional(u.Surname)},
 		member{"userPrincipalName", u.UserPrincipalName},
-		member{"accountEnabled", true},
-		member{"createdDateTime", s.now()},
+		member{"accountEnabled", !u.Disabled},
+		member{"companyName", optional(u.CompanyName)},
+		member{"createdDateTime", created},
+		member{"department", optional(u.Department)},
 		member{"mailNickname", nickname},
 		member{"proxyAddresses", proxies},
-		member{"userType", "Member"},
+		member{"userType", kind},
 	)
-	return r.onDemand("accountEnabled", "createdDateTime", "mailNickname", "proxyAddresses", "userType")
+	return r.onDemand("accountEnabled", "companyName", "createdDateTime", "department", "mailNickname", "proxyAddresses", "userType")
 }
 
 // optional makes an empty text null.
@@ -110,28 +140,71 @@ func optional(text string) any {
 	return text
 }
 
-const directoryOptions = optionSelect | optionTop | optionSkipToken | optionFilter | optionOrder | optionCount
-
 func userRoutes() []*route {
 	return []*route{
 		{method: http.MethodGet, template: "/users", area: directory, typ: "user", options: directoryOptions, handle: listUsers},
-		{method: http.MethodGet, template: "/users/{user}", area: directory, typ: "user", options: optionSelect, handle: getUser},
+		{method: http.MethodGet, template: "/users/$count", area: directory, typ: "user", options: countOptions, handle: countUsers},
+		{method: http.MethodGet, template: "/users/{user}", area: directory, typ: "user", options: optionSelect | optionExpand | optionNested, handle: getUser},
 	}
 }
 
 func listUsers(c *call) (*reply, error) {
-	if err := c.needsAdvanced(); err != nil {
+	seen := c.userDetail()
+	if err := errors.Join(c.refuseSingleOnly(), c.refuseHidden(seen)); err != nil {
 		return nil, err
 	}
-	return c.list(collect(c.server.userList, func(u *User) *record { return u.record }))
+	shown := func(u *User) *record { return u.record.seenWith(seen) }
+	return expandedPage(c, c.server.userList, shown, c.expandUser, c.listDirectory)
 }
 
-func getUser(c *call) (*reply, error) {
+func countUsers(c *call) (*reply, error) {
+	if err := c.refuseHidden(c.userDetail()); err != nil {
+		return nil, err
+	}
+	return c.countDirectory(collect(c.server.userList, (*User).directoryRecord))
+}
+
+// user resolves the user of the path.
+func (c *call) user() (*User, error) {
 	user := c.server.userIndex[strings.ToLower(c.value("user"))]
 	if user == nil {
 		return nil, errResourceNotFound(c.value("user"))
 	}
-	return c.entity(user.record)
+	return user, nil
+}
+
+func getUser(c *call) (*reply, error) {
+	user, err := c.user()
+	if err != nil {
+		return nil, err
+	}
+	if user.ID != c.caller.ObjectID && c.onlyOwnProfile() {
+		return nil, c.denied(c.route.template)
+	}
+	r := user.record.seenWith(c.userDetail())
+	related, err := expandedOne(c, user, c.expandUser)
+	if err != nil {
+		return nil, err
+	}
+	return c.entity(r.with(related))
+}
+
+// onlyOwnProfile reports whether the permissions of the token reach no other user than the signed-in one; see
+// https://learn.microsoft.com/graph/permissions-reference#userread.
+func (c *call) onlyOwnProfile() bool {
+	return !slices.ContainsFunc(c.granted, func(name string) bool { return name != "User.Read" && name != "User.ReadWrite" })
+}
+
+// expandUser writes the relationship of a user that $expand names.
+func (c *call) expandUser(u *User) ([]byte, error) {
+	switch name := c.query.expansion.Path; strings.ToLower(name) {
+	case "memberof":
+		return c.expandRelation("memberOf", c.server.groupsWith(u.ID))
+	case "transitivememberof":
+		return c.expandRelation("transitiveMemberOf", c.server.transitiveGroupsWith(u.ID))
+	default:
+		return nil, c.cannotExpand(name)
+	}
 }
 
 // mailbox resolves the user of the path to a mailbox that the caller may open.
@@ -146,7 +219,7 @@ func (c *call) mailbox() (*Mailbox, error) {
 	case c.caller.delegated() && user.ID != c.caller.ObjectID && !c.shared(user.mailbox):
 		return nil, errAccessDenied()
 	}
-	return user.mailbox, nil
+	return user.mailbox, c.reach(user)
 }
 
 // shared reports whether the signed-in user may open another's mailbox: it must be shared with the user, and the token must have the

@@ -10,6 +10,8 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/postern-dev/postern/host/graphtest/internal/odata"
@@ -39,6 +41,7 @@ type Property struct {
 type entry struct {
 	base       string
 	properties map[string]Property // by name in lower case, the base types' included
+	derived    map[string]Property // of the types below directoryObject, by name in lower case; only directoryObject has them
 }
 
 type action struct {
@@ -84,6 +87,7 @@ func Load() (*Schema, error) {
 		}
 		s.types[name] = own
 	}
+	s.types[directoryObject].derived = s.belowDirectoryObject()
 	for name, members := range file.Enums {
 		s.enums[name] = map[string]bool{}
 		for member := range members {
@@ -103,6 +107,20 @@ func Load() (*Schema, error) {
 	return s, nil
 }
 
+// directoryObject is what members and owners of a group are in the metadata. They are answered as what they are, users or groups, so that
+// a query option may name a property of any type below.
+const directoryObject = "directoryObject"
+
+func (s *Schema) belowDirectoryObject() map[string]Property {
+	all := map[string]Property{}
+	for _, name := range slices.Sorted(maps.Keys(s.types)) {
+		if name != directoryObject && s.DerivesFrom(name, directoryObject) {
+			maps.Copy(all, s.types[name].properties)
+		}
+	}
+	return all
+}
+
 func parseProperty(name, typ string, navigation bool) Property {
 	typ = strings.TrimSuffix(typ, "!")
 	element, collection := strings.CutPrefix(typ, "[]")
@@ -116,7 +134,23 @@ func (s *Schema) Property(typ, name string) (Property, bool) {
 		return Property{}, false
 	}
 	p, ok := t.properties[strings.ToLower(name)]
+	if !ok {
+		p, ok = t.derived[strings.ToLower(name)]
+	}
 	return p, ok
+}
+
+// Properties lists the properties of a type by name, without its navigation properties.
+func (s *Schema) Properties(typ string) []Property {
+	var list []Property
+	if t, ok := s.types[typ]; ok {
+		for _, name := range slices.Sorted(maps.Keys(t.properties)) {
+			if p := t.properties[name]; !p.Navigation {
+				list = append(list, p)
+			}
+		}
+	}
+	return list
 }
 
 // DerivesFrom reports whether a type is the other one or derives from it.
@@ -178,6 +212,21 @@ func (v view) ElementType(path []string) (odata.Type, error) {
 		return odata.Unknown, err
 	}
 	return v.schema.simple(p.Type), nil
+}
+
+// EnumMember makes view an odata.Enums.
+func (v view) EnumMember(path []string, member string) (typ string, ok bool) {
+	p, err := v.find(path)
+	members := v.schema.enums[p.Type]
+	if err != nil || members == nil {
+		return "", false
+	}
+	for name := range members {
+		if strings.EqualFold(name, member) {
+			return Qualified(p.Type), true
+		}
+	}
+	return Qualified(p.Type), false
 }
 
 func (v view) find(path []string) (Property, error) {
