@@ -91,7 +91,8 @@ func (a *attachment) store(changed any, parts, immutableParts []string) {
 
 func (a *attachment) isItem() bool { return a.item != nil || a.entry != nil }
 
-// itemMember is the member "item" of an expanded item attachment. The item shows its own attachments down to so many levels, 0 for none.
+// itemMember is the member "item" of an expanded item attachment. So many levels below the item are shown too: its attachments, their
+// items, the attachments of those, and so on.
 func (a *attachment) itemMember(v *view, levels int) []byte {
 	own := view{text: v.text, zone: v.zone}
 	inner := a.entry
@@ -112,9 +113,9 @@ func (a *attachment) itemMember(v *view, levels int) []byte {
 			parts := []string{a.record.id, strconv.Itoa(i)}
 			stored.store(a.item.sentOr(a.item.sent), parts, parts)
 			stored.record.write(&out, &own)
-			if stored.isItem() {
+			if stored.isItem() && levels > 1 {
 				out.WriteByte(',')
-				out.Write(stored.itemMember(v, levels-1))
+				out.Write(stored.itemMember(v, levels-2))
 			}
 			out.WriteByte('}')
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/postern-dev/postern/host/graphtest/internal/odata"
 )
 
 // attachmentListOptions are those that lists of attachments take; $filter is taken and ignored.
@@ -33,7 +35,7 @@ func attachmentsUnder(item, session string) []*route {
 		{method: http.MethodGet, template: all, area: outlook, typ: "attachment", options: attachmentListOptions, handle: listAttachments},
 		{method: http.MethodPost, template: all, area: outlook, typ: "attachment", writes: true, handle: addAttachment},
 		{method: http.MethodPost, template: all + "/createUploadSession", area: outlook, typ: "attachment", writes: true, like: session, handle: createUploadSession},
-		{method: http.MethodGet, template: one, area: outlook, typ: "attachment", options: optionSelect | optionExpand, handle: getAttachment},
+		{method: http.MethodGet, template: one, area: outlook, typ: "attachment", options: optionSelect | optionExpand | optionNested, handle: getAttachment},
 		{method: http.MethodGet, template: one + "/$value", area: outlook, typ: "attachment", handle: getAttachmentValue},
 		{method: http.MethodDelete, template: one, area: outlook, typ: "attachment", writes: true, like: item, handle: deleteAttachment},
 	}
@@ -109,6 +111,24 @@ func (h *holder) add(a *attachment) (*attachment, error) {
 	return stored[len(stored)-1], nil
 }
 
+// withAttachments answers an item, with its attachments if they are expanded.
+func (c *call) withAttachments(r *record, attachments []*attachment) (*reply, error) {
+	if c.query.expand == nil {
+		return c.entity(r)
+	}
+	if !strings.EqualFold(c.query.expand[0], "attachments") {
+		return nil, c.cannotExpand(c.query.expand[0])
+	}
+	if c.view.hidden != nil {
+		return c.entity(r) // the permission leaves attachments out
+	}
+	members, err := c.related("attachments", "attachment", collect(attachments, func(a *attachment) *record { return a.record }))
+	if err != nil {
+		return nil, err
+	}
+	return c.entity(r, members)
+}
+
 func listAttachments(c *call) (*reply, error) {
 	h, err := c.holder()
 	if err != nil {
@@ -175,13 +195,37 @@ func (c *call) attachmentEntity(a *attachment) (*reply, error) {
 	if c.query.expand == nil {
 		return c.entity(a.record)
 	}
-	if !strings.EqualFold(c.query.expand[0], "microsoft.graph.itemattachment/item") {
-		return nil, c.badQuery("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.attachment'.", c.query.expand[0])
+	levels, err := c.itemLevels(c.query.expansion)
+	if err != nil {
+		return nil, err
 	}
 	if !a.isItem() {
 		return c.entity(a.record)
 	}
-	return c.entity(a.record, a.itemMember(&c.view, 0))
+	return c.entity(a.record, a.itemMember(&c.view, levels))
+}
+
+// itemLevels checks an expanded item and what is expanded in it, which is its attachments and then their items in turn. It returns how
+// many levels below the item itself are shown.
+func (c *call) itemLevels(e odata.Expansion) (levels int, err error) {
+	for ; ; levels++ {
+		path := strings.ToLower(e.Path)
+		known := path == "microsoft.graph.itemattachment/item"
+		if levels%2 == 1 {
+			known = path == "attachments" || path == "microsoft.graph.message/attachments"
+		}
+		switch {
+		case !known:
+			return 0, c.badQuery("Parsing OData Select and Expand failed: Could not find a property named '%s' here.", e.Path)
+		case len(e.Expand) > 1:
+			return 0, c.badQuery("Parsing OData Select and Expand failed: only one relationship can be expanded per request.")
+		case e.Select != nil || e.Filter != nil || e.Order != nil || e.Top != 0:
+			return 0, errNotImitated("options inside $expand here")
+		case e.Expand == nil:
+			return levels, nil
+		}
+		e = e.Expand[0]
+	}
 }
 
 func getAttachmentValue(c *call) (*reply, error) {

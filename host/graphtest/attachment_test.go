@@ -209,6 +209,41 @@ func TestAttachmentNamesCannotBreakTheSource(t *testing.T) {
 	}
 }
 
+func TestNestedItemsAreExpandedAsDeepAsAsked(t *testing.T) {
+	n := newTenant(t, "Mail.Read")
+	m := n.mailbox("soc@contoso.example")
+	id, err := m.AddEML("Inbox", strings.NewReader(wrapped(4)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/users/" + m.UserID() + "/messages/" + escape(id) + "/attachments"
+	one := path + "/" + escape(n.want(path).column("id")[0])
+	expand := "microsoft.graph.itemattachment/item"
+	for levels := range 4 {
+		at := n.want(one + query("$expand", expand)).json
+		for level := 3; level >= 3-levels; level-- {
+			item, _ := at["item"].(object)
+			if item["subject"] != "level "+string(rune('0'+level)) {
+				t.Fatalf("$expand=%s: level %d is %v", expand, level, item["subject"])
+			}
+			inner, _ := item["attachments"].([]any)
+			if len(inner) == 0 != (level == 3-levels) {
+				t.Fatalf("$expand=%s: level %d has %d attachments", expand, level, len(inner))
+			}
+			if len(inner) > 0 {
+				at = inner[0].(object)
+			}
+		}
+		expand = "microsoft.graph.itemattachment/item($expand=microsoft.graph.message/attachments($expand=" + expand + "))"
+	}
+	for _, refused := range []string{
+		"item", "microsoft.graph.itemattachment/item($expand=item)", "microsoft.graph.itemattachment/item($expand=attachments,extensions)",
+		strings.Repeat("microsoft.graph.itemattachment/item($expand=attachments($expand=", 20) + "x" + strings.Repeat("))", 20),
+	} {
+		n.refused(n.get(one+query("$expand", refused)), http.StatusBadRequest, "RequestBroker--ParseUri")
+	}
+}
+
 // wrapped is a message in a message, so many levels deep.
 func wrapped(levels int) string {
 	source := "From: a@b.example\r\nSubject: level 0\r\n\r\ninnermost"

@@ -362,7 +362,7 @@ func eventRoutes() []*route {
 		routes = append(routes,
 			&route{method: http.MethodGet, template: events, area: outlook, typ: "event", options: eventOptions, handle: listEvents},
 			&route{method: http.MethodPost, template: events, area: outlook, typ: "event", writes: true, handle: createEvent},
-			&route{method: http.MethodGet, template: events + "/{event}", area: outlook, typ: "event", options: optionSelect | optionExpand, handle: getEvent},
+			&route{method: http.MethodGet, template: events + "/{event}", area: outlook, typ: "event", options: optionSelect | optionExpand | optionNested, handle: getEvent},
 			&route{method: http.MethodPatch, template: events + "/{event}", area: outlook, typ: "event", writes: true, handle: updateEvent},
 			&route{method: http.MethodDelete, template: events + "/{event}", area: outlook, typ: "event", writes: true, handle: deleteEvent},
 			&route{method: http.MethodGet, template: events + "/{event}/instances", area: outlook, typ: "event", options: eventOptions | optionWindow, handle: listInstances},
@@ -419,16 +419,7 @@ func getEvent(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.query.expand == nil {
-		return c.entity(found.record())
-	}
-	if !strings.EqualFold(c.query.expand[0], "attachments") {
-		return nil, errNotImitated("$expand=" + c.query.expand[0] + " on events")
-	}
-	if c.view.hidden != nil {
-		return c.entity(found.record()) // the permission leaves attachments out
-	}
-	return c.entity(found.record(), expanded("attachments", found.attachments))
+	return c.withAttachments(found.record(), found.attachments)
 }
 
 // createEvent adds an event and invites its attendees. See https://learn.microsoft.com/graph/api/user-post-events.

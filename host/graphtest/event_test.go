@@ -1,13 +1,16 @@
 package graphtest_test
 
 import (
+	"fmt"
 	"net/http"
-	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/postern-dev/postern/host/graphtest"
+	"github.com/postern-dev/postern/host/graphtest/internal/schema"
 )
 
 // office is a tenant with three mailboxes, and a token that may change calendars.
@@ -346,7 +349,7 @@ func TestGroupEventsAreForSignedInMembers(t *testing.T) {
 		{"create, member", member, "POST", events, `{` + hour + `}`, 201, ""},
 		{"get, app", app, "GET", one, "", 200, ""},
 		{"change, member", member, "PATCH", one, `{"subject":"x"}`, 200, ""},
-		{"delete, app", app, "DELETE", one, "", 204, ""},
+		{"delete, app", app, "DELETE", one, "", 204, ""}, // by the table; RefuseApps refuses it
 		{"get again", member, "GET", one, "", 404, "ErrorItemNotFound"},
 	} {
 		n.as(test.token)
@@ -380,15 +383,37 @@ func FuzzCreateEvent(f *testing.F) {
 	} {
 		f.Add(body)
 	}
+	begin := fuzzed(f, "Calendars.ReadWrite", "Calendars.Read")
+	var mailboxes atomic.Int64 // each event has its own
 	f.Fuzz(func(t *testing.T, body string) {
-		n, _, _ := office(t)
-		a := n.do(http.MethodPost, socEvents, body)
-		if !slices.Contains([]int{201, 400, 409, 413, 415}, a.status) {
+		n := begin(t)
+		user := "/users/" + n.mailbox(fmt.Sprintf("m%d@contoso.example", mailboxes.Add(1))).UserID()
+		a := n.do(http.MethodPost, user+"/events", body)
+		if a.status != http.StatusCreated && (a.status < 400 || a.status > 499) {
 			t.Fatalf("%d %s", a.status, a.body)
 		}
-		n.want(alexEvents)
-		n.want("/users/soc@contoso.example/calendarView?startDateTime=2026-01-01&endDateTime=2028-01-01&$top=1000")
+		n.want(user + "/events")
+		n.want(user + "/calendarView?startDateTime=2026-01-01&endDateTime=2028-01-01&$top=20")
 	})
+}
+
+// fuzzed makes tenants of one server, with a token that has the roles.
+func fuzzed(f *testing.F, roles ...string) func(*testing.T) *tenant {
+	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithClock(func() time.Time { return noon }))
+	if err != nil {
+		f.Fatal(err)
+	}
+	token, err := server.Token(graphtest.Token{Roles: roles})
+	if err != nil {
+		f.Fatal(err)
+	}
+	types, err := schema.Load()
+	if err != nil {
+		f.Fatal(err)
+	}
+	return func(t *testing.T) *tenant {
+		return &tenant{Server: server, t: t, http: server.Client(), types: types, token: token}
+	}
 }
 
 // FuzzContentRange checks that no Content-Range crashes the server or adds what does not fit.
@@ -396,9 +421,13 @@ func FuzzContentRange(f *testing.F) {
 	for _, header := range []string{"bytes 0-9/3000000", "bytes 0-9/*", "bytes */3000000", "bytes -1-9/3000000", "bytes 0-99999999999999999999/3000000"} {
 		f.Add(header)
 	}
+	begin := fuzzed(f, "Mail.ReadWrite")
+	var mailboxes atomic.Int64
 	f.Fuzz(func(t *testing.T, header string) {
-		n := newTenant(t, "Mail.ReadWrite")
-		u := n.session(n.draft(n.mailbox("soc@contoso.example")), 3_000_000)
+		n := begin(t)
+		messages := "/users/" + n.mailbox(fmt.Sprintf("m%d@contoso.example", mailboxes.Add(1))).UserID() + "/messages"
+		u := n.session(messages+"/"+escape(n.add(messages, `{}`).json["id"].(string))+"/attachments", 3_000_000)
+		defer u.send(http.MethodDelete, nil)
 		a := u.send(http.MethodPut, make([]byte, 10), "Content-Range", header)
 		state := u.send(http.MethodGet, nil).json["nextExpectedRanges"].([]any)[0]
 		if taken := a.status == http.StatusOK; taken != (state == "10-") || !taken && a.status != http.StatusBadRequest && a.status != http.StatusRequestedRangeNotSatisfiable {

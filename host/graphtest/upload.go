@@ -166,7 +166,8 @@ func (c *call) announcedFile() (*attachment, int, error) {
 	case item["attachmentType"] != "file":
 		return nil, 0, refuse(http.StatusBadRequest, "ErrorInvalidRequest", "An upload session is for a file: attachmentType must be 'file'.")
 	case size < minUpload:
-		return nil, 0, refuse(http.StatusBadRequest, "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize", "Attachment size must be greater than the minimum size.")
+		return nil, 0, refuse(http.StatusBadRequest, "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize",
+			"Attachment size must be greater than the minimum size.")
 	case size > maxUpload:
 		return nil, 0, refuse(http.StatusRequestEntityTooLarge, "ErrorMessageSizeExceeded", "The message exceeds the maximum supported size.")
 	}
@@ -238,7 +239,8 @@ func (s *Server) takePiece(session *uploadSession, header http.Header, r *http.R
 	case !ok:
 		return nil, refuse(http.StatusBadRequest, "InvalidContentRange", "Invalid Content-Range header: it must be 'bytes {first}-{last}/{size}'.")
 	case at.size != session.size:
-		return nil, refuse(http.StatusBadRequest, "InvalidContentRange", "The size in the Content-Range header is not the %d bytes of the session.", session.size)
+		return nil, refuse(http.StatusBadRequest, "InvalidContentRange",
+			"The size in the Content-Range header is not the %d bytes of the session.", session.size)
 	case at.last-at.first+1 != len(piece):
 		return nil, refuse(http.StatusBadRequest, "InvalidContentRange", "The Content-Range header length does not match the provided number of bytes.")
 	case at.first != len(session.bytes):
