@@ -31,11 +31,15 @@ func attachmentRoutes() []*route {
 func attachmentsUnder(item, session string) []*route {
 	all := item + "/attachments"
 	one := all + "/{attachment}"
+	const shown = optionSelect | optionExpand | optionNested
 	return []*route{
 		{method: http.MethodGet, template: all, area: outlook, typ: "attachment", options: attachmentListOptions, handle: listAttachments},
 		{method: http.MethodPost, template: all, area: outlook, typ: "attachment", writes: true, handle: addAttachment},
-		{method: http.MethodPost, template: all + "/createUploadSession", area: outlook, typ: "attachment", writes: true, like: session, handle: createUploadSession},
-		{method: http.MethodGet, template: one, area: outlook, typ: "attachment", options: optionSelect | optionExpand | optionNested, handle: getAttachment},
+		{
+			method: http.MethodPost, template: all + "/createUploadSession", area: outlook, typ: "attachment", writes: true, action: true,
+			like: session, handle: createUploadSession,
+		},
+		{method: http.MethodGet, template: one, area: outlook, typ: "attachment", options: shown, handle: getAttachment},
 		{method: http.MethodGet, template: one + "/$value", area: outlook, typ: "attachment", handle: getAttachmentValue},
 		{method: http.MethodDelete, template: one, area: outlook, typ: "attachment", writes: true, like: item, handle: deleteAttachment},
 	}

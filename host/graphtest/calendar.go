@@ -78,14 +78,16 @@ func under(paths []string, suffix string) []string {
 
 func calendarRoutes() []*route {
 	const calendars = "/users/{user}/calendars"
+	const listed = optionSelect | optionTop | optionSkip | optionFilter | optionOrder | optionCount
 	routes := []*route{
-		{method: http.MethodGet, template: calendars, area: outlook, typ: "calendar", options: optionSelect | optionTop | optionSkip | optionFilter | optionOrder | optionCount, handle: listCalendars},
+		{method: http.MethodGet, template: calendars, area: outlook, typ: "calendar", options: listed, handle: listCalendars},
 		{method: http.MethodGet, template: calendars + "/{calendar}", area: outlook, typ: "calendar", options: optionSelect, like: calendars, handle: getCalendar},
 		{method: http.MethodGet, template: "/users/{user}/calendar", area: outlook, typ: "calendar", options: optionSelect, like: calendars, handle: getCalendar},
 	}
 	for _, calendar := range slices.Concat(userCalendars(), groupCalendars()) {
 		routes = append(routes, &route{
-			method: http.MethodGet, template: calendar + "/calendarView", area: outlook, typ: "event", options: eventOptions | optionWindow, handle: viewCalendar,
+			method: http.MethodGet, template: calendar + "/calendarView", area: outlook, typ: "event", options: eventOptions | optionWindow,
+			handle: viewCalendar,
 		})
 	}
 	return routes

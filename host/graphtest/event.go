@@ -114,7 +114,8 @@ func (e *event) write(values schema.Object) error {
 	}
 	if values["isAllDay"] == true && !(isMidnight(start) && isMidnight(end) && end.After(start)) {
 		return refuse(http.StatusBadRequest, "ErrorInvalidRequest",
-			"Your request can't be completed. The Event.Start and Event.End properties for an all-day event need to be set to midnight, at least one day apart.")
+			"Your request can't be completed. The Event.Start and Event.End properties for an all-day event need to be set to midnight, "+
+				"at least one day apart.")
 	}
 	attendees := list(values["attendees"])
 	if len(attendees) > maxAttendees {
@@ -356,17 +357,22 @@ func plain(value any) any {
 const eventOptions = optionSelect | optionTop | optionSkip | optionFilter | optionOrder | optionCount
 
 func eventRoutes() []*route {
+	const one = optionSelect | optionExpand | optionNested
 	routes := calendarRoutes()
 	for _, calendar := range slices.Concat(userCalendars(), groupCalendars()) {
 		events := calendar + "/events"
+		event := events + "/{event}"
 		routes = append(routes,
 			&route{method: http.MethodGet, template: events, area: outlook, typ: "event", options: eventOptions, handle: listEvents},
 			&route{method: http.MethodPost, template: events, area: outlook, typ: "event", writes: true, handle: createEvent},
-			&route{method: http.MethodGet, template: events + "/{event}", area: outlook, typ: "event", options: optionSelect | optionExpand | optionNested, handle: getEvent},
-			&route{method: http.MethodPatch, template: events + "/{event}", area: outlook, typ: "event", writes: true, handle: updateEvent},
-			&route{method: http.MethodDelete, template: events + "/{event}", area: outlook, typ: "event", writes: true, handle: deleteEvent},
-			&route{method: http.MethodGet, template: events + "/{event}/instances", area: outlook, typ: "event", options: eventOptions | optionWindow, handle: listInstances},
-			&route{method: http.MethodPost, template: events + "/{event}/cancel", area: outlook, typ: "event", writes: true, handle: cancelEvent},
+			&route{method: http.MethodGet, template: event, area: outlook, typ: "event", options: one, handle: getEvent},
+			&route{method: http.MethodPatch, template: event, area: outlook, typ: "event", writes: true, handle: updateEvent},
+			&route{method: http.MethodDelete, template: event, area: outlook, typ: "event", writes: true, handle: deleteEvent},
+			&route{
+				method: http.MethodGet, template: event + "/instances", area: outlook, typ: "event", options: eventOptions | optionWindow,
+				handle: listInstances,
+			},
+			&route{method: http.MethodPost, template: event + "/cancel", area: outlook, typ: "event", writes: true, action: true, handle: cancelEvent},
 		)
 	}
 	for _, calendar := range userCalendars() {
@@ -435,8 +441,10 @@ func createEvent(c *call) (*reply, error) {
 	if len(in.events) >= maxEvents {
 		return nil, refuse(http.StatusInsufficientStorage, "ErrorQuotaExceeded", "The calendar holds %d events already.", maxEvents)
 	}
-	if id, given := values["transactionId"].(string); given && slices.ContainsFunc(in.events, func(e *event) bool { return e.values["transactionId"] == id }) {
-		return nil, refuse(http.StatusConflict, "ErrorDuplicateTransactionId", "Your request can't be completed. An event with the transaction ID '%.80s' exists already.", id)
+	id, given := values["transactionId"].(string)
+	if given && slices.ContainsFunc(in.events, func(e *event) bool { return e.values["transactionId"] == id }) {
+		return nil, refuse(http.StatusConflict, "ErrorDuplicateTransactionId",
+			"Your request can't be completed. An event with the transaction ID '%.80s' exists already.", id)
 	}
 	attachments, err := attachmentsOf(values["attachments"], 0)
 	if err != nil {
@@ -496,7 +504,8 @@ func updateEvent(c *call) (*reply, error) {
 		return c.entity(found.event.record)
 	}
 	if _, ok := given["recurrence"]; ok {
-		return nil, refuse(http.StatusBadRequest, "ErrorInvalidRequest", "Your request can't be completed. The recurrence belongs to the master of the series.")
+		return nil, refuse(http.StatusBadRequest, "ErrorInvalidRequest",
+			"Your request can't be completed. The recurrence belongs to the master of the series.")
 	}
 	if err := found.differ(given); err != nil {
 		return nil, err
