@@ -40,10 +40,26 @@ func (m *Mailbox) compose(now time.Time) *content {
 	}
 }
 
-// encode makes the source of a mail that was composed.
+// encode makes the source of a mail that was composed here.
 func (c *content) encode() error {
 	c.setHeaders(append(c.threadHeaders(), c.custom...))
 	return c.composeMIME()
+}
+
+// rewrite makes the source of a draft anew after what it says changed. Of a draft that came as MIME the client's own headers stay, and the
+// structure of its parts becomes the usual one.
+func (m *message) rewrite() error {
+	c := m.content
+	if c.index == nil {
+		c.index = m.index
+		c.references = messageID.FindAllString(c.header("References"), -1)
+		for _, h := range c.headers {
+			if strings.HasPrefix(strings.ToLower(h.name), "x-") && headerName.MatchString(h.name) {
+				c.custom = append(c.custom, h)
+			}
+		}
+	}
+	return c.encode()
 }
 
 // fill writes into a mail what a message object says about it; what the object does not name stays.
@@ -233,6 +249,12 @@ func changeable(name string) (always, onDrafts bool) {
 	return false, false
 }
 
+// isWritten reports whether a property that PATCH sets stands in the source of a draft.
+func isWritten(name string) bool {
+	always, onDrafts := changeable(name)
+	return onDrafts && !always || name == "importance"
+}
+
 func updateMessage(c *call) (*reply, error) {
 	mailbox, item, err := c.message()
 	if err != nil {
@@ -261,8 +283,8 @@ func updateMessage(c *call) (*reply, error) {
 	if err := changed.mark(values); err != nil {
 		return nil, err
 	}
-	if item.draft {
-		if err := changed.content.encode(); err != nil {
+	if item.draft && slices.ContainsFunc(slices.Collect(maps.Keys(values)), isWritten) {
+		if err := changed.rewrite(); err != nil {
 			return nil, err
 		}
 	}
@@ -286,8 +308,10 @@ func sendDraft(c *call) (*reply, error) {
 	sent.draft, sent.read = false, true
 	sent.content.sent, sent.received = c.now.Truncate(time.Second), c.now.Truncate(time.Second)
 	sent.content.sender = mailbox.person()
-	if err := sent.content.encode(); err != nil {
-		return nil, err
+	if sent.content.index != nil { // a draft that came as MIME is sent as it is
+		if err := sent.rewrite(); err != nil {
+			return nil, err
+		}
 	}
 	mailbox.replace(item, sent)
 	c.server.post(transit{from: mailbox, mail: sent.content, outbox: sent.record.immutable})

@@ -383,7 +383,7 @@ func FuzzCreateEvent(f *testing.F) {
 	} {
 		f.Add(body)
 	}
-	begin := fuzzed(f, "Calendars.ReadWrite", "Calendars.Read")
+	begin := sharedServer(f, "Calendars.ReadWrite", "Calendars.Read")
 	var mailboxes atomic.Int64 // each event has its own
 	f.Fuzz(func(t *testing.T, body string) {
 		n := begin(t)
@@ -397,8 +397,8 @@ func FuzzCreateEvent(f *testing.F) {
 	})
 }
 
-// fuzzed makes tenants of one server, with a token that has the roles.
-func fuzzed(f *testing.F, roles ...string) func(*testing.T) *tenant {
+// sharedServer makes tenants of one server, with a token that has the roles.
+func sharedServer(f *testing.F, roles ...string) func(*testing.T) *tenant {
 	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithClock(func() time.Time { return noon }))
 	if err != nil {
 		f.Fatal(err)
@@ -421,7 +421,7 @@ func FuzzContentRange(f *testing.F) {
 	for _, header := range []string{"bytes 0-9/3000000", "bytes 0-9/*", "bytes */3000000", "bytes -1-9/3000000", "bytes 0-99999999999999999999/3000000"} {
 		f.Add(header)
 	}
-	begin := fuzzed(f, "Mail.ReadWrite")
+	begin := sharedServer(f, "Mail.ReadWrite")
 	var mailboxes atomic.Int64
 	f.Fuzz(func(t *testing.T, header string) {
 		n := begin(t)

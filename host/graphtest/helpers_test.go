@@ -166,6 +166,9 @@ func (n *tenant) checkTypes(path string, a answer) {
 		n.t.Fatal(err)
 	}
 	typ := answeredType(u.Path)
+	if typ == "" {
+		return // no type of its own: {"value": …}
+	}
 	items := []any{a.json}
 	if list, ok := a.json["value"].([]any); ok {
 		items = list
@@ -190,6 +193,8 @@ func answeredType(path string) string {
 		"attachmentsessions": "uploadSession", "calendars": "calendar", "calendar": "calendar", "instances": "event",
 		"members": "directoryObject", "transitivemembers": "directoryObject", "owners": "directoryObject", "memberof": "directoryObject",
 		"transitivememberof": "directoryObject", "microsoft.graph.user": "user", "microsoft.graph.group": "group", "people": "person",
+		"mailboxsettings": "mailboxSettings", "automaticrepliessetting": "automaticRepliesSetting", "language": "localeInfo", "workinghours": "workingHours",
+		"dateformat": "", "timeformat": "", "timezone": "", "userpurpose": "", "delegatemeetingmessagedeliveryoptions": "", "translateexchangeids": "",
 	}
 	found := ""
 	for segment := range strings.SplitSeq(strings.ToLower(path), "/") {

@@ -2,7 +2,6 @@ package graphtest
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -105,11 +104,6 @@ func (m *message) copyTo(f *folder) *message {
 	item := m.in(f)
 	item.number, item.version, item.attached = item.position, 0, 0
 	item.created = m.mailbox.server.now().Truncate(time.Second)
-	item.content.attachments = slices.Clone(item.content.attachments)
-	for i, a := range item.content.attachments {
-		own := *a
-		own.number = 0
-		item.content.attachments[i] = &own
-	}
+	item.content.attachments = unnumbered(item.content.attachments)
 	return item
 }

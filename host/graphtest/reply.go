@@ -89,12 +89,9 @@ func (c *call) answering(mailbox *Mailbox, item *message, kind answerKind, param
 	mail.answers(item, c.now)
 	mail.topic = of.topic
 	mail.subject = "RE: " + of.topic
-	for _, a := range of.attachments {
-		if a.inline || kind.forward {
-			own := *a
-			own.number = 0
-			mail.attachments = append(mail.attachments, &own)
-		}
+	mail.attachments = unnumbered(of.attachments)
+	if !kind.forward {
+		mail.attachments = slices.DeleteFunc(mail.attachments, func(a *attachment) bool { return !a.inline })
 	}
 	if kind.forward {
 		mail.subject = "FW: " + of.topic
