@@ -31,7 +31,7 @@ type post struct {
 	content   *content
 	thread    *thread
 	at        time.Time
-	visibleAt time.Time // from when on lists and summaries have it
+	visibleAt time.Time // from when on lists and summaries have it; zero: at once
 	inReplyTo *post
 	extended  []extendedProperty
 	record    *record
@@ -193,7 +193,9 @@ func (g *Group) addPost(t *thread, added newPost) *post {
 		id: newID(idPost, g.id, strconv.Itoa(g.posts)), content: c, thread: t, at: added.at.UTC().Truncate(time.Second),
 		inReplyTo: added.inReplyTo, extended: added.extended,
 	}
-	p.visibleAt = p.at.Add(added.delay)
+	if added.delay > 0 {
+		p.visibleAt = p.at.Add(added.delay)
+	}
 	for i, a := range c.attachments {
 		a.store(p.at, []string{p.id, strconv.Itoa(i)}, []string{p.id, strconv.Itoa(i)})
 	}
@@ -351,9 +353,9 @@ type level interface {
 	visible(now time.Time) []*post
 }
 
-// seen lists the conversations or threads that have a post which is seen, the newest first. The order is the emulator's own: Graph does
+// newestFirst lists the conversations or threads that have a post which is seen, by their newest one. The order is the emulator's own: Graph does
 // not promise any.
-func seen[L level](all []L, now time.Time) []L {
+func newestFirst[L level](all []L, now time.Time) []L {
 	last := make(map[level]time.Time, len(all))
 	list := make([]L, 0, len(all))
 	for _, one := range all {

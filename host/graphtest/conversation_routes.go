@@ -25,6 +25,8 @@ func conversationRoutes() []*route {
 		thread := threads + "/{thread}"
 		posts := thread + "/posts"
 		post := posts + "/{post}"
+		attachments := post + "/attachments"
+		attachment := attachments + "/{attachment}"
 		list = append(list,
 			&route{method: http.MethodGet, template: threads, area: outlook, typ: "conversationThread", options: conversationOptions, handle: listThreads},
 			&route{method: http.MethodPost, template: threads, area: outlook, typ: "conversationThread", writes: true, handle: startThread},
@@ -36,9 +38,9 @@ func conversationRoutes() []*route {
 			&route{method: http.MethodGet, template: post, area: outlook, typ: "post", options: one, handle: getPost},
 			&route{method: http.MethodPost, template: post + "/reply", area: outlook, typ: "post", writes: true, handle: replyToPost},
 			&route{method: http.MethodPost, template: post + "/forward", area: outlook, typ: "post", writes: true, handle: forwardPost},
-			&route{method: http.MethodGet, template: post + "/attachments", area: outlook, typ: "attachment", options: attachmentListOptions, handle: listPostAttachments},
-			&route{method: http.MethodGet, template: post + "/attachments/{attachment}", area: outlook, typ: "attachment", options: optionSelect | optionExpand | optionNested, handle: getPostAttachment},
-			&route{method: http.MethodGet, template: post + "/attachments/{attachment}/$value", area: outlook, typ: "attachment", handle: getPostAttachmentValue},
+			&route{method: http.MethodGet, template: attachments, area: outlook, typ: "attachment", options: attachmentListOptions, handle: listPostAttachments},
+			&route{method: http.MethodGet, template: attachment, area: outlook, typ: "attachment", options: one, handle: getPostAttachment},
+			&route{method: http.MethodGet, template: attachment + "/$value", area: outlook, typ: "attachment", handle: getPostAttachmentValue},
 		)
 	}
 	return list
@@ -55,7 +57,7 @@ func listConversations(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return expandedPage(c, seen(group.conversations, c.now), c.conversationRecord, c.expandConversation, c.list)
+	return expandedPage(c, newestFirst(group.conversations, c.now), c.conversationRecord, c.expandConversation, c.list)
 }
 
 // conversation resolves the group and the conversation of the path; without one in the path it is nil.
@@ -93,7 +95,7 @@ func (c *call) expandConversation(one *conversation) ([]byte, error) {
 	if !strings.EqualFold(c.query.expansion.Path, "threads") {
 		return nil, c.cannotExpand(c.query.expansion.Path)
 	}
-	return c.related("threads", "conversationThread", collect(seen(one.threads, c.now), c.threadRecord))
+	return c.related("threads", "conversationThread", collect(newestFirst(one.threads, c.now), c.threadRecord))
 }
 
 func listThreads(c *call) (*reply, error) {
@@ -109,7 +111,7 @@ func listThreads(c *call) (*reply, error) {
 	for _, one := range conversations {
 		threads = append(threads, one.threads...)
 	}
-	return expandedPage(c, seen(threads, c.now), c.threadRecord, c.expandThread, c.list)
+	return expandedPage(c, newestFirst(threads, c.now), c.threadRecord, c.expandThread, c.list)
 }
 
 // thread resolves the group and the thread of the path.

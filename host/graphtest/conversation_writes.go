@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/postern-dev/postern/host/graphtest/internal/schema"
@@ -182,7 +183,8 @@ func (c *call) mailOf(group *Group, subject string) *content {
 		mail.from = person{user.DisplayName, user.Mail}
 	}
 	mail.sender = mail.from
-	mail.messageID = fmt.Sprintf("<%s@%s>", newGUID("group mail", group.id, fmt.Sprint(group.posts), fmt.Sprint(len(c.server.delivered))), domainOf(group.mail))
+	mail.messageID = "<" + newGUID("group mail", group.id, strconv.Itoa(group.mails)) + "@" + domainOf(group.mail) + ">"
+	group.mails++
 	return mail
 }
 

@@ -13,6 +13,7 @@ import (
 const (
 	relationOptions  = optionSelect | optionTop | optionSkipToken | optionFilter | optionOrder | optionSearch | optionCount
 	directoryOptions = relationOptions | optionExpand | optionNested
+	objectOptions    = optionSelect | optionExpand | optionNested
 	countOptions     = optionFilter | optionSearch
 )
 
@@ -80,6 +81,18 @@ func (c *call) checkDirectoryQuery() error {
 			if f.Uses(operator) {
 				return refuse(http.StatusBadRequest, "Request_UnsupportedQuery",
 					"Unsupported Query. The filter operator or function '%s' is not supported on this resource.", operator)
+			}
+		}
+	}
+	return c.checkDirectoryNames()
+}
+
+// checkDirectoryNames refuses properties that $search does not serve, and filters by relationships, which the emulator does not.
+func (c *call) checkDirectoryNames() error {
+	if f := c.query.filter; f != nil {
+		for _, path := range f.Paths() {
+			if p, ok := c.types.Property(c.route.typ, path[0]); ok && p.Navigation {
+				return errNotImitated("a $filter by " + p.Name)
 			}
 		}
 	}

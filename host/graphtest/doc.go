@@ -20,29 +20,34 @@
 //
 //   - Entra: discovery, the key set, and client credentials with a secret. Delegated tokens are made by [Server.Token], without a
 //     sign-in.
-//   - Users and groups: list and get, with basic and advanced $filter.
+//   - Users and groups: list, get and $count with basic and advanced $filter, $orderby, $search and $expand; members, owners and
+//     memberships with nested groups and casts; people. What a permission does not show of them is null. Nothing of them is written.
 //   - Mail: folders to any depth with search folders, well-known names and display names in the mailbox's language; messages with $filter,
 //     $orderby, $search and their rules; drafts, move, copy, delete in its stages, send, replies and forwards that stay in their
 //     conversation; sendMail as JSON and MIME with delivery inside the tenant, to groups too, and bounces; If-Match; MIME source and
 //     attachments.
 //   - Inbox rules, which run on mail that is sent or comes with [Mailbox.Receive]; mailbox settings with automatic replies;
 //     translateExchangeIds; reportMessage of the beta version.
-//   - Group mail: conversations, threads and posts, attachments of posts, replies.
+//   - Group mail: conversations, threads and posts, read and written under both forms of path, with attachments, extended properties
+//     and what a reply answers; forwards; locked threads; mail to the group's address and copies to its subscribers; posts that are seen
+//     late ([Post.Delay], [Group.DelayPosts]).
 //   - Attachments of the three kinds on messages, events and posts, raw and expanded; adding and deleting them on drafts and events, and
 //     upload sessions for large ones, on a second host (see [WithUploadHost]).
 //   - The calendars of users and groups: events, series with their exceptions, calendarView, and time zones by IANA and Windows names.
 //     Meetings: invitations, updates and cancellations, by mail and in the calendars of attendees in the tenant, and their answers.
 //   - Paging with opaque links on the host that the client named, default and immutable ids, the Prefer header.
 //   - Permissions by method and path from the table in manifests/permissions; the .Shared permissions with [Mailbox.ShareWith]; what
-//     Mail.ReadBasic and Calendars.ReadBasic leave out.
+//     Mail.ReadBasic and Calendars.ReadBasic leave out; who may read in a group; policies that restrict an application to mailboxes
+//     ([Server.RestrictApp]). Where the table and other sources disagree on app-only requests, [RefuseApps] is the switch.
 //
 // # What it does not imitate
 //
 // Everything else that Graph has is answered with 501 NotImplemented, never with a made-up success. Beside that: mail is delivered
 // before its request is answered unless [WithDeliveryDelay] says otherwise; rules and automatic replies do not see what [Mailbox.AddEML]
 // puts into a mailbox; extended properties of messages and MIME in replies are not taken; HTML is not sanitised; throttling happens only
-// when a [Fault] says so; reading a user with User.ReadBasic.All shows every property; a filter that the mail store would serve slowly or
-// refuse as too complex is served.
+// when a [Fault] says so; members of groups are users and groups only, and memberships are never hidden; of relationships that are
+// expanded inside others only items and their attachments are; a filter that the mail store would serve slowly or refuse as too complex
+// is served.
 // Users and groups have one calendar each. Mails about meetings are plain messages without an iCalendar part, groups send none, and an
 // occurrence that differs is shown in its organizer's calendar only. A message whose attachments are changed gets a source of the
 // emulator's making.

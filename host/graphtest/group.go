@@ -26,6 +26,7 @@ type Group struct {
 	calendar      calendar
 	threads       int           // how many threads were ever added; numbers their ids and those of their conversations
 	posts         int           // how many posts were ever added; numbers their ids
+	mails         int           // how many mails were ever begun for it; numbers their Internet message ids
 	delay         time.Duration // until a post that arrives is seen
 	record        *record
 }
@@ -165,7 +166,7 @@ func groupRoutes() []*route {
 	return []*route{
 		{method: http.MethodGet, template: "/groups", area: directory, typ: "group", options: directoryOptions, handle: listGroups},
 		{method: http.MethodGet, template: "/groups/$count", area: directory, typ: "group", options: countOptions, handle: countGroups},
-		{method: http.MethodGet, template: group, area: directory, typ: "group", options: optionSelect | optionExpand | optionNested, handle: getGroup},
+		{method: http.MethodGet, template: group, area: directory, typ: "group", options: objectOptions, handle: getGroup},
 		{method: http.MethodPost, template: group + "/subscribeByMail", area: outlook, typ: "group", writes: true, handle: subscribeByMail},
 		{method: http.MethodPost, template: group + "/unsubscribeByMail", area: outlook, typ: "group", writes: true, handle: unsubscribeByMail},
 	}

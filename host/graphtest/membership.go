@@ -154,6 +154,9 @@ func relations() []relation {
 			if err != nil {
 				return nil, err
 			}
+			if user.ID != c.caller.ObjectID && c.onlyOwnProfile() {
+				return nil, c.denied(c.route.template)
+			}
 			return list(c.server, user.ID), nil
 		}
 	}

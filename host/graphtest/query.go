@@ -82,7 +82,8 @@ func (c *call) badQuery(format string, args ...any) *problem {
 // readQuery parses the query options, and refuses those that Graph does not know or the route does not imitate.
 func (c *call) readQuery() (query, error) {
 	q := query{values: url.Values{}, first: true}
-	raw, err := url.ParseQuery(c.request.URL.RawQuery)
+	// Options inside $expand are separated by semicolons, which net/url refuses where they are not escaped.
+	raw, err := url.ParseQuery(strings.ReplaceAll(c.request.URL.RawQuery, ";", "%3B"))
 	if err != nil {
 		return q, c.badQuery("The query string is malformed: %v", err)
 	}

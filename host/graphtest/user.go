@@ -144,7 +144,7 @@ func userRoutes() []*route {
 	return []*route{
 		{method: http.MethodGet, template: "/users", area: directory, typ: "user", options: directoryOptions, handle: listUsers},
 		{method: http.MethodGet, template: "/users/$count", area: directory, typ: "user", options: countOptions, handle: countUsers},
-		{method: http.MethodGet, template: "/users/{user}", area: directory, typ: "user", options: optionSelect | optionExpand | optionNested, handle: getUser},
+		{method: http.MethodGet, template: "/users/{user}", area: directory, typ: "user", options: objectOptions, handle: getUser},
 	}
 }
 

@@ -98,7 +98,8 @@ func comparable(types Types, op string, left, right node) error {
 	if simple && (a == b || a == Unknown || b == Unknown) {
 		return enumComparable(types, op, left, right)
 	}
-	return &TypeError{Problem: fmt.Sprintf("a binary operator with incompatible types was detected: found operand types '%v' and '%v' for operator kind '%s'", a, b, op)}
+	return &TypeError{Problem: fmt.Sprintf(
+		"a binary operator with incompatible types was detected: found operand types '%v' and '%v' for operator kind '%s'", a, b, op)}
 }
 
 // enumComparable checks that a literal which is compared with an enumeration is one of its members, and that has is used on nothing else.
