@@ -68,7 +68,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	var answer *reply
 	if p == nil {
 		var err error
-		answer, err = s.graph(w.Header(), r, segments)
+		if isUpload(segments) {
+			answer, err = s.upload(w.Header(), r, segments)
+		} else {
+			answer, err = s.graph(w.Header(), r, segments)
+		}
 		if err != nil && !errors.As(err, &p) {
 			p = refuse(http.StatusInternalServerError, "InternalServerError", "%v", err)
 		}
@@ -256,9 +260,9 @@ func (c *call) readPreferences() error {
 					c.applied = append(c.applied, fmt.Sprintf("outlook.body-content-type=%q", strings.ToLower(value)))
 				}
 			case "outlook.timezone":
-				zone, err := time.LoadLocation(value)
-				if err != nil || zone == time.Local {
-					return refuse(http.StatusBadRequest, "TimeZoneNotSupportedException", "A valid TimeZone value must be specified. The following TimeZone value is not supported: '%s'.", value)
+				zone, err := findZone(value)
+				if err != nil {
+					return err
 				}
 				c.view.zone = zone
 				c.applied = append(c.applied, fmt.Sprintf("outlook.timezone=%q", value))

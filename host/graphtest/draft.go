@@ -121,13 +121,13 @@ func (c *content) checkAddresses() error {
 	return nil
 }
 
-// attach reads the properties that only a new message can have.
-func (c *content) attach(values schema.Object) error {
+// attach reads the properties that only a new message can have, of one that is nested in so many items.
+func (c *content) attach(values schema.Object, depth int) error {
 	custom, err := customHeaders(values["internetMessageHeaders"])
 	if err != nil {
 		return err
 	}
-	attachments, err := attachmentsOf(values["attachments"])
+	attachments, err := attachmentsOf(values["attachments"], depth)
 	if err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func createDraft(c *call) (*reply, error) {
 	if err := mail.fill(values); err != nil {
 		return nil, err
 	}
-	if err := mail.attach(values); err != nil {
+	if err := mail.attach(values, 0); err != nil {
 		return nil, err
 	}
 	item, err := mailbox.insertDraft(f, mail, values)

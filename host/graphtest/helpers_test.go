@@ -190,6 +190,7 @@ func answeredType(path string) string {
 		"users": "user", "groups": "group", "mailfolders": "mailFolder", "childfolders": "mailFolder", "messages": "message",
 		"attachments": "attachment", "events": "event", "calendarview": "event", "messagerules": "messageRule",
 		"conversations": "conversation", "threads": "conversationThread", "posts": "post", "me": "user",
+		"attachmentsessions": "uploadSession", "calendars": "calendar", "calendar": "calendar", "instances": "event",
 		"members": "directoryObject", "transitivemembers": "directoryObject", "owners": "directoryObject", "memberof": "directoryObject",
 		"transitivememberof": "directoryObject", "microsoft.graph.user": "user", "microsoft.graph.group": "group", "people": "person",
 		"mailboxsettings": "mailboxSettings", "automaticrepliessetting": "automaticRepliesSetting", "language": "localeInfo", "workinghours": "workingHours",

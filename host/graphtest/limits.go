@@ -28,11 +28,29 @@ const (
 	maxParts = 2_000
 	// maxNesting is how many messages inside messages are opened; deeper ones are attachments with nothing but their bytes.
 	maxNesting = 5
+	// maxAttachments is how many attachments an item may have: Exchange's own limit.
+	maxAttachments = 250
+	// minUpload and maxUpload bound the size of a file that is attached through an upload session, in bytes. Graph's documentation says 3 MB
+	// to 150 MB; below the one it refuses with ErrorAttachmentSizeShouldNotBeLessThanMinimumSize.
+	minUpload = 3_000_000
+	maxUpload = 150 << 20
+	// maxUploads is how many upload sessions may be open.
+	maxUploads = 1_000
+	// maxUploadBytes is how many bytes the open upload sessions hold in all.
+	maxUploadBytes = 512 << 20
+	// uploadLifetime is how long an upload session stays open. Outlook's sessions say about a day.
+	uploadLifetime = 24 * time.Hour
+	// maxViewDays is the longest window that a calendarView is asked for: Graph's own limit.
+	maxViewDays = 1825
+	// maxEvents is how many events a calendar holds.
+	maxEvents = 20_000
+	// maxAttendees is how many attendees an event may have: Exchange Online's own limit.
+	maxAttendees = 500
 	// maxFolderDepth is how deep folders may nest below the root. Exchange's own limit is 300.
 	maxFolderDepth = 300
 	// maxFolderName is how long a folder's display name may be, in characters. Exchange's own limit.
 	maxFolderName = 255
-	// maxOccurrences bounds how many occurrences of a series one calendarView walks through.
+	// maxOccurrences bounds how many steps of its pattern a series is followed: a daily one for 27 years.
 	maxOccurrences = 10_000
 	// maxPassedOn is how many forwarded and redirected mails the rules of one mailbox make of one mail.
 	maxPassedOn = 10

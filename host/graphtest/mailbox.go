@@ -26,7 +26,7 @@ type Mailbox struct {
 	messages   messageList
 	byID       map[string]*message // by default and by immutable id
 	items      int                 // how many items were ever added; numbers their ids
-	events     []*event
+	calendar   calendar
 	rules      []*rule
 	settings   ownerSettings
 	indexes    map[string][]byte // conversation indexes by Internet message id

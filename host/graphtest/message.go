@@ -83,20 +83,7 @@ func (m *message) store() {
 	immutable := newID(idMessageImmutable, owner, strconv.Itoa(m.number))
 	// One content may stand in several mailboxes; each has its own attachments with their own ids.
 	own := *m.content
-	own.attachments = make([]*attachment, len(m.content.attachments))
-	for _, a := range m.content.attachments {
-		m.attached = max(m.attached, a.number)
-	}
-	for i, a := range m.content.attachments {
-		copied := *a
-		if copied.number == 0 {
-			m.attached++
-			copied.number = m.attached
-		}
-		number := strconv.Itoa(copied.number)
-		copied.store(m.created, []string{id, number}, []string{immutable, number})
-		own.attachments[i] = &copied
-	}
+	own.attachments, m.attached = storeAttachments(m.content.attachments, m.attached, m.created, id, immutable)
 	m.content = &own
 	m.record = m.content.record(id, owner, m, m.received)
 	m.record.immutable = immutable
@@ -216,7 +203,7 @@ func messageRoutes() []*route {
 	for _, messages := range messagePaths() {
 		list = append(list,
 			&route{method: http.MethodGet, template: messages, area: outlook, typ: "message", options: messageListOptions, handle: listMessages},
-			&route{method: http.MethodGet, template: messages + "/{message}", area: outlook, typ: "message", options: optionSelect | optionExpand, handle: getMessage},
+			&route{method: http.MethodGet, template: messages + "/{message}", area: outlook, typ: "message", options: optionSelect | optionExpand | optionNested, handle: getMessage},
 			&route{method: http.MethodGet, template: messages + "/$count", area: outlook, typ: "message", options: optionFilter | optionSearch, handle: countMessages},
 			&route{method: http.MethodGet, template: messages + "/{message}/$value", area: outlook, typ: "message", handle: getMessageValue},
 		)
@@ -255,28 +242,7 @@ func getMessage(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.query.expand == nil {
-		return c.entity(item.record)
-	}
-	if !strings.EqualFold(c.query.expand[0], "attachments") {
-		return nil, errNotImitated("$expand=" + c.query.expand[0] + " on messages")
-	}
-	if c.view.hidden != nil {
-		return c.entity(item.record) // the permission leaves attachments out
-	}
-	return c.entity(item.record, expanded("attachments", item.content.attachments))
-}
-
-// expanded is the member of an expanded collection of attachments.
-func expanded(name string, list []*attachment) []byte {
-	out := append(encodeString(nil, name), ":["...)
-	for i, a := range list {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, a.record.json(&view{})...)
-	}
-	return append(out, ']')
+	return c.withAttachments(item.record, item.content.attachments)
 }
 
 func getMessageValue(c *call) (*reply, error) {

@@ -106,7 +106,7 @@ func (c *call) answering(mailbox *Mailbox, item *message, kind answerKind, param
 	if err := mail.fill(values); err != nil {
 		return nil, err
 	}
-	return mail, mail.attach(values)
+	return mail, mail.attach(values, 0)
 }
 
 // answered are those to whom an answer goes: to the addresses in Reply-To, or else to the sender, and with all to the other recipients.

@@ -2,7 +2,6 @@ package graphtest
 
 import (
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -101,7 +100,7 @@ func (c *call) contentOf(message schema.Object, mailbox *Mailbox) (*content, err
 	if err := mail.fill(message); err != nil {
 		return nil, err
 	}
-	if err := mail.attach(message); err != nil {
+	if err := mail.attach(message, 0); err != nil {
 		return nil, err
 	}
 	return mail, mail.encode()
@@ -129,30 +128,16 @@ func customHeaders(value any) ([]header, error) {
 // headerName is what a header may be called.
 var headerName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// attachmentsOf reads the attachments inside a message or a post.
-func attachmentsOf(value any) ([]*attachment, error) {
+// attachmentsOf reads the attachments inside a message, an event or a post, which is nested in so many items.
+func attachmentsOf(value any, depth int) ([]*attachment, error) {
 	var attachments []*attachment
 	for _, one := range list(value) {
-		a, _ := one.(schema.Object)
-		switch a["@odata.type"] {
-		case "fileAttachment":
-		case nil, "attachment":
-			return nil, refuse(http.StatusBadRequest, "RequestBodyRead", "An attachment needs @odata.type, such as '#microsoft.graph.fileAttachment'.")
-		default:
-			return nil, errNotImitated(fmt.Sprintf("writing a %v", a["@odata.type"]))
+		object, _ := one.(schema.Object)
+		made, err := newAttachment(object, depth)
+		if err != nil {
+			return nil, err
 		}
-		name, _ := a["name"].(string)
-		content, hasContent := a["contentBytes"].([]byte)
-		if name == "" || !hasContent {
-			return nil, refuse(http.StatusBadRequest, "ErrorRequiredPropertyMissing", "Required property is missing: an attachment needs name and contentBytes.")
-		}
-		kind, _ := a["contentType"].(string)
-		if kind == "" {
-			kind = "application/octet-stream"
-		}
-		id, _ := a["contentId"].(string)
-		inline, _ := a["isInline"].(bool)
-		attachments = append(attachments, &attachment{name: name, contentType: kind, contentID: id, inline: inline, bytes: content})
+		attachments = append(attachments, made)
 	}
 	return attachments, nil
 }

@@ -29,6 +29,7 @@ type Server struct {
 
 	tenant    string
 	domains   []string
+	uploadsOn string // host of upload addresses; empty: by the request's
 	now       func() time.Time
 	authority *authority
 	schema    func() (*schema.Schema, error)
@@ -56,6 +57,7 @@ type Server struct {
 	blanks    map[string][]field           // by type, what records of the directory do not hold
 	delivered []Delivery
 	entra     entraState
+	uploads   uploads
 	transits  []transit // in the order in which they are due
 	delay     time.Duration
 	mimeLimit int
@@ -72,6 +74,7 @@ type settings struct {
 	tenant         string
 	domains        []string
 	hosts          []string
+	uploadHost     string
 	authorityCert  []byte
 	authorityKey   []byte
 	withoutNetwork bool
@@ -106,6 +109,7 @@ func WithTenant(id string) Option { return func(s *settings) { s.tenant = id } }
 func WithDomains(domains ...string) Option { return func(s *settings) { s.domains = domains } }
 
 // WithHosts adds names or IP addresses to the server's certificate, beside 127.0.0.1, ::1, localhost and the hosts that WithProxy names.
+// With each name comes the one that upload addresses have by it; see WithUploadHost.
 func WithHosts(hosts ...string) Option {
 	return func(s *settings) { s.hosts = append(s.hosts, hosts...) }
 }
@@ -157,6 +161,8 @@ func NewServer(options ...Option) (*Server, error) {
 		groups:    map[string]*Group{},
 		entra:     newEntraState(),
 		cloud:     publicHosts(),
+		uploads:   uploads{sessions: map[string]*uploadSession{}},
+		uploadsOn: set.uploadHost,
 		policies:  map[string][]directoryObject{},
 		blanks:    map[string][]field{},
 
@@ -215,7 +221,7 @@ func (s *Server) listen(set settings) error {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		set.hosts = append(set.hosts, host)
 	}
-	set.hosts = slices.AppendSeq(set.hosts, maps.Keys(s.cloud))
+	set.hosts = slices.AppendSeq(withUploadHosts(set.hosts), maps.Keys(s.cloud))
 	slices.Sort(set.hosts)
 	certificate, err := s.authority.issue(slices.Compact(set.hosts))
 	if err != nil {

@@ -148,7 +148,7 @@ func (m *Mailbox) recordOf(id string) *record {
 	if item := m.byID[id]; item != nil {
 		return item.record
 	}
-	for _, e := range m.events {
+	for _, e := range m.calendar.events {
 		if r := e.record; r.id == id || r.immutable == id {
 			return r
 		}
