@@ -174,6 +174,7 @@ func (s *Server) graph(header http.Header, r *http.Request, segments []string) (
 
 // run carries the call out. Handlers have the server's state to themselves if they write.
 func (c *call) run() (*reply, error) {
+	c.server.settle()
 	if c.route.writes {
 		c.server.mu.Lock()
 		defer c.server.mu.Unlock()

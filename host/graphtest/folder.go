@@ -16,6 +16,7 @@ type folder struct {
 	messages messageList
 	unread   int
 	hidden   bool
+	log      changeLog // of the messages
 }
 
 type standardFolder struct {
@@ -104,6 +105,7 @@ func (m *Mailbox) newFolder(parent *folder, name string) *folder {
 	f := &folder{id: newID(idFolder, m.user.ID, parent.id, name), name: name, parent: parent}
 	parent.children = append(parent.children, f)
 	m.folders[f.id] = f
+	m.folderChanged(f, changeCreated)
 	return f
 }
 

@@ -9,6 +9,15 @@ const (
 	maxMessageSize = 150 << 20
 	// maxPathSegments is how many segments a request path may have; the longest path of Graph that is imitated has nine.
 	maxPathSegments = 64
+	// maxChanges is how many changes of a folder are remembered for delta queries. Graph says only that its memory is bounded; see
+	// https://learn.microsoft.com/graph/delta-query-overview#token-duration.
+	maxChanges = 10_000
+	// mostTracked is how many messages a delta query with $filter goes through at first; see https://learn.microsoft.com/graph/api/message-delta.
+	mostTracked = 5_000
+	// deltaLifetime is how long a delta token is good for. Graph fixes seven days for the directory and nothing for mail.
+	deltaLifetime = 7 * 24 * time.Hour
+	// maxBatch is how many requests a batch may hold; see https://learn.microsoft.com/graph/json-batching.
+	maxBatch = 20
 	// maxJournal is how many received requests the journal keeps; the oldest are dropped.
 	maxJournal = 10_000
 	// maxJournalBytes is how many bytes of request bodies the journal keeps.

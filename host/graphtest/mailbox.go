@@ -22,6 +22,7 @@ type Mailbox struct {
 	root       *folder
 	folders    map[string]*folder // by id
 	wellKnown  map[string]*folder // by well-known name
+	folderLog  changeLog
 	messages   messageList
 	byID       map[string]*message // by default and by immutable id
 	items      int                 // how many items were ever added; numbers their ids
@@ -127,18 +128,16 @@ func (m *Mailbox) HideFolder(path string) error {
 		return err
 	}
 	f.hidden = true
+	m.folderChanged(f, changeUpdated)
 	return nil
 }
 
 // AddEML adds a message to a folder, as it is in MIME, and returns its id. Malformed MIME is taken as far as it can be read: a message is
 // never dropped. A message without a date is received now.
 func (m *Mailbox) AddEML(folder string, source io.Reader) (string, error) {
-	mime, err := io.ReadAll(io.LimitReader(source, maxMessageSize+1))
+	mime, err := readMessage(source)
 	if err != nil {
-		return "", fmt.Errorf("read the message: %w", err)
-	}
-	if len(mime) > maxMessageSize {
-		return "", fmt.Errorf("the message is larger than %d bytes", maxMessageSize)
+		return "", err
 	}
 	m.server.mu.Lock()
 	defer m.server.mu.Unlock()
@@ -147,6 +146,18 @@ func (m *Mailbox) AddEML(folder string, source io.Reader) (string, error) {
 		return "", err
 	}
 	return m.deliver(f, parseMIME(mime, 0), false).record.id, nil
+}
+
+// readMessage reads a message of at most maxMessageSize bytes.
+func readMessage(source io.Reader) ([]byte, error) {
+	mime, err := io.ReadAll(io.LimitReader(source, maxMessageSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the message: %w", err)
+	}
+	if len(mime) > maxMessageSize {
+		return nil, fmt.Errorf("the message is larger than %d bytes", maxMessageSize)
+	}
+	return mime, nil
 }
 
 // AddEMLFolder adds every .eml file of a file system to a folder, in the order of their paths, and returns how many there were.
@@ -209,6 +220,7 @@ func (m *Mailbox) Messages(folder string) []Message {
 func (m *Mailbox) insert(item *message) {
 	item.store()
 	m.file(item)
+	m.changed(nil, item)
 }
 
 // replace puts a new version of a message, made with next, in the place of the old one. The new one may be in another folder of the same
@@ -217,10 +229,14 @@ func (m *Mailbox) replace(old, item *message) {
 	m.unfile(old)
 	item.store()
 	m.file(item)
+	m.changed(old, item)
 }
 
 // remove takes a message out of the mailbox for good.
-func (m *Mailbox) remove(item *message) { m.unfile(item) }
+func (m *Mailbox) remove(item *message) {
+	m.unfile(item)
+	m.changed(item, nil)
+}
 
 // file puts a message into the lists and under its ids.
 func (m *Mailbox) file(item *message) {

@@ -38,6 +38,7 @@ func routes() []*route {
 		conversationRoutes(),
 		eventRoutes(),
 		ruleRoutes(),
+		deltaRoutes(),
 	)
 }
 

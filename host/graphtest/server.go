@@ -36,6 +36,8 @@ type Server struct {
 	signer    *signer
 	journal   journal
 	faults    faults
+	sealer    *sealer
+	delta     DeltaBehaviour
 
 	// mu guards everything below, and everything that hangs on it.
 	mu        sync.RWMutex
@@ -45,6 +47,8 @@ type Server struct {
 	groups    map[string]*Group
 	groupList []*Group
 	delivered []Delivery
+	deltaAge  int // how often the delta tokens were expired
+	late      []lateMessage
 }
 
 // An Option sets up a server.
@@ -60,6 +64,7 @@ type settings struct {
 	authorityCert  []byte
 	authorityKey   []byte
 	withoutNetwork bool
+	delta          DeltaBehaviour
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -120,6 +125,10 @@ func NewServer(options ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	seals, err := newSealer(set.tenant)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
 		tenant:    strings.ToLower(set.tenant),
 		domains:   set.domains,
@@ -128,6 +137,8 @@ func NewServer(options ...Option) (*Server, error) {
 		schema:    sync.OnceValues(schema.Load),
 		routes:    newRoutes(),
 		signer:    newSigner(),
+		sealer:    seals,
+		delta:     set.delta,
 		apps:      map[string]*App{},
 		userIndex: map[string]*User{},
 		groups:    map[string]*Group{},
