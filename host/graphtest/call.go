@@ -136,6 +136,9 @@ func (s *Server) graph(header http.Header, r *http.Request, segments []string) (
 	switch version := strings.ToLower(segments[0]); version {
 	case "v1.0":
 	case "beta":
+		if len(segments) == 2 && strings.EqualFold(segments[1], batchSegment) {
+			break // its requests have the version of the batch
+		}
 		return nil, errNotImitated("the beta version")
 	default:
 		return nil, refuse(http.StatusBadRequest, "BadRequest", "Invalid version: %s", segments[0])
@@ -175,10 +178,12 @@ func (s *Server) graph(header http.Header, r *http.Request, segments []string) (
 // run carries the call out. Handlers have the server's state to themselves if they write.
 func (c *call) run() (*reply, error) {
 	c.server.settle()
-	if c.route.writes {
+	switch {
+	case c.route.unlocked:
+	case c.route.writes:
 		c.server.mu.Lock()
 		defer c.server.mu.Unlock()
-	} else {
+	default:
 		c.server.mu.RLock()
 		defer c.server.mu.RUnlock()
 	}
@@ -212,6 +217,9 @@ func (c *call) find(segments []string) error {
 	}
 	if c.route == nil {
 		return c.unroutedMethod(node, template)
+	}
+	if c.route.untabled {
+		return nil
 	}
 	return c.permit(c.request.Method, template, c.route)
 }

@@ -132,6 +132,11 @@ func (g *Group) addPost(t *thread, c *content, newParticipants []person, at time
 	).onDemand("conversationId", "conversationThreadId", "newParticipants")
 	p.record.etag = `W/"` + changeKey + `"`
 	t.posts = append(t.posts, p)
+	kind := "updated"
+	if len(t.conversation.threads) == 1 && len(t.posts) == 1 {
+		kind = "created"
+	}
+	g.server.happened(happening{"conversation", g.id, kind, t.conversation.record()})
 	return p
 }
 

@@ -408,7 +408,7 @@ func TestDeltaOfFolders(t *testing.T) {
 }
 
 func FuzzDeltaToken(f *testing.F) {
-	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithClock(func() time.Time { return noon }))
+	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(panicf), graphtest.WithClock(func() time.Time { return noon }))
 	if err != nil {
 		f.Fatal(err)
 	}

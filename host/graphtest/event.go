@@ -44,6 +44,7 @@ func (m *Mailbox) AddEvent(event string) (string, error) {
 		return "", err
 	}
 	m.events = append(m.events, added)
+	m.server.happened(happening{"event", m.user.ID, "created", added.record})
 	return added.id, nil
 }
 

@@ -23,6 +23,8 @@ type route struct {
 	typ      string  // of the entity, or of the elements of the collection, that is answered or acted on
 	options  options // the query options that are imitated
 	writes   bool    // needs the server's state for itself
+	unlocked bool    // takes hold of the server's state by itself
+	untabled bool    // is not in the permission table: the handler decides who may use it
 	handle   func(*call) (*reply, error)
 }
 
@@ -39,6 +41,8 @@ func routes() []*route {
 		eventRoutes(),
 		ruleRoutes(),
 		deltaRoutes(),
+		subscriptionRoutes(),
+		batchRoutes(),
 	)
 }
 

@@ -38,17 +38,20 @@ type Server struct {
 	faults    faults
 	sealer    *sealer
 	delta     DeltaBehaviour
+	courier   *courier
 
 	// mu guards everything below, and everything that hangs on it.
-	mu        sync.RWMutex
-	apps      map[string]*App  // by client id, in lower case
-	userIndex map[string]*User // by id, address and user principal name, in lower case
-	userList  []*User          // in the order in which they were added
-	groups    map[string]*Group
-	groupList []*Group
-	delivered []Delivery
-	deltaAge  int // how often the delta tokens were expired
-	late      []lateMessage
+	mu            sync.RWMutex
+	apps          map[string]*App  // by client id, in lower case
+	userIndex     map[string]*User // by id, address and user principal name, in lower case
+	userList      []*User          // in the order in which they were added
+	groups        map[string]*Group
+	groupList     []*Group
+	delivered     []Delivery
+	deltaAge      int // how often the delta tokens were expired
+	late          []lateMessage
+	subscriptions []*subscription // in the order in which they were made
+	subscribed    int             // how many were ever made; numbers their ids
 }
 
 // An Option sets up a server.
@@ -65,6 +68,8 @@ type settings struct {
 	authorityKey   []byte
 	withoutNetwork bool
 	delta          DeltaBehaviour
+	notifications  Notifications
+	around         func(s *Server, next http.Handler) http.Handler // tests look at every answer here
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -143,7 +148,12 @@ func NewServer(options ...Option) (*Server, error) {
 		userIndex: map[string]*User{},
 		groups:    map[string]*Group{},
 	}
-	s.handler = s.journal.around(s.now, s.faults.around(s, http.HandlerFunc(s.serve)))
+	s.courier = newCourier(s.now, set.notifications, ca)
+	answers := http.Handler(http.HandlerFunc(s.serve))
+	if set.around != nil {
+		answers = set.around(s, answers)
+	}
+	s.handler = s.journal.around(s.now, s.faults.around(s, answers))
 	if set.withoutNetwork {
 		s.URL = "https://graphtest.invalid"
 		return s, nil
@@ -187,6 +197,7 @@ func (s *Server) listen(set settings) error {
 
 // Close ends the server and drops its connections.
 func (s *Server) Close() error {
+	s.courier.close()
 	if s.http == nil {
 		return nil
 	}

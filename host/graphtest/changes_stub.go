@@ -1,3 +1,0 @@
-package graphtest
-
-func (m *Mailbox) announce(old, item *message) {}
