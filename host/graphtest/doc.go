@@ -24,6 +24,11 @@
 //   - Mail: folders, messages with $filter, $orderby, $search and their rules, MIME source, attachments, and sendMail in both forms.
 //   - Group mail: conversations, threads and posts, attachments of posts, replies.
 //   - Events with calendarView, and Inbox rules, for reading.
+//   - Changes: delta of a folder's messages and of folders, with what is awkward about it by [WithDelta], [Server.ExpireDeltaTokens] and
+//     [Mailbox.AddLateEML]; subscriptions to mail, events and group conversations, whose endpoints are called in the background
+//     ([WithNotifications]), with lost, doubled and late notifications ([Server.DisturbNotifications]) and lifecycle events
+//     ([Server.SendLifecycleEvent]).
+//   - Batches, of v1.0 and beta: each request in one takes the whole way of a request that came by itself.
 //   - Paging with opaque links on the host that the client named, default and immutable ids, the Prefer header.
 //   - Permissions by method and path from the table in manifests/permissions; the .Shared permissions with [Mailbox.ShareWith]; what
 //     Mail.ReadBasic and Calendars.ReadBasic leave out.
@@ -32,6 +37,7 @@
 //
 // Everything else that Graph has is answered with 501 NotImplemented, never with a made-up success. Beside that: rules are kept and not
 // run; mail is delivered at once and bounces never come; HTML is not sanitised; throttling happens only when a [Fault] says so; reading a
-// user with User.ReadBasic.All shows every property; a filter that the mail store would serve slowly or refuse as too complex is served.
+// user with User.ReadBasic.All shows every property; subscriptions have no resource data, those to users and groups are told nothing, and an
+// endpoint that is slow is not slowed down; a filter that the mail store would serve slowly or refuse as too complex is served.
 // Where Graph's own behaviour is not documented, the imitation takes the stricter reading.
 package graphtest
