@@ -41,7 +41,7 @@ type batchAnswer struct {
 }
 
 // batch answers POST /$batch. Each request takes the whole way of a request that came by itself, so that faults, the journal and permissions
-// see it. The answers come in the reverse order: Graph promises none.
+// see it; in the journal it stands before the batch, which ends later. The answers come in the reverse order: Graph promises none.
 func batch(c *call) (*reply, error) {
 	if err := c.wantJSON(); err != nil {
 		return nil, err

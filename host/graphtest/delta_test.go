@@ -377,6 +377,32 @@ func TestDeltaLinksNameTheHostOfTheClient(t *testing.T) {
 	}
 }
 
+func TestDeltaMayBeWrittenWithBrackets(t *testing.T) {
+	f := track(t, graphtest.DeltaBehaviour{}, "one")
+	pages, link := f.round(inboxDelta + "()?$select=subject")
+	again, _ := f.round(link)
+	if diff := cmp.Diff([][][]string{{{"one"}}, {{}}}, [][][]string{pages, again}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestDeltaWithFilterTracksSoManyMessages(t *testing.T) {
+	f := track(t, graphtest.DeltaBehaviour{})
+	for i := range graphtest.MostTracked + 1 {
+		f.arrive(fmt.Sprint(i), noon.Add(time.Duration(i)*time.Second))
+	}
+	for query, want := range map[string]int{"": graphtest.MostTracked + 1, "&$filter=receivedDateTime+ge+2026-03-02T00:00:00Z": graphtest.MostTracked} {
+		pages, _ := f.round(inboxDelta + "?$top=1000&$select=subject" + query)
+		count := 0
+		for _, page := range pages {
+			count += len(page)
+		}
+		if count != want {
+			t.Errorf("with %q the first round has %d messages, want %d", query, count, want)
+		}
+	}
+}
+
 func TestDeltaOfFolders(t *testing.T) {
 	f := track(t, graphtest.DeltaBehaviour{}, "one")
 	const path = "/users/soc@contoso.example/mailFolders/delta"

@@ -31,5 +31,10 @@ func (m *Mailbox) Remove(id string) {
 	m.remove(m.byID[id])
 }
 
-// MaxChanges is how many changes a folder remembers.
-const MaxChanges = maxChanges
+// Limits that tests go up to.
+const (
+	MaxChanges       = maxChanges
+	MostTracked      = mostTracked
+	MaxSubscriptions = maxSubscriptions
+	MaxPending       = maxPendingNotifications
+)

@@ -88,12 +88,12 @@ func (n *routeNode) child(segment string) *routeNode {
 }
 
 // match finds the node of a path and the values of its placeholders. Literal segments win over placeholders and match without regard
-// to case; users('x') is the same as users/x.
+// to case; users('x') is the same as users/x, and delta() the same as delta.
 func (n *routeNode) match(segments []string, values []string) (*routeNode, []string) {
 	if len(segments) == 0 {
 		return n, values
 	}
-	segment, rest := segments[0], segments[1:]
+	segment, rest := strings.TrimSuffix(segments[0], "()"), segments[1:]
 	if next := n.literals[strings.ToLower(segment)]; next != nil {
 		// A node that only leads on, such as mailFolders/inbox before messageRules, gives way to a placeholder.
 		if found, got := next.match(rest, values); found != nil && (found.methods != nil || n.param == nil) {

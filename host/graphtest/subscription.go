@@ -110,15 +110,19 @@ func (sub *subscription) record() *record {
 }
 
 func subscriptionRoutes() []*route {
-	const one = "/subscriptions/{subscription}"
-	return []*route{
-		{method: http.MethodGet, template: "/subscriptions", area: directory, typ: "subscription", options: optionTop | optionSkipToken, untabled: true, handle: listSubscriptions},
-		{method: http.MethodPost, template: "/subscriptions", area: directory, typ: "subscription", untabled: true, unlocked: true, handle: createSubscription},
-		{method: http.MethodGet, template: one, area: directory, typ: "subscription", options: optionSelect, untabled: true, handle: getSubscription},
-		{method: http.MethodPatch, template: one, area: directory, typ: "subscription", untabled: true, writes: true, handle: renewSubscription},
-		{method: http.MethodDelete, template: one, area: directory, typ: "subscription", untabled: true, writes: true, handle: deleteSubscription},
-		{method: http.MethodPost, template: one + "/reauthorize", area: directory, typ: "subscription", untabled: true, writes: true, handle: reauthorizeSubscription},
+	const all, one = "/subscriptions", "/subscriptions/{subscription}"
+	list := []*route{
+		{method: http.MethodGet, template: all, options: optionTop | optionSkipToken, handle: listSubscriptions},
+		{method: http.MethodPost, template: all, unlocked: true, handle: createSubscription},
+		{method: http.MethodGet, template: one, options: optionSelect, handle: getSubscription},
+		{method: http.MethodPatch, template: one, writes: true, handle: renewSubscription},
+		{method: http.MethodDelete, template: one, writes: true, handle: deleteSubscription},
+		{method: http.MethodPost, template: one + "/reauthorize", writes: true, handle: reauthorizeSubscription},
 	}
+	for _, r := range list {
+		r.area, r.typ, r.untabled = directory, "subscription", true
+	}
+	return list
 }
 
 func errSubscription(format string, args ...any) *problem {
@@ -508,7 +512,7 @@ func (s *Server) SendLifecycleEvent(subscriptionID string, event LifecycleEvent)
 	case event != ReauthorizationRequired && event != SubscriptionRemoved && event != Missed:
 		return fmt.Errorf("%q is no lifecycle event", event)
 	case event != ReauthorizationRequired && !mail:
-		return fmt.Errorf("Graph does not send %s for %s", event, sub.resource)
+		return fmt.Errorf("the event %s does not exist for %s", event, sub.resource)
 	case sub.lifecycle == "":
 		return fmt.Errorf("the subscription %s has no lifecycleNotificationUrl", sub.id)
 	}

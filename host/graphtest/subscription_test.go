@@ -604,6 +604,29 @@ func TestLifecycleEventsAreSent(t *testing.T) {
 	}
 }
 
+func TestSubscriptionsOfAMailboxAreLimited(t *testing.T) {
+	w := watch(t, "Mail.Read")
+	for range graphtest.MaxSubscriptions {
+		w.subscribe(nil)
+	}
+	w.refused(w.do(http.MethodPost, "/subscriptions", wish(nil)), http.StatusForbidden, "ExtensionError")
+	w.subscribe(map[string]any{"resource": "users/alex@contoso.example/messages"})
+	w.now = noon.Add(24 * time.Hour) // they have expired
+	w.as(graphtest.Token{Roles: []string{"Mail.Read"}})
+	w.subscribe(map[string]any{"expirationDateTime": noon.Add(48 * time.Hour)})
+}
+
+func TestNotificationsBeyondTheQueueAreLost(t *testing.T) {
+	w := watch(t, "Mail.Read")
+	w.subscribe(nil)
+	w.DisturbNotifications(graphtest.NotificationFault{Delay: time.Minute, Copies: graphtest.MaxPending})
+	w.arrive("one", noon)
+	w.now = noon.Add(time.Minute)
+	if told := w.heard(); len(told) != graphtest.MaxPending {
+		t.Errorf("told %d times, want %d", len(told), graphtest.MaxPending)
+	}
+}
+
 func TestEndpointsOnALoopbackSocket(t *testing.T) {
 	e := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
