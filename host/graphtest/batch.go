@@ -18,7 +18,7 @@ const batchSegment = "$batch"
 
 func batchRoutes() []*route {
 	return []*route{
-		{method: http.MethodPost, template: "/" + batchSegment, area: directory, untabled: true, unlocked: true, handle: batch},
+		{method: http.MethodPost, template: "/" + batchSegment, area: directory, versions: true, untabled: true, unlocked: true, handle: batch},
 	}
 }
 

@@ -24,6 +24,8 @@ type call struct {
 	values  []string // of the template's placeholders
 	caller  *accessClaims
 	granted []string // the caller's permissions that allow the route
+	version string   // v1.0 or beta
+	above   []string // the folders that the path names above {folder}, from the top
 	query   query
 	view    view
 	applied []string // preferences, for Preference-Applied
@@ -133,14 +135,7 @@ func (s *Server) errorDate() string { return s.now().Format("2006-01-02T15:04:05
 // graph answers a request to Graph. Refusals come in the order in which Graph's layers see the request: token, path, permission, query
 // options, body, and then what the resource itself refuses.
 func (s *Server) graph(header http.Header, r *http.Request, segments []string) (*reply, error) {
-	switch version := strings.ToLower(segments[0]); version {
-	case "v1.0":
-	case "beta":
-		if len(segments) == 2 && strings.EqualFold(segments[1], batchSegment) {
-			break // its requests have the version of the batch
-		}
-		return nil, errNotImitated("the beta version")
-	default:
+	if !isVersion(segments[0]) {
 		return nil, refuse(http.StatusBadRequest, "BadRequest", "Invalid version: %s", segments[0])
 	}
 	types, err := s.schema()
@@ -152,7 +147,7 @@ func (s *Server) graph(header http.Header, r *http.Request, segments []string) (
 		return nil, err
 	}
 	header.Set("OData-Version", "4.0")
-	c := &call{server: s, types: types, request: r, caller: caller, now: s.now()}
+	c := &call{server: s, types: types, request: r, caller: caller, version: strings.ToLower(segments[0]), now: s.now()}
 	if err := c.find(segments[1:]); err != nil {
 		return nil, err
 	}
@@ -203,7 +198,11 @@ func (c *call) find(segments []string) error {
 	if me {
 		routed = append([]string{"users", c.caller.ObjectID}, segments[1:]...)
 	}
+	routed, c.above = directFolder(routed)
 	node, values := c.server.routes.match(routed, nil)
+	if c.version == "beta" && (node == nil || node.methods[c.request.Method] == nil || !node.methods[c.request.Method].inBeta()) {
+		return errNotImitated("the beta version of this")
+	}
 	if node == nil || node.methods == nil {
 		if err := c.permit(c.request.Method, "/"+escapePath(segments), nil); err != nil {
 			return err
@@ -220,6 +219,12 @@ func (c *call) find(segments []string) error {
 	}
 	if c.route.untabled {
 		return nil
+	}
+	if c.route.beta && c.version != "beta" {
+		return refuse(http.StatusBadRequest, "BadRequest", "Resource not found for the segment '%s'.", segments[len(segments)-1])
+	}
+	if c.route.like != "" {
+		template = c.route.like
 	}
 	return c.permit(c.request.Method, template, c.route)
 }

@@ -92,8 +92,12 @@ func (m *message) logged(kind change) {
 	m.mailbox.folderChanged(m.folder, changeUpdated)
 }
 
-// folderChanged tells whoever follows the folders of a mailbox that one changed; see changed.
+// folderChanged tells whoever follows the folders of a mailbox that one changed, be it only in its counts; see changed. The root and what is
+// outside the tree are followed by nobody.
 func (m *Mailbox) folderChanged(f *folder, kind change) {
+	if f.parent == nil || f.beyond {
+		return
+	}
 	if kind == changeUpdated && f.hidden {
 		kind = changeDeleted // to those that do not ask for hidden folders
 	}

@@ -472,7 +472,7 @@ func folderDelta(c *call) (*reply, error) {
 			},
 			find: func(id string) (feedItem, bool) {
 				f := mailbox.folders[id]
-				if f == nil {
+				if f == nil || f.hidden {
 					return feedItem{}, false
 				}
 				return feedItem{record: f.record()}, true

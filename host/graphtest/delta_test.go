@@ -377,6 +377,40 @@ func TestDeltaLinksNameTheHostOfTheClient(t *testing.T) {
 	}
 }
 
+func TestDeltaFollowsWhatClientsDo(t *testing.T) {
+	f := track(t, graphtest.DeltaBehaviour{}, "one")
+	f.as(graphtest.Token{Roles: []string{"Mail.Read", "Mail.ReadWrite"}})
+	const folders = "/users/soc@contoso.example/mailFolders"
+	_, messageLink := f.round(inboxDelta)
+	folderLink := f.want(folders+"/delta", "Prefer", "odata.maxpagesize=100").json["@odata.deltaLink"].(string)
+	made := f.made(folders, map[string]any{"displayName": "New"}).json["id"].(string)
+	f.changed(folders+"/"+made, map[string]any{"displayName": "Renamed"})
+	gone := f.made(folders, map[string]any{"displayName": "Gone"}).json["id"].(string)
+	for range 2 { // to Deleted Items, and from there
+		if a := f.do(http.MethodDelete, folders+"/"+gone, ""); a.status != http.StatusNoContent {
+			t.Fatalf("answered %d %s", a.status, a.body)
+		}
+	}
+	message := "/users/soc@contoso.example/messages/" + f.id("one")
+	f.changed(message, map[string]any{"isRead": true})
+	f.made(message+"/move", map[string]any{"DestinationId": made})
+
+	said := map[string]any{}
+	for _, row := range f.want(folderLink).rows() {
+		said[row["id"].(string)] = row["displayName"]
+		if row["@removed"] != nil {
+			said[row["id"].(string)] = row["@removed"].(map[string]any)["reason"]
+		}
+	}
+	if said[made] != "Renamed" || said[gone] != "deleted" {
+		t.Errorf("folders %v", said)
+	}
+	changes, _ := f.round(messageLink)
+	if diff := cmp.Diff([][]string{{"- changed"}}, changes); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+}
+
 func TestDeltaMayBeWrittenWithBrackets(t *testing.T) {
 	f := track(t, graphtest.DeltaBehaviour{}, "one")
 	pages, link := f.round(inboxDelta + "()?$select=subject")

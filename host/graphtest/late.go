@@ -42,8 +42,8 @@ func (m *Mailbox) AddLateEML(folder string, source io.Reader, delay time.Duratio
 	return nil
 }
 
-// settle shows the late messages whose time has come.
-func (s *Server) settle() {
+// showLate shows the late messages whose time has come.
+func (s *Server) showLate() {
 	now := s.now()
 	s.mu.RLock()
 	due := len(s.late) > 0 && !s.late[0].visible.After(now)

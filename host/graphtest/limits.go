@@ -52,8 +52,16 @@ const (
 	maxNesting = 5
 	// maxFolderDepth is how deep folders may nest below the root. Exchange's own limit is 300.
 	maxFolderDepth = 300
+	// maxFolderName is how long a folder's display name may be, in characters. Exchange's own limit.
+	maxFolderName = 255
 	// maxOccurrences bounds how many occurrences of a series one calendarView walks through.
 	maxOccurrences = 10_000
+	// maxPassedOn is how many forwarded and redirected mails the rules of one mailbox make of one mail.
+	maxPassedOn = 10
+	// maxRules is how many Inbox rules a mailbox takes. Exchange's own quota is 256 KB of rules.
+	maxRules = 500
+	// maxTranslated is how many ids one translateExchangeIds takes; see https://learn.microsoft.com/graph/api/user-translateexchangeids.
+	maxTranslated = 1_000
 	// maxRecipients is how many recipients a message may have in all. Exchange Online's default.
 	maxRecipients = 500
 	// previewLength is the length of bodyPreview in characters.

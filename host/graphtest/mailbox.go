@@ -21,6 +21,7 @@ type Mailbox struct {
 	sendAs     map[string]bool // addresses in lower case that the mailbox may put into From
 	root       *folder
 	folders    map[string]*folder // by id
+	folderIDs  map[string]bool    // that were ever given away
 	wellKnown  map[string]*folder // by well-known name
 	folderLog  changeLog
 	messages   messageList
@@ -28,6 +29,8 @@ type Mailbox struct {
 	items      int                 // how many items were ever added; numbers their ids
 	events     []*event
 	rules      []*rule
+	settings   ownerSettings
+	indexes    map[string][]byte // conversation indexes by Internet message id
 }
 
 // A MailboxOption sets up a mailbox.
@@ -36,6 +39,9 @@ type MailboxOption func(*mailboxSettings)
 type mailboxSettings struct {
 	user        User
 	folderNames map[string]string
+	without     map[string]bool // well-known folders, in lower case
+	locale      string
+	purpose     string
 }
 
 // OfUser sets the properties of the mailbox's user; an empty name or address is the one given to AddMailbox.
@@ -46,15 +52,43 @@ func FolderNames(names map[string]string) MailboxOption {
 	return func(s *mailboxSettings) { s.folderNames = names }
 }
 
+// WithoutFolders leaves well-known folders out of a mailbox, such as "archive", so that Graph answers 404 for them. Those that mail needs
+// cannot be left out: inbox, drafts, outbox, sentitems, deleteditems, junkemail, recoverableitemsdeletions.
+func WithoutFolders(names ...string) MailboxOption {
+	return func(s *mailboxSettings) {
+		if s.without == nil {
+			s.without = map[string]bool{}
+		}
+		for _, name := range names {
+			s.without[strings.ToLower(name)] = true
+		}
+	}
+}
+
+// Language sets the mailbox's locale, such as "de-DE": the display names of well-known folders follow it for German, Spanish, French,
+// Italian, Japanese, Dutch, Polish and Portuguese, and are English otherwise. The default is en-US.
+func Language(locale string) MailboxOption { return func(s *mailboxSettings) { s.locale = locale } }
+
+// Purpose sets the userPurpose of the mailbox settings: user, linked, shared, room, equipment or others. The default is user.
+func Purpose(purpose string) MailboxOption { return func(s *mailboxSettings) { s.purpose = purpose } }
+
 // AddMailbox adds a user with a mailbox that has the usual folders and nothing in them. The user's principal name and address are the
 // address, unless OfUser says otherwise.
 func (s *Server) AddMailbox(address string, options ...MailboxOption) (*Mailbox, error) {
 	if !isAddress(address) {
 		return nil, fmt.Errorf("%q is not a mail address", address)
 	}
-	set := mailboxSettings{}
+	set := mailboxSettings{locale: "en-US", purpose: "user"}
 	for _, option := range options {
 		option(&set)
+	}
+	for _, standard := range standardFolders() {
+		if standard.needed && set.without[standard.wellKnown] {
+			return nil, fmt.Errorf("a mailbox cannot be without %s: leave it in", standard.wellKnown)
+		}
+	}
+	if !isPurpose(set.purpose) {
+		return nil, fmt.Errorf("%q is no purpose of a mailbox: give user, linked, shared, room, equipment or others", set.purpose)
 	}
 	if set.user.UserPrincipalName == "" {
 		set.user.UserPrincipalName = address
@@ -74,11 +108,14 @@ func (s *Server) AddMailbox(address string, options ...MailboxOption) (*Mailbox,
 		sharedWith: map[string]bool{},
 		sendAs:     map[string]bool{strings.ToLower(user.Mail): true, strings.ToLower(user.UserPrincipalName): true},
 		folders:    map[string]*folder{},
+		folderIDs:  map[string]bool{},
+		indexes:    map[string][]byte{},
 		wellKnown:  map[string]*folder{},
 		byID:       map[string]*message{},
 	}
 	user.mailbox = m
-	m.addStandardFolders(set.folderNames)
+	m.addStandardFolders(set)
+	m.settings = newOwnerSettings(set)
 	return m, nil
 }
 
@@ -117,6 +154,32 @@ func (m *Mailbox) AddFolder(path string) (string, error) {
 		return "", err
 	}
 	return f.id, nil
+}
+
+// AddTwinFolder adds a folder though its parent has one of the same name in another spelling of upper and lower case, as migrations leave
+// behind, and returns its id. Graph itself refuses such a name. The path is as for AddFolder.
+func (m *Mailbox) AddTwinFolder(path string) (string, error) {
+	m.server.mu.Lock()
+	defer m.server.mu.Unlock()
+	names := folderNames(path)
+	if len(names) == 0 {
+		return "", errors.New("a folder path is empty")
+	}
+	parent, last := m.root, len(names)-1
+	if last > 0 {
+		above := make([]string, last)
+		for i, name := range names[:last] {
+			above[i] = escapeFolderName(name)
+		}
+		var err error
+		if parent, err = m.makeFolder(strings.Join(above, "/")); err != nil {
+			return "", err
+		}
+	}
+	if twin := parent.child(names[last]); twin != nil && twin.name == names[last] {
+		return "", fmt.Errorf("the mailbox has a folder %q already", path)
+	}
+	return m.newFolder(parent, names[last]).id, nil
 }
 
 // HideFolder hides a folder, as Outlook hides those of its own.
@@ -199,14 +262,16 @@ type Message struct {
 
 // Messages lists the messages of a folder, newest first. The folder is a path as for AddFolder; one that does not exist is empty.
 func (m *Mailbox) Messages(folder string) []Message {
+	m.server.settle()
 	m.server.mu.RLock()
 	defer m.server.mu.RUnlock()
 	f := m.findFolder(folder)
 	if f == nil {
 		return nil
 	}
-	list := make([]Message, len(f.messages))
-	for i, item := range f.messages {
+	messages, _ := f.list()
+	list := make([]Message, len(messages))
+	for i, item := range messages {
 		list[i] = item.inspect()
 	}
 	return list
@@ -218,6 +283,9 @@ func (m *Mailbox) Messages(folder string) []Message {
 
 // insert adds a message to its folder.
 func (m *Mailbox) insert(item *message) {
+	if m.indexes[item.content.messageID] == nil {
+		m.indexes[item.content.messageID] = item.index
+	}
 	item.store()
 	m.file(item)
 	m.changed(nil, item)
@@ -242,7 +310,9 @@ func (m *Mailbox) remove(item *message) {
 func (m *Mailbox) file(item *message) {
 	m.byID[item.record.id] = item
 	m.byID[item.record.immutable] = item
-	m.messages.add(item)
+	if !item.folder.beyond {
+		m.messages.add(item)
+	}
 	item.folder.messages.add(item)
 	if !item.read {
 		item.folder.unread++

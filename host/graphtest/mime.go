@@ -273,7 +273,7 @@ func (c *content) setHeaders(custom []header) {
 		{"Date", c.sent.Format("Mon, 02 Jan 2006 15:04:05 -0700")},
 		{"From", mailboxText(c.from)},
 		{"Message-ID", c.messageID},
-		{"Subject", mime.QEncoding.Encode("utf-8", c.subject)},
+		{"Subject", subjectText(c.subject)},
 	}
 	for _, one := range []struct {
 		name   string
@@ -293,6 +293,9 @@ func (c *content) setHeaders(custom []header) {
 	}
 	c.headers = append(list, custom...)
 }
+
+// subjectText writes a text as RFC 2047 wants it in a header.
+func subjectText(text string) string { return mime.QEncoding.Encode("utf-8", text) }
 
 // mailboxText writes a person as an RFC 5322 mailbox.
 func mailboxText(p person) string {

@@ -25,8 +25,15 @@ type route struct {
 	writes   bool    // needs the server's state for itself
 	unlocked bool    // takes hold of the server's state by itself
 	untabled bool    // is not in the permission table: the handler decides who may use it
+	action   bool    // the last segment is an action on what stands before it
+	beta     bool    // in the beta version, and only there
+	versions bool    // in both versions
+	like     string  // the template whose permission it needs, where the table has none of its own
 	handle   func(*call) (*reply, error)
 }
+
+// inBeta reports whether the beta version has the route.
+func (r *route) inBeta() bool { return r.beta || r.versions }
 
 // routes lists everything that is imitated, resource by resource.
 func routes() []*route {
@@ -34,7 +41,13 @@ func routes() []*route {
 		userRoutes(),
 		groupRoutes(),
 		folderRoutes(),
+		folderWriteRoutes(),
 		messageRoutes(),
+		draftRoutes(),
+		moveRoutes(),
+		answerRoutes(),
+		reportRoutes(),
+		translateRoutes(),
 		attachmentRoutes(),
 		sendRoutes(),
 		conversationRoutes(),
@@ -43,6 +56,7 @@ func routes() []*route {
 		deltaRoutes(),
 		subscriptionRoutes(),
 		batchRoutes(),
+		settingsRoutes(),
 	)
 }
 

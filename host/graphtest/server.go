@@ -52,6 +52,10 @@ type Server struct {
 	late          []lateMessage
 	subscriptions []*subscription // in the order in which they were made
 	subscribed    int             // how many were ever made; numbers their ids
+	transits      []transit       // in the order in which they are due
+	delay         time.Duration
+	mimeLimit     int
+	junkMarks     bool
 }
 
 // An Option sets up a server.
@@ -70,6 +74,9 @@ type settings struct {
 	delta          DeltaBehaviour
 	notifications  Notifications
 	around         func(s *Server, next http.Handler) http.Handler // tests look at every answer here
+	delay          time.Duration
+	mimeLimit      int
+	junkMarks      bool
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -147,6 +154,9 @@ func NewServer(options ...Option) (*Server, error) {
 		apps:      map[string]*App{},
 		userIndex: map[string]*User{},
 		groups:    map[string]*Group{},
+		delay:     set.delay,
+		mimeLimit: set.mimeLimit,
+		junkMarks: set.junkMarks,
 	}
 	s.courier = newCourier(s.now, set.notifications, ca)
 	answers := http.Handler(http.HandlerFunc(s.serve))

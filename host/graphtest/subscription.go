@@ -132,7 +132,7 @@ func errSubscription(format string, args ...any) *problem {
 // createSubscription answers POST /subscriptions. It holds the server's state only after the endpoint was called, because an endpoint may
 // call Graph before it answers.
 func createSubscription(c *call) (*reply, error) {
-	object, err := c.decode("subscription")
+	object, err := c.bodyOf("subscription")
 	if err != nil {
 		return nil, err
 	}
@@ -163,20 +163,7 @@ func createSubscription(c *call) (*reply, error) {
 		return nil, refuse(http.StatusForbidden, "ExtensionError", "The resource has reached its limit of %d subscriptions.", maxSubscriptions)
 	}
 	s.subscriptions = append(s.subscriptions, sub)
-	answer, err := c.entity(sub.record())
-	if err == nil {
-		answer.status = http.StatusCreated
-	}
-	return answer, err
-}
-
-// decode reads the body as an entity of the type.
-func (c *call) decode(typ string) (schema.Object, error) {
-	if err := c.wantJSON(); err != nil {
-		return nil, err
-	}
-	object, err := c.types.Decode(typ, c.body)
-	return object, bodyProblem(err)
+	return c.created(sub.record())
 }
 
 // newSubscription makes a subscription of a body.
@@ -438,7 +425,7 @@ func renewSubscription(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	object, err := c.decode("subscription")
+	object, err := c.bodyOf("subscription")
 	if err != nil {
 		return nil, err
 	}
