@@ -170,10 +170,12 @@ func (s *Server) graph(header http.Header, r *http.Request, segments []string) (
 // run carries the call out. Handlers have the server's state to themselves if they write.
 func (c *call) run() (*reply, error) {
 	c.server.settle()
-	if c.route.writes {
+	switch {
+	case c.route.unlocked:
+	case c.route.writes:
 		c.server.mu.Lock()
 		defer c.server.mu.Unlock()
-	} else {
+	default:
 		c.server.mu.RLock()
 		defer c.server.mu.RUnlock()
 	}
@@ -195,7 +197,7 @@ func (c *call) find(segments []string) error {
 	}
 	routed, c.above = directFolder(routed)
 	node, values := c.server.routes.match(routed, nil)
-	if c.version == "beta" && (node == nil || node.methods[c.request.Method] == nil || !node.methods[c.request.Method].beta) {
+	if c.version == "beta" && (node == nil || node.methods[c.request.Method] == nil || !node.methods[c.request.Method].inBeta()) {
 		return errNotImitated("the beta version of this")
 	}
 	if node == nil || node.methods == nil {
@@ -211,6 +213,9 @@ func (c *call) find(segments []string) error {
 	}
 	if c.route == nil {
 		return c.unroutedMethod(node, template)
+	}
+	if c.route.untabled {
+		return nil
 	}
 	if c.route.beta && c.version != "beta" {
 		return refuse(http.StatusBadRequest, "BadRequest", "Resource not found for the segment '%s'.", segments[len(segments)-1])

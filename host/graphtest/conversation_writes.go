@@ -300,7 +300,7 @@ func updateThread(c *call) (*reply, error) {
 	if locked, given := object["isLocked"].(bool); given {
 		found.locked = locked
 	}
-	return &reply{status: http.StatusOK, body: []byte("{}")}, nil
+	return c.entity(c.threadRecord(found))
 }
 
 // deleteThread removes a thread with all its posts.

@@ -41,6 +41,7 @@ func (s *Server) post(t transit) {
 
 // settle delivers what is due. It locks the server.
 func (s *Server) settle() {
+	s.catchUp()
 	if s.delay == 0 {
 		return
 	}

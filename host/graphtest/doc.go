@@ -32,6 +32,11 @@
 //     and what a reply answers; forwards; locked threads; mail to the group's address and copies to its subscribers; posts that are seen
 //     late ([Post.Delay], [Group.DelayPosts]).
 //   - Events with calendarView, and Inbox rules, for reading.
+//   - Changes: delta of a folder's messages and of folders, with what is awkward about it by [WithDelta], [Server.ExpireDeltaTokens] and
+//     [Mailbox.AddLateEML]; subscriptions to mail, events and group conversations, whose endpoints are called in the background
+//     ([WithNotifications]), with lost, doubled and late notifications ([Server.DisturbNotifications]) and lifecycle events
+//     ([Server.SendLifecycleEvent]).
+//   - Batches, of v1.0 and beta: each request in one takes the whole way of a request that came by itself.
 //   - Paging with opaque links on the host that the client named, default and immutable ids, the Prefer header.
 //   - Throttling by the documented limits, if the weather turns them on; errors of gateways, broken connections and damaged answers.
 //   - What the front of Graph takes and refuses: compressed bodies, 411, 413, 415, preflight requests, hosts with one service each.

@@ -165,6 +165,12 @@ func zonedTime(value any) (time.Time, zone, error) {
 func (a *agenda) insert(e *event) {
 	e.store()
 	a.events = append(a.events, e)
+	a.announce("created", e)
+}
+
+// announce has subscriptions know what happened to an event. Those of groups cannot be subscribed to.
+func (a *agenda) announce(kind string, e *event) {
+	a.server.happened(happening{"event", a.owner, kind, e.record})
 }
 
 // changed notes that an event was changed.
@@ -172,10 +178,12 @@ func (e *event) changed() {
 	e.version++
 	e.modified = e.agenda.server.now().Truncate(time.Second)
 	e.store()
+	e.agenda.announce("updated", e)
 }
 
 // remove takes an event out of the calendar for good.
 func (a *agenda) remove(e *event) {
+	a.announce("deleted", e)
 	a.events = slices.DeleteFunc(a.events, func(other *event) bool { return other == e })
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/postern-dev/postern/host/graphtest"
-	"github.com/postern-dev/postern/host/graphtest/internal/schema"
 )
 
 // office is a tenant with three mailboxes, and a token that may change calendars.
@@ -399,7 +398,7 @@ func FuzzCreateEvent(f *testing.F) {
 
 // sharedServer makes tenants of one server, with a token that has the roles.
 func sharedServer(f *testing.F, roles ...string) func(*testing.T) *tenant {
-	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithClock(func() time.Time { return noon }))
+	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(panicf), graphtest.WithClock(func() time.Time { return noon }))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -407,12 +406,8 @@ func sharedServer(f *testing.F, roles ...string) func(*testing.T) *tenant {
 	if err != nil {
 		f.Fatal(err)
 	}
-	types, err := schema.Load()
-	if err != nil {
-		f.Fatal(err)
-	}
 	return func(t *testing.T) *tenant {
-		return &tenant{Server: server, t: t, http: server.Client(), types: types, token: token}
+		return &tenant{Server: server, t: t, http: server.Client(), token: token}
 	}
 }
 

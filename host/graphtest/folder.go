@@ -18,9 +18,10 @@ type folder struct {
 	messages messageList
 	unread   int
 	hidden   bool
-	standard bool    // well known: not to be renamed, moved or deleted
-	beyond   bool    // outside the tree that lists show, with all that is in it
-	search   *lookup // what a search folder looks for; nil for one that holds messages
+	log      changeLog // of the messages
+	standard bool      // well known: not to be renamed, moved or deleted
+	beyond   bool      // outside the tree that lists show, with all that is in it
+	search   *lookup   // what a search folder looks for; nil for one that holds messages
 }
 
 // findFolder walks a path of names; nil if there is no such folder.
@@ -73,6 +74,8 @@ func (m *Mailbox) newFolder(parent *folder, name string) *folder {
 	m.folderIDs[f.id] = true
 	parent.children = append(parent.children, f)
 	m.folders[f.id] = f
+	m.folderChanged(parent, changeUpdated)
+	m.folderChanged(f, changeCreated)
 	return f
 }
 

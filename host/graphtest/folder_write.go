@@ -134,6 +134,7 @@ func updateFolder(c *call) (*reply, error) {
 		}
 	}
 	f.name, f.search = name, search
+	mailbox.folderChanged(f, changeUpdated)
 	return c.entity(f.record())
 }
 
@@ -182,9 +183,12 @@ func freeName(parent *folder, name string) string {
 
 // place puts a folder below another parent. Its id stays, and so do the ids of what is in it.
 func (m *Mailbox) place(f, parent *folder, name string) {
+	m.folderChanged(f.parent, changeUpdated)
 	f.parent.children = slices.DeleteFunc(f.parent.children, func(child *folder) bool { return child == f })
 	f.parent, f.name = parent, name
 	parent.children = append(parent.children, f)
+	m.folderChanged(parent, changeUpdated)
+	m.folderChanged(f, changeUpdated)
 }
 
 // erase takes a folder and those below it out of the mailbox, and does with each message what dispose does.
@@ -197,6 +201,8 @@ func (m *Mailbox) erase(f *folder, dispose func(*message)) {
 	}
 	f.parent.children = slices.DeleteFunc(f.parent.children, func(child *folder) bool { return child == f })
 	delete(m.folders, f.id)
+	m.folderChanged(f.parent, changeUpdated)
+	m.folderChanged(f, changeDeleted)
 }
 
 // destination reads the parameter DestinationId of move and copy: an id or a well-known name.

@@ -9,6 +9,34 @@ const (
 	maxMessageSize = 150 << 20
 	// maxPathSegments is how many segments a request path may have; the longest path of Graph that is imitated has nine.
 	maxPathSegments = 64
+	// maxChanges is how many changes of a folder are remembered for delta queries. Graph says only that its memory is bounded; see
+	// https://learn.microsoft.com/graph/delta-query-overview#token-duration.
+	maxChanges = 10_000
+	// mostTracked is how many messages a delta query with $filter goes through at first; see https://learn.microsoft.com/graph/api/message-delta.
+	mostTracked = 5_000
+	// deltaLifetime is how long a delta token is good for. Graph fixes seven days for the directory and nothing for mail.
+	deltaLifetime = 7 * 24 * time.Hour
+	// maxSubscriptions is how many subscriptions a mailbox or another resource may have, over all applications.
+	maxSubscriptions = 1_000
+	// maxClientState is the longest clientState of a subscription; see https://learn.microsoft.com/graph/api/resources/subscription.
+	maxClientState = 128
+	// maxNotificationURL is the longest address of an endpoint, and the longest resource of a subscription, in bytes.
+	maxNotificationURL = 2_048
+	// maxPendingNotifications is how many notifications wait for the endpoint of a subscription; more are lost.
+	maxPendingNotifications = 1_000
+	// maxEndpointAnswer is how many bytes of an endpoint's answer are read.
+	maxEndpointAnswer = 64 << 10
+	// validationTimeout is how long an endpoint has to repeat the validation token, and notificationTimeout to take a notification; see
+	// https://learn.microsoft.com/graph/change-notifications-delivery-webhooks.
+	validationTimeout   = 10 * time.Second
+	notificationTimeout = 3 * time.Second
+	// A notification that was not taken comes again after firstPause, and then after pauses of twice the length up to longestPause, for
+	// retryPeriod in all. Graph documents the last of these only.
+	firstPause   = 30 * time.Second
+	longestPause = 30 * time.Minute
+	retryPeriod  = 4 * time.Hour
+	// maxBatch is how many requests a batch may hold; see https://learn.microsoft.com/graph/json-batching.
+	maxBatch = 20
 	// maxJournal is how many received requests the journal keeps; the oldest are dropped.
 	maxJournal = 10_000
 	// maxJournalBytes is how many bytes of request bodies the journal keeps.

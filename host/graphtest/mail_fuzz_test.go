@@ -10,12 +10,11 @@ import (
 	"time"
 
 	"github.com/postern-dev/postern/host/graphtest"
-	"github.com/postern-dev/postern/host/graphtest/internal/schema"
 )
 
 // fuzzed is a tenant whose mailboxes pass mail on in every way.
 func fuzzed(f *testing.F) func(t *testing.T) (*tenant, string) {
-	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithClock(func() time.Time { return noon }))
+	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(panicf), graphtest.WithClock(func() time.Time { return noon }))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -23,13 +22,9 @@ func fuzzed(f *testing.F) func(t *testing.T) (*tenant, string) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	types, err := schema.Load()
-	if err != nil {
-		f.Fatal(err)
-	}
 	var count atomic.Int64 // each input has its own mailbox
 	return func(t *testing.T) (*tenant, string) {
-		n := &tenant{Server: server, t: t, http: server.Client(), types: types, token: token}
+		n := &tenant{Server: server, t: t, http: server.Client(), token: token}
 		address := fmt.Sprintf("m%d@contoso.example", count.Add(1))
 		m := n.mailbox(address)
 		if _, err := m.AddRule(`{"displayName":"r","conditions":{"headerContains":["x"],"isMeetingRequest":false},"actions":{

@@ -32,9 +32,6 @@ func (n *tenant) made(path string, body any, status ...int) answer {
 	if a.status != want {
 		n.t.Fatalf("POST %s: %d %s, want %d", path, a.status, a.body, want)
 	}
-	if a.json != nil {
-		n.checkTypes(path, a)
-	}
 	return a
 }
 

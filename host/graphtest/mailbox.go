@@ -23,6 +23,7 @@ type Mailbox struct {
 	folders    map[string]*folder // by id
 	folderIDs  map[string]bool    // that were ever given away
 	wellKnown  map[string]*folder // by well-known name
+	folderLog  changeLog
 	messages   messageList
 	byID       map[string]*message // by default and by immutable id
 	items      int                 // how many items were ever added; numbers their ids
@@ -190,6 +191,7 @@ func (m *Mailbox) HideFolder(path string) error {
 		return err
 	}
 	f.hidden = true
+	m.folderChanged(f, changeUpdated)
 	return nil
 }
 
@@ -209,6 +211,7 @@ func (m *Mailbox) AddEML(folder string, source io.Reader) (string, error) {
 	return m.deliver(f, parseMIME(mime, 0), false).record.id, nil
 }
 
+// readMessage reads a message of at most maxMessageSize bytes.
 func readMessage(source io.Reader) ([]byte, error) {
 	mime, err := io.ReadAll(io.LimitReader(source, maxMessageSize+1))
 	if err != nil {
@@ -285,6 +288,7 @@ func (m *Mailbox) insert(item *message) {
 	}
 	item.store()
 	m.file(item)
+	m.changed(nil, item)
 }
 
 // replace puts a new version of a message, made with next, in the place of the old one. The new one may be in another folder of the same
@@ -293,10 +297,14 @@ func (m *Mailbox) replace(old, item *message) {
 	m.unfile(old)
 	item.store()
 	m.file(item)
+	m.changed(old, item)
 }
 
 // remove takes a message out of the mailbox for good.
-func (m *Mailbox) remove(item *message) { m.unfile(item) }
+func (m *Mailbox) remove(item *message) {
+	m.unfile(item)
+	m.changed(item, nil)
+}
 
 // file puts a message into the lists and under its ids.
 func (m *Mailbox) file(item *message) {

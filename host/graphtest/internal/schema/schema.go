@@ -36,6 +36,7 @@ type Property struct {
 	Type       string // without marks: Edm.String, recipient …
 	Collection bool
 	Navigation bool
+	NotNull    bool // of a collection: its items
 }
 
 type entry struct {
@@ -122,9 +123,9 @@ func (s *Schema) belowDirectoryObject() map[string]Property {
 }
 
 func parseProperty(name, typ string, navigation bool) Property {
-	typ = strings.TrimSuffix(typ, "!")
+	typ, notNull := strings.CutSuffix(typ, "!")
 	element, collection := strings.CutPrefix(typ, "[]")
-	return Property{Name: name, Type: element, Collection: collection, Navigation: navigation}
+	return Property{Name: name, Type: element, Collection: collection, Navigation: navigation, NotNull: notNull}
 }
 
 // Property finds a property or navigation property of a type; the name is matched without regard to case, as Graph does.
