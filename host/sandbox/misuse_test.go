@@ -1,6 +1,9 @@
 package sandbox_test
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,5 +23,19 @@ func TestSourceThatLacksSomethingIsAnError(t *testing.T) {
 		if _, err := newRuntime(t).Compile(t.Context(), source); err == nil || !strings.Contains(err.Error(), "must be set") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// clumsy is a host with a fault of its own.
+type clumsy struct{ script }
+
+func (*clumsy) Exchange(context.Context, []byte) ([]byte, error) { panic("a fault") }
+
+func TestPanicOfTheHostIsNoFaultOfThePlugin(t *testing.T) {
+	asks := guest{imports: posternImports(), pages: 1, invoke: slices.Concat(
+		i32Const(0), i32Const(1), call(1), drop, i32Const(0))}
+	_, _, err := compile(t, newRuntime(t), asks).Invoke(t.Context(), ample(), []byte("{}"), &clumsy{})
+	if !errors.Is(err, abi.Internal) || !strings.Contains(err.Error(), "a fault") {
+		t.Errorf("the invocation ends with %v; want internal", err)
 	}
 }
