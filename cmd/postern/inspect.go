@@ -201,8 +201,7 @@ func (c *cli) writeInspection(b *strings.Builder, x *inspection) {
 	fmt.Fprintf(b, "%s. %s\n\n", oneLine(x.Title), oneLine(x.Description))
 	writeFacts(b, []fact{
 		{"abi", x.ABI},
-		{"limits", fmt.Sprintf("memory %s, fuel %d (not counted by this version; timeout bounds computing), timeout %s, exchanges %d",
-			x.Limits.Memory, x.Limits.Fuel, x.Limits.Timeout, x.Limits.Exchanges)},
+		{"limits", fmt.Sprintf("memory %s, fuel %d, timeout %s, exchanges %d", x.Limits.Memory, x.Limits.Fuel, x.Limits.Timeout, x.Limits.Exchanges)},
 		{"manifest", digestText(x.Manifest)},
 		{"module", digestText(x.Module)},
 	})
