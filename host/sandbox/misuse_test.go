@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/conformance/wat"
 	"github.com/postern-dev/postern/host/sandbox"
 )
 
@@ -37,5 +38,16 @@ func TestPanicOfTheHostIsNoFaultOfThePlugin(t *testing.T) {
 	_, _, err := compile(t, newRuntime(t), asks).Invoke(t.Context(), ample(), []byte("{}"), &clumsy{})
 	if !errors.Is(err, abi.Internal) || !strings.Contains(err.Error(), "a fault") {
 		t.Errorf("the invocation ends with %v; want internal", err)
+	}
+}
+
+func TestRefusalOfAModuleForBrowsersTellsHowToBuildIt(t *testing.T) {
+	binary, err := wat.Assemble([]byte(`(module (import "gojs" "runtime.wasmExit" (func (param i32))) (memory (export "memory") 1))`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = newRuntime(t).Compile(t.Context(), sandbox.Bytes(abi.Name, binary))
+	if !errors.Is(err, abi.PluginFailed) || !strings.Contains(err.Error(), "GOOS=wasip1") {
+		t.Errorf("the module is refused with %v", err)
 	}
 }
