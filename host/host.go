@@ -161,7 +161,17 @@ func (h *Host) Close() error {
 func (h *Host) Catalog() *catalog.Catalog { return h.catalog }
 
 // Blobs returns the store of what invocations saved, by the names in their results.
+// Close closes it, and there is none to be had after that.
 func (h *Host) Blobs() (*blob.Store, error) {
+	leave, ok := h.running.enter()
+	if !ok {
+		return nil, errClosed()
+	}
+	defer leave()
+	return h.blobStore()
+}
+
+func (h *Host) blobStore() (*blob.Store, error) {
 	return h.blobs.get(func() (*blob.Store, error) {
 		dir := h.operator.BlobsDir()
 		if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
