@@ -26,7 +26,7 @@ A denial is an answer: the exit status is 0.`,
 	}
 	flags, output, connection := c.hostFlags(cmd), c.outputFlag(cmd), c.connectionFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, err := c.openConnected(cmd.Context(), flags)
+		h, err := c.openConnected(flags)
 		if err != nil {
 			return err
 		}

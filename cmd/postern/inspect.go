@@ -63,7 +63,7 @@ The version may be left out if only one is installed.`,
 	}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, _, err := c.open(cmd.Context(), flags)
+		h, _, err := c.open(flags)
 		if err != nil {
 			return err
 		}

@@ -33,10 +33,10 @@ type Runtime struct {
 }
 
 // New makes a runtime without modules. Close it when it is no longer needed.
-func New(_ context.Context, config Config) (*Runtime, error) {
+func New(config Config) *Runtime {
 	r := &Runtime{config: config.withDefaults(), compiling: semaphore.NewWeighted(1)}
 	r.store = openStore(r.config)
-	return r, nil
+	return r
 }
 
 // engineConfig has no CloseOnContextDone: woven code asks whether it is to end, for less,
