@@ -59,8 +59,8 @@
 //   - Entra: no passwords, signing out, on-behalf-of and implicit flows, personal accounts, version 1.0 endpoints, claims challenges, or
 //     resources beside Graph; every user counts as an administrator where one is needed; a used assertion is refused, which Entra is not
 //     known to do. Its codes and refresh tokens can be guessed: the emulator keeps nothing secret.
-//   - Directory: users and groups are not written; members of groups are users and groups only, and memberships are never hidden; a
-//     relationship is not expanded inside another.
+//   - Directory: users and groups are not written; members of groups are users and groups only, and memberships are never hidden. Of
+//     relationships inside others, only the items of attachments and their attachments are expanded.
 //   - Mail: delivered before its request is answered unless [WithDeliveryDelay] says otherwise; rules and automatic replies do not see what
 //     [Mailbox.AddEML] puts into a mailbox; extended properties of messages and MIME in replies are not taken; HTML is not sanitised; a
 //     filter that the mail store would serve slowly or refuse as too complex is served; the limits of Exchange on sending are not kept.
