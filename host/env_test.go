@@ -134,7 +134,7 @@ func (h *house) open(tb testing.TB, f furnishing) {
 	if f.inProcess {
 		options.Transport = h.graph.RoundTripper()
 	}
-	opened, err := host.Open(tb.Context(), options)
+	opened, err := host.Open(options)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -234,7 +234,7 @@ var sharedRuntime = sync.OnceValues(func() (*sandbox.Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sandbox.New(context.Background(), sandbox.Config{Cache: cache})
+	return sandbox.New(sandbox.Config{Cache: cache}), nil
 })
 
 // modules are the plugins that this process has built, by source folder.

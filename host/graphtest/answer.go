@@ -91,6 +91,19 @@ func (c *call) list(items collection) (*reply, error) {
 	return &reply{status: http.StatusOK, body: out.Bytes()}, nil
 }
 
+// count answers how many there are, as plain text.
+func (c *call) count(items collection) (*reply, error) {
+	length := items.length
+	if c.query.filter != nil {
+		chosen, err := c.choose(items, c.query.filter, nil)
+		if err != nil {
+			return nil, err
+		}
+		length = len(chosen)
+	}
+	return &reply{status: http.StatusOK, contentType: "text/plain", body: strconv.AppendInt(nil, int64(length), 10)}, nil
+}
+
 // choose filters and orders a collection; either may be nil.
 func (c *call) choose(items collection, filter *odata.Filter, order odata.Order) ([]*record, error) {
 	var chosen []*record
@@ -146,6 +159,9 @@ func (c *call) created(r *record) (*reply, error) {
 func (c *call) context(single bool) string {
 	var path strings.Builder
 	segments := splitPath(c.route.template)
+	if c.route.action {
+		segments = segments[:len(segments)-1]
+	}
 	last := len(segments) - 1
 	value := 0
 	for i, segment := range segments {
@@ -167,7 +183,7 @@ func (c *call) context(single bool) string {
 	if single {
 		path.WriteString("/$entity")
 	}
-	return origin(c.request) + "/v1.0/$metadata#" + path.String()
+	return origin(c.request) + "/" + c.version + "/$metadata#" + path.String()
 }
 
 // nextLink is the address of the page that starts at the offset, on the host that the client used.

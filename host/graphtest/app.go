@@ -123,18 +123,10 @@ func checkRedirectURI(uri string) error {
 		return fmt.Errorf("the redirect URI %q must be absolute, without a fragment, and at most %d characters long", uri, maxRedirectURI)
 	case slices.Contains([]string{"javascript", "data", "vbscript", "file"}, u.Scheme):
 		return fmt.Errorf("the redirect URI %q has a scheme that runs in the browser", uri)
-	case u.Scheme == "http" && !isLoopback(u):
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return fmt.Errorf("the redirect URI %q must be https: http is for localhost only", uri)
 	}
 	return nil
-}
-
-func isLoopback(u *url.URL) bool {
-	switch u.Hostname() {
-	case "localhost", "127.0.0.1", "::1":
-		return true
-	}
-	return false
 }
 
 // redirectsTo reports whether the registration has a redirect URI.
@@ -147,7 +139,7 @@ func (a *App) redirectsTo(uri string) bool {
 // withoutPort drops the port of an http URI on the loopback interface. Programs that wait there for the user's return take a free port.
 func withoutPort(uri string) string {
 	u, err := url.Parse(uri)
-	if err != nil || u.Scheme != "http" || !isLoopback(u) || u.User != nil {
+	if err != nil || u.Scheme != "http" || !isLoopback(u.Hostname()) || u.User != nil {
 		return uri
 	}
 	u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())

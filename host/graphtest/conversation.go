@@ -152,6 +152,15 @@ func (g *Group) LockThread(id string) error {
 	return nil
 }
 
+// tell has subscriptions know of a post that is seen from now on.
+func (g *Group) tell(t *thread) {
+	kind := "updated"
+	if now := g.server.now(); len(t.conversation.visible(now)) == 1 {
+		kind = "created"
+	}
+	g.server.happened(happening{"conversation", g.id, kind, t.conversation.record(g.server.now())})
+}
+
 func (g *Group) person() person { return person{g.name, g.mail} }
 
 // newThread starts a thread in a conversation, or with nil in a new one.
@@ -227,6 +236,15 @@ func (g *Group) addPost(t *thread, added newPost) *post {
 		return -1
 	})
 	t.posts = slices.Insert(t.posts, at, p)
+	seen := g.server.visibilityOf(g.names()).at(p.id, p.at)
+	if p.visibleAt.After(seen) {
+		seen = p.visibleAt
+	}
+	if seen.After(g.server.now()) {
+		g.server.at(seen, func() { g.tell(t) })
+	} else {
+		g.tell(t)
+	}
 	return p
 }
 

@@ -14,8 +14,6 @@ func conversationRoutes() []*route {
 		conversations = "/groups/{group}/conversations"
 		conversation  = conversations + "/{conversation}"
 		one           = optionSelect | optionExpand | optionNested
-
-		attachmentOptions = optionSelect | optionTop | optionSkipToken
 	)
 	list := []*route{
 		{method: http.MethodGet, template: conversations, area: outlook, typ: "conversation", options: conversationOptions, handle: listConversations},
@@ -40,8 +38,8 @@ func conversationRoutes() []*route {
 			&route{method: http.MethodGet, template: post, area: outlook, typ: "post", options: one, handle: getPost},
 			&route{method: http.MethodPost, template: post + "/reply", area: outlook, typ: "post", writes: true, handle: replyToPost},
 			&route{method: http.MethodPost, template: post + "/forward", area: outlook, typ: "post", writes: true, handle: forwardPost},
-			&route{method: http.MethodGet, template: attachments, area: outlook, typ: "attachment", options: attachmentOptions, handle: listPostAttachments},
-			&route{method: http.MethodGet, template: attachment, area: outlook, typ: "attachment", options: optionSelect, handle: getPostAttachment},
+			&route{method: http.MethodGet, template: attachments, area: outlook, typ: "attachment", options: attachmentListOptions, handle: listPostAttachments},
+			&route{method: http.MethodGet, template: attachment, area: outlook, typ: "attachment", options: one, handle: getPostAttachment},
 			&route{method: http.MethodGet, template: attachment + "/$value", area: outlook, typ: "attachment", handle: getPostAttachmentValue},
 		)
 	}
@@ -257,6 +255,7 @@ func listPostAttachments(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.query.filter = nil // Graph ignores $filter here
 	return c.list(collect(found.content.attachments, func(a *attachment) *record { return a.record }))
 }
 
@@ -273,7 +272,7 @@ func getPostAttachment(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.entity(a.record)
+	return c.attachmentEntity(a)
 }
 
 func getPostAttachmentValue(c *call) (*reply, error) {
@@ -281,5 +280,5 @@ func getPostAttachmentValue(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reply{status: http.StatusOK, contentType: a.contentType, body: a.bytes}, nil
+	return a.value()
 }

@@ -152,7 +152,7 @@ func (c *call) readPost(group *Group, subject string, object schema.Object) (new
 	mail.to, mail.cc = []person{group.person()}, added.participants
 	mail.categories = categories(object["categories"])
 	var err error
-	if mail.attachments, err = attachmentsOf(object["attachments"]); err != nil {
+	if mail.attachments, err = attachmentsOf(object["attachments"], 0); err != nil {
 		return newPost{}, err
 	}
 	if added.extended, err = extendedOf(object); err != nil {
@@ -300,7 +300,7 @@ func updateThread(c *call) (*reply, error) {
 	if locked, given := object["isLocked"].(bool); given {
 		found.locked = locked
 	}
-	return &reply{status: http.StatusOK, body: []byte("{}")}, nil
+	return c.entity(c.threadRecord(found))
 }
 
 // deleteThread removes a thread with all its posts.

@@ -112,7 +112,7 @@ func TestAzureIdentityCredentialsOfAnApplication(t *testing.T) {
 
 func TestManagedIdentityGetsATokenWithoutACredential(t *testing.T) {
 	const assigned = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/postern"
-	s, err := graphtest.NewServer(graphtest.WithoutNetwork())
+	s, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(t.Errorf))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func claimsOf(t *testing.T, token string) jwt.MapClaims {
 // public and confidential.
 func inBubble(t *testing.T, test func(*testing.T, *graphtest.Server)) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := graphtest.NewServer(graphtest.WithoutNetwork())
+		s, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(t.Errorf))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +276,7 @@ func TestMSALPublicClientRedeemsACodeAndRefreshesSilently(t *testing.T) {
 }
 
 func TestMSALTrustsTheServerByInstanceDiscovery(t *testing.T) {
-	s, err := graphtest.NewServer(graphtest.WithoutNetwork())
+	s, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(t.Errorf))
 	if err != nil {
 		t.Fatal(err)
 	}

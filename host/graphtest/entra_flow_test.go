@@ -543,7 +543,7 @@ func FuzzTokenRequest(f *testing.F) {
 	} {
 		f.Add(seed.Encode())
 	}
-	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithClock(func() time.Time { return noon }))
+	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(panicf), graphtest.WithClock(func() time.Time { return noon }))
 	if err != nil {
 		f.Fatal(err)
 	}

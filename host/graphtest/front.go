@@ -116,7 +116,7 @@ func (s *Server) gate(next http.Handler) http.Handler {
 		switch {
 		case service == graphService && entra:
 			s.answerProblem(w, r, refuse(http.StatusBadRequest, "BadRequest", "Invalid version: %s", segments[0]))
-		case service == loginService && len(segments) > 0 && isVersion(segments[0]):
+		case service == loginService && len(segments) > 0 && isVersion(segments[0]), service == uploadService && !isUpload(segments):
 			w.WriteHeader(http.StatusNotFound)
 		case r.Header.Get("Origin") != "" && !entra:
 			s.allowOrigin(w, r, next)
@@ -131,7 +131,7 @@ func hostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	return strings.ToLower(host)
+	return strings.ToLower(strings.Trim(host, "[]"))
 }
 
 // allowOrigin lets pages of every origin call Graph, which wants a token and no cookie; see https://fetch.spec.whatwg.org/#http-cors-protocol.

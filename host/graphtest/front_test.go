@@ -282,7 +282,7 @@ func FuzzFront(f *testing.F) {
 	f.Add("/v1.0//users('a')/?%24select=id", "gzip", "\x1f\x8b")
 	f.Add("//v1.0/%zz?$deltatoken=%", "", "client_id=%")
 	f.Add("/x/oauth2/v2.0/token", "br", "")
-	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithWeather(graphtest.Weather{
+	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(panicf), graphtest.WithWeather(graphtest.Weather{
 		Limits: true, Faults: []graphtest.Fault{{Kind: graphtest.ExpiredDelta, Times: -1}},
 	}))
 	if err != nil {

@@ -23,6 +23,7 @@ type Group struct {
 	owners        objectSet
 	subscribers   objectSet // members who get the group's mail in their own Inbox
 	conversations []*conversation
+	calendar      calendar
 	threads       int           // how many threads were ever added; numbers their ids and those of their conversations
 	posts         int           // how many posts were ever added; numbers their ids
 	mails         int           // how many mails were ever begun for it; numbers their Internet message ids

@@ -34,3 +34,15 @@ func nationalHosts() map[string]service {
 		"partner.outlook.cn":               uploadService,
 	}
 }
+
+// outlookOf is the host of upload sessions in the cloud of a Graph host.
+func outlookOf(graph string) string {
+	switch graph {
+	case "graph.microsoft.us", "dod-graph.microsoft.us":
+		return "outlook.office365.us"
+	case "microsoftgraph.chinacloudapi.cn":
+		return "partner.outlook.cn"
+	default:
+		return "outlook.office.com"
+	}
+}

@@ -22,6 +22,7 @@ const (
 	idEvent
 	idEventImmutable
 	idRule
+	idCalendar
 	idMessageConversation
 	idConversation
 	idThread

@@ -26,6 +26,7 @@ type message struct {
 	number   int    // in its mailbox, for as long as it is there
 	position int    // number of the last move; the number above if there was none
 	version  int    // counts the changes
+	index    []byte // of its conversation
 	attached int    // how many attachments it ever had; numbers their ids
 	record   *record
 }
@@ -50,6 +51,7 @@ func (m *Mailbox) newMessage(f *folder, c *content) *message {
 	if c.messageID == "" {
 		c.messageID = fmt.Sprintf("<%s@%s>", newGUID("message", m.user.ID, strconv.Itoa(item.number)), domainOf(m.user.Mail))
 	}
+	item.index = m.conversationIndex(c, now)
 	return item
 }
 
@@ -81,20 +83,7 @@ func (m *message) store() {
 	immutable := newID(idMessageImmutable, owner, strconv.Itoa(m.number))
 	// One content may stand in several mailboxes; each has its own attachments with their own ids.
 	own := *m.content
-	own.attachments = make([]*attachment, len(m.content.attachments))
-	for _, a := range m.content.attachments {
-		m.attached = max(m.attached, a.number)
-	}
-	for i, a := range m.content.attachments {
-		copied := *a
-		if copied.number == 0 {
-			m.attached++
-			copied.number = m.attached
-		}
-		number := strconv.Itoa(copied.number)
-		copied.store(m.created, []string{id, number}, []string{immutable, number})
-		own.attachments[i] = &copied
-	}
+	own.attachments, m.attached = storeAttachments(m.content.attachments, m.attached, m.created, id, immutable)
 	m.content = &own
 	m.record = m.content.record(id, owner, m, m.received)
 	m.record.immutable = immutable
@@ -102,15 +91,16 @@ func (m *message) store() {
 
 // record makes the JSON of a message. Of a message inside another, stored is nil and the ids are empty.
 func (c *content) record(id, owner string, stored *message, received time.Time) *record {
-	conversation := newID(idMessageConversation, owner, strings.ToLower(c.topic))
 	headers := make([]any, len(c.headers))
 	for i, h := range c.headers {
 		headers[i] = object{{"name", h.name}, {"value", h.value}}
 	}
 	hasAttachments := slices.ContainsFunc(c.attachments, func(a *attachment) bool { return !a.inline })
 	at := message{created: received, modified: received, read: true}
-	parent, link := any(nil), any(nil)
+	parent, link, conversation, index := any(nil), any(nil), any(nil), any(nil)
 	if stored != nil {
+		conversation = newID(idMessageConversation, owner, string(stored.index[indexTime:indexHead]))
+		index = stored.index
 		at = *stored
 		parent = stored.folder.id
 		link = "https://outlook.office365.com/owa/?ItemID=" + id + "&exvsurl=1&viewmodel=ReadMessageItem"
@@ -130,7 +120,7 @@ func (c *content) record(id, owner string, stored *message, received time.Time) 
 		member{"importance", c.importance},
 		member{"parentFolderId", parent},
 		member{"conversationId", conversation},
-		member{"conversationIndex", []byte(conversation[:22])},
+		member{"conversationIndex", index},
 		member{"isDeliveryReceiptRequested", c.delivery},
 		member{"isReadReceiptRequested", c.readReceipt},
 		member{"isRead", at.read},
@@ -210,10 +200,11 @@ const messageListOptions = optionSelect | optionTop | optionSkip | optionFilter 
 
 func messageRoutes() []*route {
 	list := []*route{}
-	for _, messages := range []string{"/users/{user}/messages", "/users/{user}/mailFolders/{folder}/messages"} {
+	for _, messages := range messagePaths() {
 		list = append(list,
 			&route{method: http.MethodGet, template: messages, area: outlook, typ: "message", options: messageListOptions, handle: listMessages},
-			&route{method: http.MethodGet, template: messages + "/{message}", area: outlook, typ: "message", options: optionSelect | optionExpand, handle: getMessage},
+			&route{method: http.MethodGet, template: messages + "/{message}", area: outlook, typ: "message", options: optionSelect | optionExpand | optionNested, handle: getMessage},
+			&route{method: http.MethodGet, template: messages + "/$count", area: outlook, typ: "message", options: optionFilter | optionSearch, handle: countMessages},
 			&route{method: http.MethodGet, template: messages + "/{message}/$value", area: outlook, typ: "message", handle: getMessageValue},
 		)
 	}
@@ -234,8 +225,8 @@ func (c *call) message() (*Mailbox, *message, error) {
 	if item == nil {
 		return nil, nil, errItemNotFound()
 	}
-	if name := c.value("folder"); name != "" {
-		f, err := mailbox.folder(name)
+	if c.value("folder") != "" {
+		_, f, err := c.folder()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -251,28 +242,7 @@ func getMessage(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.query.expand == nil {
-		return c.entity(item.record)
-	}
-	if !strings.EqualFold(c.query.expand[0], "attachments") {
-		return nil, errNotImitated("$expand=" + c.query.expand[0] + " on messages")
-	}
-	if c.view.hidden != nil {
-		return c.entity(item.record) // the permission leaves attachments out
-	}
-	return c.entity(item.record, expanded("attachments", item.content.attachments))
-}
-
-// expanded is the member of an expanded collection of attachments.
-func expanded(name string, list []*attachment) []byte {
-	out := append(encodeString(nil, name), ":["...)
-	for i, a := range list {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, a.record.json(&view{})...)
-	}
-	return append(out, ']')
+	return c.withAttachments(item.record, item.content.attachments)
 }
 
 func getMessageValue(c *call) (*reply, error) {
@@ -284,26 +254,43 @@ func getMessageValue(c *call) (*reply, error) {
 }
 
 func listMessages(c *call) (*reply, error) {
-	if err := c.checkMessageQuery(); err != nil {
-		return nil, err
-	}
-	mailbox, err := c.mailbox()
+	found, err := c.messages()
 	if err != nil {
 		return nil, err
 	}
+	return c.list(found)
+}
+
+func countMessages(c *call) (*reply, error) {
+	found, err := c.messages()
+	if err != nil {
+		return nil, err
+	}
+	return c.count(found)
+}
+
+// messages gathers the messages of the folder in the path, or of the mailbox without Recoverable Items.
+func (c *call) messages() (collection, error) {
+	if err := c.checkMessageQuery(); err != nil {
+		return collection{}, err
+	}
+	mailbox, err := c.mailbox()
+	if err != nil {
+		return collection{}, err
+	}
 	messages := mailbox.messages
-	if name := c.value("folder"); name != "" {
-		f, err := mailbox.folder(name)
+	if c.value("folder") != "" {
+		_, f, err := c.folder()
 		if err != nil {
-			return nil, err
+			return collection{}, err
 		}
-		messages = f.messages
+		messages, _ = f.list()
 	}
 	messages = messages.visible(mailbox)
 	if c.query.search != nil {
 		messages = searchMessages(messages, c.query.search)
 	}
-	return c.list(collect(messages, func(m *message) *record { return m.record }))
+	return collect(messages, func(m *message) *record { return m.record }), nil
 }
 
 // checkMessageQuery refuses the combinations of query options that the mail store does not serve; see

@@ -154,7 +154,7 @@ func TestProxyLeadsToNationalCloudsIfAsked(t *testing.T) {
 }
 
 func TestProxyEndsWithTheServer(t *testing.T) {
-	server, err := graphtest.NewServer(graphtest.WithProxy("127.0.0.1:0"))
+	server, err := graphtest.NewServer(graphtest.CheckAnswers(t.Errorf), graphtest.WithProxy("127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,10 +171,10 @@ func TestProxyEndsWithTheServer(t *testing.T) {
 		_ = response.Body.Close()
 		t.Error("a server that was closed answers")
 	}
-	if _, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithProxy("127.0.0.1:0")); err == nil {
+	if _, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(t.Errorf), graphtest.WithProxy("127.0.0.1:0")); err == nil {
 		t.Error("a server without network has a proxy")
 	}
-	if _, err := graphtest.NewServer(graphtest.WithProxy("256.0.0.1:0")); err == nil {
+	if _, err := graphtest.NewServer(graphtest.CheckAnswers(t.Errorf), graphtest.WithProxy("256.0.0.1:0")); err == nil {
 		t.Error("a proxy listens nowhere")
 	}
 }

@@ -25,6 +25,7 @@ const (
 	optionHiddenFolders
 	optionWindow // startDateTime and endDateTime
 	optionNested // options inside $expand
+	optionDelta  // $deltatoken and changeType; $skiptoken is one of delta's
 )
 
 // systemOption finds one of OData's own options, whose dollar sign may be left out. Those that no route imitates have no bit.
@@ -48,7 +49,9 @@ func systemOption(name string) (option options, known bool) {
 		return optionCount, true
 	case "$expand":
 		return optionExpand, true
-	case "$format", "$deltatoken", "$apply", "$compute", "$levels":
+	case "$deltatoken":
+		return optionDelta, true
+	case "$format", "$apply", "$compute", "$levels":
 		return 0, true
 	}
 	return 0, false
@@ -120,10 +123,14 @@ func (c *call) optionName(name string) (string, error) {
 		return full, nil
 	case (full == "startdatetime" || full == "enddatetime") && c.route.options&optionWindow != 0:
 		return full, nil
+	case full == "changetype" && c.route.options&optionDelta != 0:
+		return full, nil
 	case !system && strings.HasPrefix(full, "$"):
 		return "", c.badQuery("The query parameter '%s' is not supported.", name)
 	case !system:
 		return "", nil
+	case c.route.options&option == 0 && c.route.options&optionDelta != 0:
+		return "", c.badQuery("The query option '%s' is not supported by change tracking.", full)
 	case option == 0 || c.route.options&option == 0:
 		if option == optionSkip && c.route.area == directory {
 			return "", c.badQuery("'$skip' is not supported by the service.")
@@ -183,7 +190,7 @@ func (c *call) readNumbers(q *query) error {
 	if most := c.route.mostPerPage(); q.top > most {
 		return c.badQuery("The limit of '%d' for Top query has been exceeded. The value from the incoming request is '%d'.", most, q.top)
 	}
-	if q.values.Has("$skiptoken") {
+	if q.values.Has("$skiptoken") && c.route.options&optionDelta == 0 {
 		offset, ok := parseSkipToken(q.values.Get("$skiptoken"))
 		if !ok {
 			return c.badQuery("Skip token is invalid.")

@@ -116,7 +116,7 @@ type view struct {
 	hidden    []string        // what the client's permission does not show
 	immutable bool
 	text      bool
-	zone      *time.Location // nil: UTC
+	zone      zone // of no name: UTC
 }
 
 // write appends the record's JSON, without the closing brace, so that the caller may add members.
@@ -144,8 +144,8 @@ func (r *record) write(out *bytes.Buffer, v *view) {
 		out.WriteByte(',')
 		zoned, isZoned := f.value.(dateTime)
 		switch {
-		case isZoned && v.zone != nil:
-			out.Write(encodeMember(f.name, zoned, v.zone))
+		case isZoned && v.zone.name != "":
+			out.Write(encodeMember(f.name, zoned.in(v.zone), nil))
 		case v.text && f.text != nil:
 			out.Write(f.text)
 		default:
@@ -191,10 +191,7 @@ func encode(out []byte, value any, zone *time.Location) []byte {
 	case time.Time:
 		return encodeString(out, v.UTC().Format(time.RFC3339))
 	case dateTime:
-		return encode(out, object{
-			{"dateTime", time.Time(v).In(zone).Format("2006-01-02T15:04:05.0000000")},
-			{"timeZone", zone.String()},
-		}, zone)
+		return encode(out, v.in(zoneOf(zone)), zone)
 	case []byte:
 		out = append(out, '"')
 		out = base64.StdEncoding.AppendEncode(out, v)

@@ -29,6 +29,7 @@ type Server struct {
 
 	tenant    string
 	domains   []string
+	uploadsOn string // host of upload addresses; empty: by the request's
 	now       func() time.Time
 	authority *authority
 	schema    func() (*schema.Schema, error)
@@ -45,17 +46,30 @@ type Server struct {
 
 	refusedToApps []Unconfirmed
 
+	sealer  *sealer
+	delta   DeltaBehaviour
+	courier *courier
+
 	// mu guards everything below, and everything that hangs on it.
-	mu        sync.RWMutex
-	apps      map[string]*App  // by client id, in lower case
-	userIndex map[string]*User // by id, address and user principal name, in lower case
-	userList  []*User          // in the order in which they were added
-	groups    map[string]*Group
-	groupList []*Group
-	policies  map[string][]directoryObject // by client id in lower case, the mailboxes that the application may open
-	blanks    map[string][]field           // by type, what records of the directory do not hold
-	delivered []Delivery
-	entra     entraState
+	mu            sync.RWMutex
+	apps          map[string]*App  // by client id, in lower case
+	userIndex     map[string]*User // by id, address and user principal name, in lower case
+	userList      []*User          // in the order in which they were added
+	groups        map[string]*Group
+	groupList     []*Group
+	policies      map[string][]directoryObject // by client id in lower case, the mailboxes that the application may open
+	blanks        map[string][]field           // by type, what records of the directory do not hold
+	delivered     []Delivery
+	entra         entraState
+	uploads       uploads
+	transits      []transit // in the order in which they are due
+	delay         time.Duration
+	mimeLimit     int
+	junkMarks     bool
+	deltaAge      int             // how often the delta tokens were expired
+	later         []deferred      // in the order in which they are due
+	subscriptions []*subscription // in the order in which they were made
+	subscribed    int             // how many were ever made; numbers their ids
 }
 
 // An Option sets up a server.
@@ -68,6 +82,7 @@ type settings struct {
 	tenant         string
 	domains        []string
 	hosts          []string
+	uploadHost     string
 	authorityCert  []byte
 	authorityKey   []byte
 	withoutNetwork bool
@@ -75,6 +90,12 @@ type settings struct {
 	national       bool
 	weather        Weather
 	refusedToApps  []Unconfirmed
+	delta          DeltaBehaviour
+	notifications  Notifications
+	around         func(s *Server, next http.Handler) http.Handler // tests look at every answer here
+	delay          time.Duration
+	mimeLimit      int
+	junkMarks      bool
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -99,6 +120,7 @@ func WithTenant(id string) Option { return func(s *settings) { s.tenant = id } }
 func WithDomains(domains ...string) Option { return func(s *settings) { s.domains = domains } }
 
 // WithHosts adds names or IP addresses to the server's certificate, beside 127.0.0.1, ::1, localhost and the hosts that WithProxy names.
+// With each name comes the one that upload addresses have by it; see WithUploadHost.
 func WithHosts(hosts ...string) Option {
 	return func(s *settings) { s.hosts = append(s.hosts, hosts...) }
 }
@@ -136,6 +158,10 @@ func NewServer(options ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	seals, err := newSealer(set.tenant)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
 		tenant:    strings.ToLower(set.tenant),
 		domains:   set.domains,
@@ -145,22 +171,34 @@ func NewServer(options ...Option) (*Server, error) {
 		pages:     sync.OnceValues(parsePages),
 		routes:    newRoutes(),
 		signer:    newSigner(),
+		sealer:    seals,
+		delta:     set.delta,
 		apps:      map[string]*App{},
 		userIndex: map[string]*User{},
 		groups:    map[string]*Group{},
 		entra:     newEntraState(),
 		cloud:     publicHosts(),
+		uploads:   uploads{sessions: map[string]*uploadSession{}},
+		uploadsOn: set.uploadHost,
 		policies:  map[string][]directoryObject{},
 		blanks:    map[string][]field{},
 
 		refusedToApps: set.refusedToApps,
+		delay:         set.delay,
+		mimeLimit:     set.mimeLimit,
+		junkMarks:     set.junkMarks,
 	}
 	if set.national {
 		maps.Copy(s.cloud, nationalHosts())
 	}
+	s.courier = newCourier(s.now, set.notifications, ca)
+	answers := http.Handler(http.HandlerFunc(s.serve))
+	if set.around != nil {
+		answers = set.around(s, answers)
+	}
 	s.weather.clock, s.weather.step = clock, set.weather.ClockStep
 	s.weather.set(set.weather)
-	s.handler = s.journal.around(s, s.weather.around(s, s.gate(http.HandlerFunc(s.serve))))
+	s.handler = s.journal.around(s, s.weather.around(s, s.gate(answers)))
 	if set.withoutNetwork {
 		if set.proxyAddress != "" {
 			return nil, errors.New("a server without network has no proxy: leave out WithProxy or WithoutNetwork")
@@ -205,7 +243,7 @@ func (s *Server) listen(set settings) error {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		set.hosts = append(set.hosts, host)
 	}
-	set.hosts = slices.AppendSeq(set.hosts, maps.Keys(s.cloud))
+	set.hosts = slices.AppendSeq(withUploadHosts(set.hosts), maps.Keys(s.cloud))
 	slices.Sort(set.hosts)
 	certificate, err := s.authority.issue(slices.Compact(set.hosts))
 	if err != nil {
@@ -238,6 +276,7 @@ func (s *Server) listen(set settings) error {
 
 // Close ends the server and drops its connections.
 func (s *Server) Close() error {
+	s.courier.close()
 	if s.http == nil {
 		return nil
 	}

@@ -52,10 +52,10 @@ func (s *Server) visibilityOf(names []string) *visibility {
 	return &visibility{s.weather.delays[i], s.weather.seed, s.now()}
 }
 
-// at is when an item is seen for the first time.
+// at is when an item is seen for the first time. The time of one that is not held back does not matter.
 func (v *visibility) at(id string, received time.Time) time.Time {
 	if v == nil {
-		return received
+		return time.Time{}
 	}
 	by := v.delay.By
 	if spread := v.delay.UpTo - v.delay.By; spread > 0 {
@@ -71,11 +71,20 @@ func (v *visibility) visible(id string, received time.Time) bool {
 	return v == nil || !v.now.Before(v.at(id, received))
 }
 
+// seenAt is when a message is seen for the first time. What its owner writes is not held back.
+func (m *message) seenAt() time.Time {
+	v := m.mailbox.server.visibilityOf(m.mailbox.user.names())
+	if v == nil || m.draft {
+		return time.Time{}
+	}
+	return v.at(m.record.immutable, m.received)
+}
+
 // visible lists the messages that are seen now.
 func (l messageList) visible(mailbox *Mailbox) messageList {
 	v := mailbox.server.visibilityOf(mailbox.user.names())
 	if v == nil {
 		return l
 	}
-	return slices.DeleteFunc(slices.Clone(l), func(m *message) bool { return !v.visible(m.record.immutable, m.received) })
+	return slices.DeleteFunc(slices.Clone(l), func(m *message) bool { return !m.draft && !v.visible(m.record.immutable, m.received) })
 }

@@ -342,7 +342,7 @@ func TestWeatherThatCannotBeIsRefused(t *testing.T) {
 	both := []graphtest.Option{
 		graphtest.WithoutNetwork(), graphtest.WithClock(time.Now), graphtest.WithWeather(graphtest.Weather{ClockStart: noon}),
 	}
-	if _, err := graphtest.NewServer(both...); err == nil || !strings.Contains(err.Error(), "WithClock") {
+	if _, err := graphtest.NewServer(append(both, graphtest.CheckAnswers(t.Errorf))...); err == nil || !strings.Contains(err.Error(), "WithClock") {
 		t.Errorf("two clocks: %v", err)
 	}
 }

@@ -156,7 +156,7 @@ func FuzzParseWeather(f *testing.F) {
 			return
 		}
 		// What was accepted is a weather that a server takes, and that answers.
-		server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithWeather(weather))
+		server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(t.Errorf), graphtest.WithWeather(weather))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,8 +2,8 @@
 // actions are bound to them. It is what lets the emulator refuse a property that Graph does not have, in a query option as in a body,
 // and what its own answers are tested against.
 //
-// types.json is cut from the public service metadata (https://graph.microsoft.com/v1.0/$metadata) of August 2026. In a type name, a
-// leading [] means a collection and a trailing ! means never null.
+// types.json is cut from the public service metadata (https://graph.microsoft.com/v1.0/$metadata) of August 2026, beta.json from that of
+// the beta version. In a type name, a leading [] means a collection and a trailing ! means never null.
 package schema
 
 import (
@@ -20,6 +20,9 @@ import (
 //go:embed types.json
 var source []byte
 
+//go:embed beta.json
+var betaSource []byte
+
 // Schema holds the types. It is immutable.
 type Schema struct {
 	types   map[string]*entry
@@ -33,6 +36,7 @@ type Property struct {
 	Type       string // without marks: Edm.String, recipient …
 	Collection bool
 	Navigation bool
+	NotNull    bool // of a collection: its items
 }
 
 type entry struct {
@@ -61,9 +65,16 @@ func Load() (*Schema, error) {
 			Parameters             map[string]string
 		}
 	}
+	// What the second file has in the maps is added to the first one's; its list of operations takes the place of the first one's.
+	if err := json.Unmarshal(betaSource, &file); err != nil {
+		return nil, fmt.Errorf("read the embedded types of the beta version: %w", err)
+	}
+	operations := file.Operations
+	file.Operations = nil
 	if err := json.Unmarshal(source, &file); err != nil {
 		return nil, fmt.Errorf("read the embedded Graph types: %w", err)
 	}
+	operations = append(operations, file.Operations...)
 	s := &Schema{types: map[string]*entry{}, enums: map[string]map[string]bool{}, actions: map[string]map[string]action{}}
 	for name := range file.Types {
 		own := &entry{base: file.Types[name].Base, properties: map[string]Property{}}
@@ -84,7 +95,7 @@ func Load() (*Schema, error) {
 			s.enums[name][member] = true
 		}
 	}
-	for _, op := range file.Operations {
+	for _, op := range operations {
 		parameters := map[string]Property{}
 		for name, typ := range op.Parameters {
 			parameters[strings.ToLower(name)] = parseProperty(name, typ, false)
@@ -112,9 +123,9 @@ func (s *Schema) belowDirectoryObject() map[string]Property {
 }
 
 func parseProperty(name, typ string, navigation bool) Property {
-	typ = strings.TrimSuffix(typ, "!")
+	typ, notNull := strings.CutSuffix(typ, "!")
 	element, collection := strings.CutPrefix(typ, "[]")
-	return Property{Name: name, Type: element, Collection: collection, Navigation: navigation}
+	return Property{Name: name, Type: element, Collection: collection, Navigation: navigation, NotNull: notNull}
 }
 
 // Property finds a property or navigation property of a type; the name is matched without regard to case, as Graph does.

@@ -29,7 +29,7 @@ func TestPropertiesAreFoundThroughBaseTypes(t *testing.T) {
 	}{
 		{"message", "SUBJECT", schema.Property{Name: "subject", Type: "Edm.String"}},
 		{"message", "changeKey", schema.Property{Name: "changeKey", Type: "Edm.String"}},
-		{"fileAttachment", "id", schema.Property{Name: "id", Type: "Edm.String"}},
+		{"fileAttachment", "id", schema.Property{Name: "id", Type: "Edm.String", NotNull: true}},
 		{"message", "toRecipients", schema.Property{Name: "toRecipients", Type: "recipient", Collection: true}},
 		{"message", "attachments", schema.Property{Name: "attachments", Type: "attachment", Collection: true, Navigation: true}},
 	} {
