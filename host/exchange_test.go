@@ -351,6 +351,25 @@ func TestBoundsEndTheirOwnInvocationWithACode(t *testing.T) {
 	h.ask(t, list("", "")) // the host goes on
 }
 
+// Fifty lists of a hundred messages, each half a megabyte, pass through a guest of 16 MiB: its garbage is
+// collected in time, which Go's own collector alone would not manage.
+func TestGarbageOfManyExchangesFitsTheMemory(t *testing.T) {
+	h := furnish(t, furnishing{plugins: []string{"testdata/churner"}, grants: `
+[grant.churner]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["churn.read"]
+actions = ["churn.read"]
+`})
+	for range 100 {
+		eml := "From: a@contoso.example\r\nTo: soc@contoso.example\r\nSubject: x\r\n\r\n" + strings.Repeat("Hello\r\n", 500)
+		if _, err := h.tenant.SOC.AddEML("Inbox", strings.NewReader(eml)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.must(t, "churn.read", map[string]any{"user": soc, "times": 50})
+}
+
 func TestTimeoutOfAGrantEndsAnEndlessLoop(t *testing.T) {
 	h := prober(t, "limits.timeout = \"500ms\"\n")
 	if _, err := h.run(t, "probe.ask", map[string]any{"misbehave": "spin"}); !errors.Is(err, abi.DeadlineExceeded) {

@@ -3,6 +3,7 @@ package sdk
 import (
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"unsafe"
 
 	"github.com/valyala/fastjson"
@@ -93,18 +94,29 @@ func boundMemory(size int64) *memory {
 	return &memory{half, half}
 }
 
+// heap is the sample of how much memory is in use: what is reachable, and garbage that was not collected. The first
+// reading has the runtime prepare its metrics, and so belongs to what a module does before it is kept.
+var heap = firstReading()
+
+func firstReading() []metrics.Sample {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample
+}
+
+// inUse reads the sample. Unlike [runtime.ReadMemStats], which took a quarter of a short invocation, it does not stop
+// the program.
+func inUse() uint64 {
+	metrics.Read(heap)
+	return heap[0].Value.Uint64()
+}
+
 // collect collects garbage if it is time to.
 func (m *memory) collect() {
-	if m.half == 0 {
-		return
-	}
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	if stats.HeapAlloc < m.next {
+	if m.half == 0 || inUse() < m.next {
 		return
 	}
 	runtime.GC()
-	runtime.ReadMemStats(&stats)
 	// What is in use for good must not make every exchange collect.
-	m.next = max(m.half, stats.HeapAlloc+m.half/headroom)
+	m.next = max(m.half, inUse()+m.half/headroom)
 }
