@@ -19,16 +19,17 @@ const leastToken = 16
 // authorised with, as a debugging proxy's echo would: no token may come to a guest,
 // a log, an error or a blob.
 type guard struct {
-	from   io.Reader
-	token  []byte
-	window []byte // the end of what was read, in which a token may have begun
+	from  io.Reader
+	word  string
+	token []byte // the same
+	tail  []byte // the end of what was read, in which a token may have begun
 }
 
 func newGuard(from io.Reader, token string) *guard {
 	if len(token) < leastToken {
 		token = ""
 	}
-	return &guard{from: from, token: []byte(token)}
+	return &guard{from: from, word: token, token: []byte(token)}
 }
 
 // Read reads on. What a caller has got before the error has to be thrown away.
@@ -37,19 +38,28 @@ func (g *guard) Read(b []byte) (int, error) {
 	if len(g.token) == 0 || n == 0 {
 		return n, err
 	}
-	g.window = append(g.window, b[:n]...)
-	if bytes.Contains(g.window, g.token) {
+	if bytes.Contains(b[:n], g.token) || bytes.Contains(g.remember(b[:n]), g.token) {
 		return 0, errEcho
 	}
-	keep := min(len(g.window), len(g.token)-1)
-	g.window = append(g.window[:0], g.window[len(g.window)-keep:]...)
 	return n, err
+}
+
+// remember returns what lies across the border of the last read and this one, and keeps the end for the next.
+func (g *guard) remember(read []byte) []byte {
+	most := len(g.token) - 1
+	border := append(g.tail, read[:min(len(read), most)]...)
+	if len(read) >= most {
+		g.tail = append(border[:0:0], read[len(read)-most:]...)
+	} else {
+		g.tail = border[len(border)-min(len(border), most):]
+	}
+	return border
 }
 
 // header returns a header of the answer, or "" if it repeats the token.
 func (g *guard) header(res *http.Response, name string) string {
 	value := res.Header.Get(name)
-	if len(g.token) > 0 && strings.Contains(value, string(g.token)) {
+	if g.word != "" && strings.Contains(value, g.word) {
 		return ""
 	}
 	return value

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -111,7 +111,7 @@ func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) 
 		answer.Blob = &blob
 		return answer, nil
 	}
-	return answer, c.read(ctx, p, content, mediaType(content.header(res, "Content-Type")), answer)
+	return answer, c.read(ctx, p, content, res.ContentLength, mediaType(content.header(res, "Content-Type")), answer)
 }
 
 // told are the headers of an answer that a guest learns.
@@ -125,8 +125,9 @@ func told(header func(name string) string) (pairs []abi.Pair) {
 }
 
 // read reads the JSON body of an answer, within the bound of a reply.
-func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, media string, answer *Answer) error {
-	b, err := io.ReadAll(io.LimitReader(body, abi.MaxReply-replyEnvelope+1))
+// length is what the server says that there is, negative if it does not.
+func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, length int64, media string, answer *Answer) error {
+	b, err := readAll(io.LimitReader(body, abi.MaxReply-replyEnvelope+1), length)
 	if err == nil {
 		err = ctx.Err() // a server that notices it may end the body there, as if it were whole
 	}
@@ -151,6 +152,17 @@ func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, med
 		return c.unusable(abi.TooLarge, "holds too many values; ask for fewer rows or members, or save it as a blob")
 	}
 	return c.take(v, answer)
+}
+
+// maxBelieved is how much memory a server's word is taken for, in bytes.
+const maxBelieved = 64 << 10
+
+// readAll is [io.ReadAll] that begins with room for what the server says to come.
+func readAll(from io.Reader, length int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(max(length, 0), maxBelieved)) + bytes.MinRead)
+	_, err := b.ReadFrom(from)
+	return b.Bytes(), err
 }
 
 // take makes a body that was read that of an answer, and takes the links out of it.
@@ -249,25 +261,30 @@ func (c *call) sendOnce(ctx context.Context, target string, authorize func(conte
 
 // enter waits until the request may be sent: by the grant's own limit, then that of its
 // mailbox, then the connection's, whose rate is so kept to the moment. leave ends
-// the request to them, once.
+// the request to them, once; it is called by who makes the request, and by no two at once.
 func (c *call) enter(ctx context.Context) (leave func(), err error) {
 	if c.entered {
 		return func() {}, nil
 	}
 	mailbox := c.client.mailboxes.enter(c.req)
-	entered := make([]*Limit, 0, 3)
-	leave = sync.OnceFunc(func() {
-		for _, limit := range entered {
+	limits := [...]*Limit{c.req.Limit, mailbox.limit(), c.client.settings.Limit}
+	entered, left := 0, false
+	leave = func() {
+		if left {
+			return
+		}
+		left = true
+		for _, limit := range limits[:entered] {
 			limit.Leave(1)
 		}
 		c.client.mailboxes.leave(mailbox)
-	})
-	for _, limit := range []*Limit{c.req.Limit, mailbox.limit(), c.client.settings.Limit} {
+	}
+	for _, limit := range limits {
 		if err := limit.Enter(ctx, c.req.Caller, 1); err != nil {
 			leave()
 			return nil, err
 		}
-		entered = append(entered, limit)
+		entered++
 	}
 	return leave, nil
 }
@@ -308,10 +325,12 @@ func (c *call) build(ctx context.Context, target string) (*http.Request, error) 
 	for _, h := range c.req.Headers {
 		req.Header.Set(h.Name, h.Value)
 	}
-	req.Header.Set("User-Agent", c.client.settings.UserAgent)
-	req.Header.Set("client-request-id", c.id)
-	req.Header.Set("return-client-request-id", "true")
-	req.Header.Set("Accept", "application/json")
+	// Under the names as [http.CanonicalHeaderKey] writes them, which it need not do for each request then.
+	values := [...]string{c.client.settings.UserAgent, c.id, "true", "application/json"}
+	req.Header["User-Agent"] = values[0:1:1]
+	req.Header["Client-Request-Id"] = values[1:2:2]
+	req.Header["Return-Client-Request-Id"] = values[2:3:3]
+	req.Header["Accept"] = values[3:4:4]
 	if c.req.Save {
 		req.Header.Set("Accept", "*/*")
 	}
@@ -427,7 +446,14 @@ func networkProblem(err error) string {
 	}
 }
 
+// graphJSON is the type of the answers of Graph as it spells it.
+const graphJSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
 func mediaType(header string) string {
+	switch header {
+	case "application/json", graphJSON: // of nearly every answer, and slow to take apart
+		return "application/json"
+	}
 	media, _, err := mime.ParseMediaType(header)
 	if err != nil || len(media) > abi.MaxWord {
 		return "application/octet-stream"

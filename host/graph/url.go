@@ -13,11 +13,17 @@ import (
 	"github.com/postern-dev/postern/manifests"
 )
 
+// usualURL is the length that most URLs stay below, in bytes.
+const usualURL = 512
+
 // buildURL makes the one URL of a request: origin, version, template with values,
 // query options. Whatever the values are, the path has the template's segments.
 func buildURL(origin *url.URL, req *Request) (string, error) {
 	var b strings.Builder
-	b.WriteString(origin.Scheme + "://" + origin.Host + apiVersion)
+	b.Grow(usualURL)
+	for _, part := range [...]string{origin.Scheme, "://", origin.Host, apiVersion} {
+		b.WriteString(part)
+	}
 	if err := appendPath(&b, req.Template, req.Params); err != nil {
 		return "", err
 	}
@@ -43,7 +49,8 @@ func appendPath(b *strings.Builder, template manifests.Template, params []abi.Pa
 	used := 0
 	for _, segment := range template.Segments() {
 		if segment.Parameter == "" {
-			b.WriteString("/" + segment.Literal)
+			b.WriteByte('/')
+			b.WriteString(segment.Literal)
 			continue
 		}
 		value, ok := lookup(params, segment.Parameter)
@@ -60,7 +67,8 @@ func appendPath(b *strings.Builder, template manifests.Template, params []abi.Pa
 			b.WriteString("('" + escape(strings.ReplaceAll(value, "'", "''")) + "')")
 			continue
 		}
-		b.WriteString("/" + escape(value))
+		b.WriteByte('/')
+		b.WriteString(escape(value))
 	}
 	if used != len(params) {
 		return &abi.Error{Code: abi.InvalidInput, Message: "params has values that the path " + template.String() + " does not name"}
@@ -129,6 +137,10 @@ func checkText(text string) string {
 	}
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return "holds a control character"
+	}
+	isASCII := !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
+	if isASCII && !strings.Contains(text, ".") {
+		return "" // of most ids: there is nothing to fold, and no dot
 	}
 	isSeparator := func(r rune) bool { return r == '/' || r == '\\' }
 	// Some servers fold look-alikes such as the full-width dot.
