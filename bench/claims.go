@@ -22,6 +22,7 @@ func claims() []claim {
 		extismReused = "extism/go-sdk, reused instance"
 		bare         = "the same module on wazero, not woven: nothing can end it"
 		native       = "the same request by net/http and encoding/json"
+		plain        = "the same request by net/http with a token at hand, the answer read and not looked at"
 	)
 	return []claim{
 		{
@@ -121,6 +122,16 @@ func claims() []claim {
 			Name:      "mail.get: memory allocated by one invocation",
 			Benchmark: "Invocation/action=mail.get/path=sandbox", Unit: "B/op",
 			Peer: "Invocation/action=mail.get/path=native", PeerName: native,
+		},
+		{
+			Name:      "one message over TLS on loopback: host/graph with limits, retries and the connection's token, p50",
+			Benchmark: "Pipeline/path=graph", Unit: "p50-sec/op",
+			Peer: "Pipeline/path=plain", PeerName: plain, Reach: 1.25,
+		},
+		{
+			Name:      "one message over TLS on loopback: an exchange, with policy and the audit record as well, p50",
+			Benchmark: "Pipeline/path=exchange", Unit: "p50-sec/op",
+			Peer: "Pipeline/path=plain", PeerName: plain,
 		},
 		{
 			Name:      "admission: reading, checking, weaving and compiling the mail module",
