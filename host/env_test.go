@@ -42,6 +42,8 @@ type furnishing struct {
 	unapproved bool
 	secret     string
 	graph      []graphtest.Option
+	// configure changes what the host is opened with; nil does not.
+	configure func(*host.Config)
 	// inProcess serves Graph without a socket.
 	inProcess bool
 }
@@ -122,17 +124,16 @@ retry_wait_time = "0s"
 // open opens the host anew, as a new process would.
 func (h *house) open(tb testing.TB, f furnishing) {
 	tb.Helper()
-	config, err := manifests.LoadConfig(filepath.Join(h.dir, "postern.toml"))
-	if err != nil {
-		tb.Fatal(err)
-	}
 	options := host.Config{
-		Operator: config,
+		Operator: h.operator(tb),
 		Sandbox:  runtime(tb),
 		Logger:   slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if f.inProcess {
 		options.Transport = h.graph.RoundTripper()
+	}
+	if f.configure != nil {
+		f.configure(&options)
 	}
 	opened, err := host.Open(options)
 	if err != nil {
@@ -140,6 +141,16 @@ func (h *house) open(tb testing.TB, f furnishing) {
 	}
 	h.Host = opened
 	tb.Cleanup(func() { opened.Close() })
+}
+
+// operator reads the operator's file.
+func (h *house) operator(tb testing.TB) *manifests.Config {
+	tb.Helper()
+	config, err := manifests.LoadConfig(filepath.Join(h.dir, "postern.toml"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return config
 }
 
 func (h *house) write(tb testing.TB, name, content string) {

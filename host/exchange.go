@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/valyala/fastjson"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
@@ -53,18 +54,24 @@ func (inv *invocation) prepare() error {
 // Exchange answers one exchange of the guest. What it returns as an error ends
 // the invocation: a bound that was hit, or an audit record that cannot be written.
 func (inv *invocation) Exchange(ctx context.Context, request []byte) ([]byte, error) {
-	if err := inv.take(1); err != nil {
+	ctx, span := inv.host.span(ctx, "exchange", trace.SpanKindInternal)
+	op, reply, err := inv.exchange(ctx, request)
+	endExchange(span, op, reply, err)
+	if err != nil {
 		return nil, err
+	}
+	return inv.answered(reply), nil
+}
+
+func (inv *invocation) exchange(ctx context.Context, request []byte) (op abi.Op, reply *abi.Reply, err error) {
+	if err := inv.take(1); err != nil {
+		return "", nil, err
 	}
 	x, err := abi.ParseExchange(&inv.request, request)
 	if err != nil {
 		err := &abi.Error{Code: abi.InvalidInput, Message: err.Error()}
-		if err := inv.put(inv.record(audit.OpExchange), audit.Denied, err); err != nil {
-			return nil, err
-		}
-		return inv.answered(&abi.Reply{Error: err}), nil
+		return "", &abi.Reply{Error: err}, inv.put(inv.record(audit.OpExchange), audit.Denied, err)
 	}
-	var reply *abi.Reply
 	switch x.Op {
 	case abi.OpGraph:
 		reply, err = inv.graph(ctx, &inv.answer, abi.OpGraph, x.Graph)
@@ -73,10 +80,7 @@ func (inv *invocation) Exchange(ctx context.Context, request []byte) ([]byte, er
 	default:
 		reply, err = inv.local(ctx, x)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return inv.answered(reply), nil
+	return x.Op, reply, err
 }
 
 // take counts n exchanges against the invocation's bound.
@@ -118,9 +122,15 @@ func (inv *invocation) remember(reply *abi.Reply) {
 
 func tooLarge(message string) *abi.Error { return &abi.Error{Code: abi.TooLarge, Message: message} }
 
-// put completes a record and puts it into the audit log.
+// put completes the record of an exchange and puts it into the audit log.
 func (inv *invocation) put(r audit.Record, decision audit.Decision, failure error) error {
-	if err := inv.audit.Write(judged(r, decision, failure)); err != nil {
+	r = judged(r, decision, failure)
+	inv.counted(r)
+	return inv.write(r)
+}
+
+func (inv *invocation) write(r audit.Record) error {
+	if err := inv.audit.Write(r); err != nil {
 		return &abi.Error{Code: abi.Internal, Message: err.Error()}
 	}
 	return nil

@@ -19,7 +19,8 @@
 //  5. exchange.go and request.go: each exchange is decoded, judged by policy, sent by
 //     graph with the token of connection, and written to the audit record before its
 //     reply reaches the guest.
-//  6. result.go: what the guest responded with becomes the envelope that every
+//  6. observe.go: metrics and traces are told, if the embedder wants any.
+//  7. result.go: what the guest responded with becomes the envelope that every
 //     surface returns.
 //
 // # Failure
@@ -32,11 +33,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
@@ -44,6 +49,7 @@ import (
 	"github.com/postern-dev/postern/host/catalog"
 	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/graph"
+	"github.com/postern-dev/postern/host/metrics"
 	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/host/sandbox/codecache"
 	"github.com/postern-dev/postern/host/state"
@@ -69,6 +75,12 @@ type Config struct {
 	// returns what is called when that has ended, in success or not. From the code cache that takes milliseconds, and
 	// without it seconds. It may be called for several modules at once.
 	Admitting func(plugin string) (ended func())
+	// Metrics, if it is not nil, gets the host's metrics until Close: of invocations, exchanges, requests, limits, tokens
+	// and modules. docs/embed.md lists them. Open fails if they are registered already.
+	Metrics prometheus.Registerer
+	// Tracing, if it is not nil, makes a span of each invocation, of each exchange in it, and of each Graph request in that,
+	// with its retries as events. They hold no values of parameters, and Graph is not told of them.
+	Tracing trace.TracerProvider
 	// Now is the clock that stamps invocations and audit lines. Nil is [time.Now].
 	Now func() time.Time
 }
@@ -80,6 +92,8 @@ type Host struct {
 	log      *slog.Logger
 	catalog  *catalog.Catalog
 	running  lifecycle
+	metrics  *metrics.Metrics // nil without
+	tracer   trace.Tracer     // nil without
 
 	// What a command may not need is opened when first used.
 	sandbox lazy[*sandbox.Runtime]
@@ -113,12 +127,16 @@ func Open(config Config) (*Host, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Host{
+	h := &Host{
 		operator: config.Operator,
 		config:   config,
 		log:      config.Logger,
 		catalog:  catalog.New(config.Operator.PluginsDir(), config.Operator.LockFile()),
-	}, nil
+	}
+	if err := h.observe(); err != nil {
+		return nil, fmt.Errorf("host: Config.Metrics: %w; give each host a registry, or a label of its own with prometheus.WrapRegistererWith", err)
+	}
+	return h, nil
 }
 
 // Close ends the invocations that still run, waits for them, and closes what the
@@ -127,6 +145,7 @@ func (h *Host) Close() error {
 	if !h.running.end() {
 		return nil
 	}
+	h.metrics.Close()
 	var errs []error
 	if runtime, ok := h.sandbox.opened(); ok && h.config.Sandbox == nil {
 		errs = append(errs, runtime.Close(context.Background()))
@@ -277,15 +296,16 @@ func (h *Host) compile(ctx context.Context, i *catalog.Installed) (*sandbox.Modu
 			},
 		})
 		if readErr == nil && errors.Is(err, abi.PluginFailed) {
-			return loaded{refusal: err}, nil // by this digest it will never be another module
+			return loaded{from: i, refusal: err}, nil // by this digest it will never be another module
 		}
-		return loaded{module: module}, err
+		return loaded{from: i, module: module}, err
 	})
 	return loaded.module, cmp.Or(err, loaded.refusal)
 }
 
 // loaded is a module, or why the sandbox refused it.
 type loaded struct {
+	from    *catalog.Installed
 	module  *sandbox.Module
 	refusal error
 }
@@ -299,14 +319,17 @@ func (h *Host) admit(ctx context.Context, i *catalog.Installed, source sandbox.S
 	if err != nil {
 		return nil, err
 	}
-	return runtime.Compile(ctx, source)
+	began := time.Now()
+	module, err := runtime.Compile(ctx, source)
+	h.admission(i, module, err, time.Since(began))
+	return module, err
 }
 
 // client opens a connection, once.
 func (h *Host) client(c *manifests.Connection) (*client, error) {
 	return h.clients.get(c.Name, func() (*client, error) {
 		conn, err := connection.Open(*c, connection.Options{
-			Transport: h.config.Transport, Dir: h.operator.Dir, Logger: h.log,
+			Transport: h.config.Transport, Dir: h.operator.Dir, Logger: h.log, Fetched: h.fetched(c.Name),
 		})
 		if err != nil {
 			return nil, &abi.Error{Code: abi.InvalidInput, Message: "the operator's file: " + err.Error()}
@@ -322,6 +345,7 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 
 			UploadHosts: c.UploadHosts,
 			UserAgent:   "postern/" + Version,
+			Observer:    h.observer(c.Name),
 		}), idle}, nil
 	})
 }

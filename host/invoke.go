@@ -51,10 +51,13 @@ func (h *Host) Invoke(ctx context.Context, call Invocation) (*Result, error) {
 	defer leave()
 	ctx, cancel := h.running.context(ctx)
 	defer cancel()
+	ctx, ended := inv.began(ctx)
 	err := inv.run(ctx, result)
-	if recordErr := inv.end(err, time.Since(started)); err == nil {
+	took := time.Since(started)
+	if recordErr := inv.end(err, took); err == nil {
 		err = recordErr
 	}
+	ended(err, took)
 	if err == nil {
 		return result, nil
 	}

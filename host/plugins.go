@@ -89,7 +89,7 @@ func (h *Host) Approve(ctx context.Context, name, version string) (*catalog.Inst
 		failure.Message = i.String() + " is not approved: " + failure.Message
 		return nil, &failure
 	}
-	if old, _ := h.modules.replace(i.String(), loaded{module: module}); old.module != nil { // only now is it the approved one
+	if old, _ := h.modules.replace(i.String(), loaded{from: i, module: module}); old.module != nil { // only now is it the approved one
 		h.retire(context.WithoutCancel(ctx), i, old.module)
 	}
 	return h.Installed(name, i.Folder())

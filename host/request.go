@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/valyala/fastjson"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/postern-dev/postern/abi"
@@ -57,9 +59,9 @@ func (inv *invocation) judge(op abi.Op, g *abi.GraphRequest) (*asked, error) {
 		return a, nil
 	}
 	// A write that leaves is on record even if nothing can be written after it.
-	intent := *r
+	intent := judged(*r, audit.Allowed, nil)
 	intent.Message = "about to be sent"
-	return a, inv.put(intent, audit.Allowed, nil)
+	return a, inv.write(intent)
 }
 
 // conclude records what became of a request and makes the reply to it.
@@ -95,9 +97,11 @@ func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op,
 
 // send makes a request.
 func (inv *invocation) send(ctx context.Context, p *fastjson.Parser, req *graph.Request) (o graph.Outcome) {
+	ctx, span := inv.host.span(ctx, "request", trace.SpanKindClient)
 	inv.beginWrite(req)
 	o.Answer, o.Trace, o.Err = inv.client.graph.Do(ctx, p, req, inv.blobs)
 	inv.endWrite(req, o.Err)
+	inv.endRequest(span, req, o)
 	return o
 }
 
@@ -234,7 +238,11 @@ func (inv *invocation) sendAll(ctx context.Context, all []*asked, outcomes []gra
 			inv.beginWrite(req)
 		}
 	}
+	ctx, span := inv.host.span(ctx, "request $batch", trace.SpanKindClient)
 	copy(outcomes, inv.client.graph.DoBatch(ctx, requests))
+	if span != nil {
+		end(span, nil, attribute.Int("postern.batched", count))
+	}
 	for i, req := range requests {
 		if req != nil {
 			inv.endWrite(req, outcomes[i].Err)

@@ -54,6 +54,9 @@ type Options struct {
 	Getenv func(string) string
 	// Logger gets warnings, such as about a secret that others may read. Nil is [slog.Default].
 	Logger *slog.Logger
+	// Fetched, if it is not nil, is told of each token that was fetched: how long that took, and the error if there is
+	// none. It must not wait.
+	Fetched func(took time.Duration, err error)
 }
 
 // Connection is one tenant and one application identity. Its methods may be called at the same time.
@@ -70,6 +73,7 @@ type Connection struct {
 	secret    source
 	now       func() time.Time
 	log       *slog.Logger
+	fetched   func(took time.Duration, err error) // nil for nobody
 	flight    singleflight.Group
 	// ends is over when the connection is closed: a fetch serves many requests and
 	// outlives each.
@@ -114,6 +118,7 @@ func Open(c manifests.Connection, opts Options) (*Connection, error) {
 		transport: opts.Transport,
 		now:       opts.Now,
 		log:       opts.Logger.With("connection", c.Name),
+		fetched:   opts.Fetched,
 	}
 	conn.ends, conn.end = context.WithCancel(context.Background())
 	conn.secret = source{getenv: opts.Getenv, log: conn.log}

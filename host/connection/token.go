@@ -78,7 +78,13 @@ func (c *Connection) refresh() error {
 	if _, due := c.cached(); !due {
 		return nil
 	}
-	return c.fetch()
+	if c.fetched == nil {
+		return c.fetch()
+	}
+	began := time.Now()
+	err := c.fetch()
+	c.fetched(time.Since(began), err)
+	return err
 }
 
 // afterFetch gives the fetched token, or falls back on the old one if that is still good.

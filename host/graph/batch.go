@@ -68,7 +68,6 @@ type item struct {
 	*call
 	target string // relative to the version
 	text   []byte // of the body, nil without one
-	done   bool
 	answer *Answer
 	failed *failure
 	// inDoubt says that an attempt may have been carried out.
@@ -186,6 +185,9 @@ func (b *batch) again(ctx context.Context, attempt int) bool {
 			waiting = append(waiting, i)
 		}
 	}
+	for _, i := range waiting {
+		b.client.retrying(ctx, i.req, attempt, longest)
+	}
 	if len(waiting) == 0 || sleep(ctx, longest) != nil {
 		return false
 	}
@@ -201,7 +203,7 @@ func (b *batch) send(ctx context.Context, items []*item) {
 	if len(items) == 0 {
 		return
 	}
-	outer := &call{client: b.client, id: uuid.NewString(), entered: true, req: &Request{Method: http.MethodPost}}
+	outer := &call{client: b.client, id: uuid.NewString(), entered: true, req: &Request{Method: http.MethodPost, Caller: items[0].req.Caller}}
 	leave, err := b.enter(ctx, items)
 	if err != nil {
 		fail(ctx, items, outer.unsent(err), outer)
@@ -233,6 +235,7 @@ func (b *batch) send(ctx context.Context, items []*item) {
 	}
 	for _, i := range items {
 		i.refused(res, problem)
+		i.tell(ctx)
 	}
 }
 
@@ -278,10 +281,11 @@ func NotSent(n int, err error) error {
 // that no two wait for each other.
 func (b *batch) enter(ctx context.Context, items []*item) (leave func(), err error) {
 	type place struct {
+		kind  LimitKind
 		limit *Limit
 		n     int
 	}
-	places := []place{{items[0].req.Limit, len(items)}}
+	places := []place{{GrantLimit, items[0].req.Limit, len(items)}}
 	mailboxes := map[*mailboxLimit]int{}
 	names := map[string]*mailboxLimit{}
 	for _, i := range items {
@@ -292,9 +296,9 @@ func (b *batch) enter(ctx context.Context, items []*item) (leave func(), err err
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		places = append(places, place{names[name].Limit, mailboxes[names[name]]})
+		places = append(places, place{MailboxLimit, names[name].Limit, mailboxes[names[name]]})
 	}
-	places = append(places, place{b.client.settings.Limit, len(items)})
+	places = append(places, place{ConnectionLimit, b.client.settings.Limit, len(items)})
 	entered := 0
 	leave = func() {
 		for _, p := range places[:entered] {
@@ -302,7 +306,7 @@ func (b *batch) enter(ctx context.Context, items []*item) (leave func(), err err
 		}
 	}
 	for _, p := range places {
-		if err := p.limit.Enter(ctx, items[0].req.Caller, p.n); err != nil {
+		if err := b.client.pass(ctx, p.kind, p.limit, items[0].req.Caller, p.n); err != nil {
 			leave()
 			return nil, err
 		}
@@ -368,6 +372,7 @@ func (b *batch) read(ctx context.Context, outer *call, content io.Reader, items 
 			continue
 		}
 		left[n].settle(response)
+		left[n].tell(ctx)
 		left[n] = nil
 	}
 }
@@ -400,6 +405,13 @@ func (i *item) settle(v *fastjson.Value) {
 		}
 	}
 	i.answer = answer
+}
+
+// tell reports an item as a request of its own: Graph counts it as one.
+func (i *item) tell(ctx context.Context) {
+	if o := i.client.settings.Observer; o != nil {
+		o.Sent(ctx, Sent{Method: i.req.Method, Template: i.req.Template.String(), Caller: i.req.Caller, Status: i.trace.Status, InBatch: true})
+	}
 }
 
 // refused settles an item that Graph refused, by itself or with its batch.

@@ -111,6 +111,8 @@ type Settings struct {
 	UploadHosts []string
 	// UserAgent names the host to Graph.
 	UserAgent string
+	// Observer is told what the requests do; nil for nobody.
+	Observer Observer
 }
 
 // NewClient makes a client for the Graph origin, an https URL without a path.

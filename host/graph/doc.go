@@ -13,6 +13,7 @@
 //	page.go      @odata.nextLink followed on the same origin, rows merged
 //	upload.go    blobs put into upload sessions, without the token
 //	seal.go      links that a guest may keep but neither read nor forge
+//	observe.go   metrics and traces are told
 //	errors.go    Graph's refusals as codes with advice
 //
 // Redirects are answers of a hostile or mistaken server and are refused. A POST that

@@ -61,6 +61,7 @@ func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Ans
 		inDoubt = inDoubt || failure.doubt == open
 		wait, again := c.client.settings.Retry.wait(ctx, c.req, failure, attempt)
 		if again {
+			c.client.retrying(ctx, c.req, attempt, wait)
 			again = sleep(ctx, wait) == nil
 		}
 		if !again {

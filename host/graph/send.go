@@ -250,12 +250,15 @@ func (c *call) sendOnce(ctx context.Context, target string, authorize func(conte
 	}
 	c.trace.Requests++
 	c.trace.ClientRequestID = c.id
+	sending := c.client.departs(ctx, c.req.Method, c.template(), c.req.Caller, req.ContentLength)
 	res, err := c.client.transport.RoundTrip(req)
 	if err != nil {
+		sending.report()
 		return nil, c.failed(ctx, err, left.Load())
 	}
 	res.Request = req
-	res.Body = &leaving{res.Body, leave}
+	sending.sent.Status = res.StatusCode
+	res.Body = &arriving{res.Body, leave, sending}
 	return res, nil
 }
 
@@ -279,8 +282,8 @@ func (c *call) enter(ctx context.Context) (leave func(), err error) {
 		}
 		c.client.mailboxes.leave(mailbox)
 	}
-	for _, limit := range limits {
-		if err := limit.Enter(ctx, c.req.Caller, 1); err != nil {
+	for i, limit := range limits {
+		if err := c.client.pass(ctx, limitKinds()[i], limit, c.req.Caller, 1); err != nil {
 			leave()
 			return nil, err
 		}
@@ -289,15 +292,12 @@ func (c *call) enter(ctx context.Context) (leave func(), err error) {
 	return leave, nil
 }
 
-// leaving is the body of an answer. The request is under way until it is closed.
-type leaving struct {
-	io.ReadCloser
-	leave func()
-}
-
-func (l *leaving) Close() error {
-	defer l.leave()
-	return l.ReadCloser.Close()
+// template is that of the request; the one that carries a batch has none of a manifest.
+func (c *call) template() string {
+	if c.entered {
+		return BatchTemplate
+	}
+	return c.req.Template.String()
 }
 
 // weigh notes what a refusal says of what was done, and has others wait as well if the

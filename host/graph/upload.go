@@ -110,7 +110,11 @@ func (u *upload) pieces(ctx context.Context, p *fastjson.Parser) (*Answer, error
 			return nil, u.ended(err, end)
 		}
 		wait, again := u.client.settings.Retry.wait(ctx, u.req, &failure{err, u.doubt, u.after}, failed)
-		if !again || sleep(ctx, wait) != nil {
+		if !again {
+			return nil, u.ended(err, end)
+		}
+		u.client.retrying(ctx, u.req, failed, wait)
+		if sleep(ctx, wait) != nil {
 			return nil, u.ended(err, end)
 		}
 		if u.doubt == open {
@@ -215,8 +219,10 @@ func (u *upload) send(ctx context.Context, method string, body io.Reader, prepar
 	req.Header.Set("User-Agent", u.client.settings.UserAgent)
 	prepare(req)
 	u.trace.Requests++
+	sending := u.client.departs(ctx, method, UploadTemplate, u.req.Caller, req.ContentLength)
 	res, err := u.client.transport.RoundTrip(req)
 	if err != nil {
+		sending.report()
 		leave()
 		if u.doubt = open; untrusted(err) {
 			u.doubt = lasting
@@ -227,7 +233,8 @@ func (u *upload) send(ctx context.Context, method string, body io.Reader, prepar
 		return nil, &abi.Error{Code: abi.Upstream, Message: "the upload session cannot be reached at " + u.host + ": " + networkProblem(err), Detail: u.detail()}
 	}
 	u.trace.Status = res.StatusCode
-	res.Body = &leaving{res.Body, leave}
+	sending.sent.Status = res.StatusCode
+	res.Body = &arriving{res.Body, leave, sending}
 	return res, nil
 }
 

@@ -52,6 +52,9 @@ type Module struct {
 	pool     *pool
 	users    users
 
+	// cached says that the code cache had it.
+	cached bool
+
 	// begun says that there was an invocation. The first one makes no snapshot: a process
 	// that runs one action has no use for it.
 	begun atomic.Bool
@@ -98,6 +101,13 @@ func (m *Module) Close(ctx context.Context) error {
 	}
 	return err
 }
+
+// Cached reports whether what admission made of the module came from the code cache.
+func (m *Module) Cached() bool { return m.cached }
+
+// Instances returns how many pristine instances wait for an invocation, and how many invocations run. Modules of
+// extism/1 keep none.
+func (m *Module) Instances() (idle, busy int) { return m.pool.count() }
 
 // Invoke runs one invocation in pristine memory and returns the bytes that the
 // guest responded with, not yet read. The invocation ends when ctx does.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -15,6 +16,8 @@ type pool struct {
 	places *semaphore.Weighted
 	// keep is how long an idle instance is kept.
 	keep time.Duration
+	// busy is how many places are taken.
+	busy atomic.Int64
 
 	mu     sync.Mutex
 	idle   []*instance // the one used last is the last
@@ -27,9 +30,25 @@ func newPool(places int, keep time.Duration) *pool {
 }
 
 // enter waits for a place. leave gives it back.
-func (p *pool) enter(ctx context.Context) error { return p.places.Acquire(ctx, 1) }
+func (p *pool) enter(ctx context.Context) error {
+	err := p.places.Acquire(ctx, 1)
+	if err == nil {
+		p.busy.Add(1)
+	}
+	return err
+}
 
-func (p *pool) leave() { p.places.Release(1) }
+func (p *pool) leave() {
+	p.busy.Add(-1)
+	p.places.Release(1)
+}
+
+// count is how many instances are idle, and how many places are taken.
+func (p *pool) count() (idle, busy int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle), int(p.busy.Load())
+}
 
 // take returns the idle instance that was used last, of which most is still in
 // the processor's caches, or nil.

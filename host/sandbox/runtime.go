@@ -168,6 +168,7 @@ func (r *Runtime) compileCached(ctx context.Context, key codecache.Key, kind str
 	if err == nil {
 		err = r.store.taken(files)
 	}
+	m.cached = true
 	if err != nil {
 		r.store.missed(key, errors.Join(err, m.Close(ctx)))
 		return nil
