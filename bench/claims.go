@@ -22,7 +22,8 @@ func claims() []claim {
 		extismReused = "extism/go-sdk, reused instance"
 		bare         = "the same module on wazero, not woven: nothing can end it"
 		native       = "the same request by net/http and encoding/json"
-		plain        = "the same request by net/http with a token at hand, the answer read and not looked at"
+		plain        = "the same request by net/http and encoding/json, with a token at hand"
+		unread       = "the same request by net/http with a token at hand, the answer left unread as JSON"
 	)
 	return []claim{
 		{
@@ -127,6 +128,11 @@ func claims() []claim {
 			Name:      "one message over TLS on loopback: host/graph with limits, retries and the connection's token, p50",
 			Benchmark: "Pipeline/path=graph", Unit: "p50-sec/op",
 			Peer: "Pipeline/path=plain", PeerName: plain, Reach: 1.25,
+		},
+		{
+			Name:      "the same, beside a peer that does not look at the answer",
+			Benchmark: "Pipeline/path=graph", Unit: "p50-sec/op",
+			Peer: "Pipeline/path=unread", PeerName: unread,
 		},
 		{
 			Name:      "one message over TLS on loopback: an exchange, with policy and the audit record as well, p50",
