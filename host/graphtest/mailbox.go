@@ -140,13 +140,14 @@ func (m *Mailbox) AddEML(folder string, source io.Reader) (string, error) {
 	if len(mime) > maxMessageSize {
 		return "", fmt.Errorf("the message is larger than %d bytes", maxMessageSize)
 	}
+	parsed := parseMIME(mime, 0)
 	m.server.mu.Lock()
 	defer m.server.mu.Unlock()
 	f, err := m.makeFolder(folder)
 	if err != nil {
 		return "", err
 	}
-	return m.deliver(f, parseMIME(mime, 0), false).record.id, nil
+	return m.deliver(f, parsed, false).record.id, nil
 }
 
 // AddEMLFolder adds every .eml file of a file system to a folder, in the order of their paths, and returns how many there were.

@@ -69,10 +69,6 @@ func (m *message) store() {
 // record makes the JSON of a message. Of a message inside another, stored is nil and the ids are empty.
 func (c *content) record(id, owner string, stored *message, received time.Time) *record {
 	conversation := newID(idMessageConversation, owner, strings.ToLower(c.topic))
-	headers := make([]any, len(c.headers))
-	for i, h := range c.headers {
-		headers[i] = object{{"name", h.name}, {"value", h.value}}
-	}
 	hasAttachments := slices.ContainsFunc(c.attachments, func(a *attachment) bool { return !a.inline })
 	parent, read, link := any(nil), true, any(nil)
 	if stored != nil {
@@ -109,15 +105,23 @@ func (c *content) record(id, owner string, stored *message, received time.Time) 
 		member{"bccRecipients", objects(c.bcc)},
 		member{"replyTo", objects(c.replyTo)},
 		member{"flag", object{{"flagStatus", "notFlagged"}}},
-		member{"internetMessageHeaders", headers},
+		member{"internetMessageHeaders", lazy(c.headerObjects)},
 		member{"uniqueBody", c.bodyObject()},
 	)
 	if c.html {
-		text := object{{"contentType", "text"}, {"content", c.text()}}
+		text := lazy(func() any { return object{{"contentType", "text"}, {"content", c.text()}} })
 		r.inText("body", text).inText("uniqueBody", text)
 	}
 	r.etag = `W/"` + changeKey + `"`
 	return r.onDemand("internetMessageHeaders", "uniqueBody")
+}
+
+func (c *content) headerObjects() any {
+	headers := make([]any, len(c.headers))
+	for i, h := range c.headers {
+		headers[i] = object{{"name", h.name}, {"value", h.value}}
+	}
+	return headers
 }
 
 func (c *content) sentOr(received time.Time) time.Time {
@@ -250,7 +254,20 @@ func listMessages(c *call) (*reply, error) {
 	if c.query.search != nil {
 		messages = searchMessages(messages, c.query.search)
 	}
-	return c.list(collect(messages, func(m *message) *record { return m.record }))
+	return c.list(c.byArrival(messages))
+}
+
+// byArrival is a list of messages as a collection. An order by nothing but receivedDateTime is the list's own, forwards or backwards, so
+// that nothing need be sorted.
+func (c *call) byArrival(messages messageList) collection {
+	items := collect(messages, func(m *message) *record { return m.record })
+	if order := c.query.order; len(order) == 1 && len(order[0].Path) == 1 && strings.EqualFold(order[0].Path[0], "receivedDateTime") {
+		c.query.order = nil
+		if !order[0].Descending {
+			items.at = func(i int) *record { return messages[len(messages)-1-i].record }
+		}
+	}
+	return items
 }
 
 // checkMessageQuery refuses the combinations of query options that the mail store does not serve; see
