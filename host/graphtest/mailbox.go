@@ -133,12 +133,9 @@ func (m *Mailbox) HideFolder(path string) error {
 // AddEML adds a message to a folder, as it is in MIME, and returns its id. Malformed MIME is taken as far as it can be read: a message is
 // never dropped. A message without a date is received now.
 func (m *Mailbox) AddEML(folder string, source io.Reader) (string, error) {
-	mime, err := io.ReadAll(io.LimitReader(source, maxMessageSize+1))
+	mime, err := readMail(source)
 	if err != nil {
-		return "", fmt.Errorf("read the message: %w", err)
-	}
-	if len(mime) > maxMessageSize {
-		return "", fmt.Errorf("the message is larger than %d bytes", maxMessageSize)
+		return "", err
 	}
 	parsed := parseMIME(mime, 0)
 	m.server.mu.Lock()
@@ -150,7 +147,8 @@ func (m *Mailbox) AddEML(folder string, source io.Reader) (string, error) {
 	return m.deliver(f, parsed, false).record.id, nil
 }
 
-// AddEMLFolder adds every .eml file of a file system to a folder, in the order of their paths, and returns how many there were.
+// AddEMLFolder adds every .eml file of a file system to one folder, in the order of their paths, and returns how many there were. AddFolders
+// keeps the folders of the file system apart.
 func (m *Mailbox) AddEMLFolder(folder string, files fs.FS) (int, error) {
 	count := 0
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
