@@ -177,6 +177,7 @@ func (c *call) run() (*reply, error) {
 	if c.route.writes {
 		c.server.mu.Lock()
 		defer c.server.mu.Unlock()
+		c.server.changes.Add(1)
 	} else {
 		c.server.mu.RLock()
 		defer c.server.mu.RUnlock()

@@ -67,18 +67,25 @@ func (s *Server) AddMailbox(address string, options ...MailboxOption) (*Mailbox,
 	if err != nil {
 		return nil, err
 	}
-	m := &Mailbox{
+	m := &Mailbox{}
+	m.open(s, user)
+	m.sendAs[strings.ToLower(user.Mail)], m.sendAs[strings.ToLower(user.UserPrincipalName)] = true, true
+	m.addStandardFolders(set.folderNames)
+	return m, nil
+}
+
+// open makes the mailbox a user's, with nothing in it.
+func (m *Mailbox) open(s *Server, user *User) {
+	*m = Mailbox{
 		server:     s,
 		user:       user,
 		sharedWith: map[string]bool{},
-		sendAs:     map[string]bool{strings.ToLower(user.Mail): true, strings.ToLower(user.UserPrincipalName): true},
+		sendAs:     map[string]bool{},
 		folders:    map[string]*folder{},
 		wellKnown:  map[string]*folder{},
 		byID:       map[string]*message{},
 	}
 	user.mailbox = m
-	m.addStandardFolders(set.folderNames)
-	return m, nil
 }
 
 // Address is the mailbox's SMTP address.

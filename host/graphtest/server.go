@@ -6,10 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postern-dev/postern/host/graphtest/internal/schema"
@@ -45,6 +47,9 @@ type Server struct {
 	groups    map[string]*Group
 	groupList []*Group
 	delivered []Delivery
+	snapshot  []byte // a state, for Reset; nil: an empty tenant
+
+	changes atomic.Uint64
 }
 
 // An Option sets up a server.
@@ -60,6 +65,7 @@ type settings struct {
 	authorityCert  []byte
 	authorityKey   []byte
 	withoutNetwork bool
+	state          io.Reader
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -128,9 +134,12 @@ func NewServer(options ...Option) (*Server, error) {
 		schema:    sync.OnceValues(schema.Load),
 		routes:    newRoutes(),
 		signer:    newSigner(),
-		apps:      map[string]*App{},
-		userIndex: map[string]*User{},
-		groups:    map[string]*Group{},
+	}
+	s.empty()
+	if set.state != nil {
+		if err := s.restore(set.state); err != nil {
+			return nil, err
+		}
 	}
 	s.handler = s.journal.around(s.now, s.faults.around(s, http.HandlerFunc(s.serve)))
 	if set.withoutNetwork {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A User is a user of the tenant, with or without a mailbox.
@@ -25,6 +26,7 @@ type User struct {
 	MobilePhone       string
 	PreferredLanguage string
 
+	created time.Time
 	mailbox *Mailbox
 	record  *record
 }
@@ -64,7 +66,10 @@ func (s *Server) addUser(user User) (*User, error) {
 			return nil, fmt.Errorf("the tenant has a user %q already", name)
 		}
 	}
-	user.record = user.toRecord(s)
+	if user.created.IsZero() {
+		user.created = s.now()
+	}
+	user.record = user.toRecord()
 	added := &user
 	for _, name := range []string{user.ID, user.UserPrincipalName, user.Mail} {
 		if name != "" {
@@ -75,7 +80,7 @@ func (s *Server) addUser(user User) (*User, error) {
 	return added, nil
 }
 
-func (u *User) toRecord(s *Server) *record {
+func (u *User) toRecord() *record {
 	phones := []any{}
 	proxies := []any{}
 	if u.Mail != "" {
@@ -94,7 +99,7 @@ func (u *User) toRecord(s *Server) *record {
 		member{"surname", optional(u.Surname)},
 		member{"userPrincipalName", u.UserPrincipalName},
 		member{"accountEnabled", true},
-		member{"createdDateTime", s.now()},
+		member{"createdDateTime", u.created},
 		member{"mailNickname", nickname},
 		member{"proxyAddresses", proxies},
 		member{"userType", "Member"},
