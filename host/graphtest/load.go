@@ -177,17 +177,22 @@ func (a *arrivals) end(err error) (int, error) {
 	return a.added, err
 }
 
-func (a *arrivals) flush() error {
-	var readers sync.WaitGroup
-	workers := runtime.GOMAXPROCS(0)
-	for first := range workers {
-		readers.Go(func() {
-			for i := first; i < len(a.waiting); i += workers {
-				a.waiting[i].content = parseMIME(a.waiting[i].source, 0)
+// inParallel does something for each number below count, on all processors at once.
+func inParallel(count int, do func(i int)) {
+	var workers sync.WaitGroup
+	step := runtime.GOMAXPROCS(0)
+	for first := range step {
+		workers.Go(func() {
+			for i := first; i < count; i += step {
+				do(i)
 			}
 		})
 	}
-	readers.Wait()
+	workers.Wait()
+}
+
+func (a *arrivals) flush() error {
+	inParallel(len(a.waiting), func(i int) { a.waiting[i].content = parseMIME(a.waiting[i].source, 0) })
 	m := a.mailbox
 	m.server.mu.Lock()
 	defer m.server.mu.Unlock()

@@ -1,6 +1,7 @@
 package graphtest_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -57,6 +58,41 @@ func BenchmarkLoad(b *testing.B) {
 		_ = server.Close()
 		b.StartTimer()
 	}
+}
+
+// BenchmarkGenerate makes a tenant of 50 people with 20,000 messages.
+func BenchmarkGenerate(b *testing.B) {
+	for b.Loop() {
+		server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithClock(func() time.Time { return noon }))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := server.Generate(graphtest.Spec{Seed: 7, Users: 50, Messages: loaded}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkState saves a tenant of 20,000 messages and starts a server with it.
+func BenchmarkState(b *testing.B) {
+	server := load(b, graphtest.WithoutNetwork())
+	var state bytes.Buffer
+	b.Run("save", func(b *testing.B) {
+		for b.Loop() {
+			state.Reset()
+			if err := server.Save(&state); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(state.Len())/1e6, "state-MB")
+	})
+	b.Run("restore", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithState(bytes.NewReader(state.Bytes()))); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 // BenchmarkListPage reads pages of 50 out of 20,000 mails over a socket of 127.0.0.1 with TLS.
