@@ -190,6 +190,11 @@ type Message struct {
 	MIME []byte
 	// JSON is the message as Graph shows it, with every property.
 	JSON json.RawMessage
+	// Attachments are the names of the attachments, inline ones too.
+	Attachments []string
+
+	body string
+	html bool
 }
 
 // Messages lists the messages of a folder, newest first. The folder is a path as for AddFolder; one that does not exist is empty.

@@ -144,6 +144,10 @@ func (m *message) inspect() Message {
 	for _, f := range m.record.fields {
 		all[f.name] = true
 	}
+	var names []string
+	for _, a := range m.content.attachments {
+		names = append(names, a.name)
+	}
 	return Message{
 		ID:                m.record.id,
 		ImmutableID:       m.record.immutable,
@@ -155,6 +159,9 @@ func (m *message) inspect() Message {
 		IsRead:            m.read,
 		MIME:              m.content.mime,
 		JSON:              m.record.json(&view{selected: all}),
+		Attachments:       names,
+		body:              m.content.body,
+		html:              m.content.html,
 	}
 }
 
