@@ -26,6 +26,9 @@ const (
 	maxStateSize = 16 << 30
 )
 
+// ErrState is what NewServer says of a state that it cannot read.
+var ErrState = errors.New("the state of the tenant is damaged or not one")
+
 // A keeper keeps one kind of entity over restarts.
 type keeper struct {
 	kind string
@@ -173,7 +176,7 @@ func (s *Server) restore(state io.Reader) error {
 	}
 	s.empty()
 	if err := r.read(state); err != nil {
-		return fmt.Errorf("the state of the tenant is damaged or not one: %w", err)
+		return fmt.Errorf("%w: %w", ErrState, err)
 	}
 	return nil
 }
