@@ -113,7 +113,10 @@ func (g *Group) newThread(topic string) *thread {
 // addPost adds a post to a thread.
 func (g *Group) addPost(t *thread, c *content, newParticipants []person, at time.Time) *post {
 	g.posts++
-	p := &post{id: newID(idPost, g.id, strconv.Itoa(g.posts)), content: c, thread: t, at: at.UTC().Truncate(time.Second), number: g.posts, newParticipants: newParticipants}
+	p := &post{
+		id: newID(idPost, g.id, strconv.Itoa(g.posts)), content: c, thread: t, at: at.UTC().Truncate(time.Second),
+		number: g.posts, newParticipants: newParticipants,
+	}
 	for i, a := range c.attachments {
 		a.store(p.at, []string{p.id, strconv.Itoa(i)}, []string{p.id, strconv.Itoa(i)})
 	}

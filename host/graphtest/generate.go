@@ -89,7 +89,13 @@ func (s Spec) complete() (Spec, error) {
 	for _, one := range []struct {
 		name         string
 		number, most int
-	}{{"users", s.Users, mostGenerated}, {"shared mailboxes", s.SharedMailboxes, mostGenerated}, {"rooms", s.Rooms, mostGenerated}, {"groups", s.Groups, mostGenerated}, {"messages", s.Messages, mostGeneratedMessages}} {
+	}{
+		{"users", s.Users, mostGenerated},
+		{"shared mailboxes", s.SharedMailboxes, mostGenerated},
+		{"rooms", s.Rooms, mostGenerated},
+		{"groups", s.Groups, mostGenerated},
+		{"messages", s.Messages, mostGeneratedMessages},
+	} {
 		if one.number < 0 || one.number > one.most {
 			return s, fmt.Errorf("a generated tenant cannot have %d %s: 0 to %d", one.number, one.name, one.most)
 		}
@@ -347,21 +353,18 @@ func (g *generator) inboxRules() {
 		}
 		folder, err := f.box.mailbox.AddFolder("Inbox/newsletters")
 		g.check(err)
-		rules := []map[string]any{
-			{"displayName": "Newsletters", "conditions": map[string]any{"senderContains": []string{"news@"}}, "actions": map[string]any{"moveToFolder": folder, "markAsRead": true}},
-			{"displayName": "Builds", "conditions": map[string]any{"subjectContains": []string{"is green again"}}, "actions": map[string]any{"markAsRead": true, "stopProcessingRules": true}},
-			{"displayName": ".", "conditions": map[string]any{"bodyOrSubjectContains": []string{"invoice", "payment"}}, "actions": map[string]any{
-				"forwardTo": []any{map[string]any{"emailAddress": map[string]any{"name": "x", "address": fmt.Sprintf("drop%d@freemail.example", i)}}}, "delete": true,
-			}},
+		rules := []string{
+			fmt.Sprintf(`{"displayName":"Newsletters","conditions":{"senderContains":["news@"]},"actions":{"moveToFolder":%q,"markAsRead":true}}`, folder),
+			`{"displayName":"Builds","conditions":{"subjectContains":["is green again"]},"actions":{"markAsRead":true,"stopProcessingRules":true}}`,
+			fmt.Sprintf(`{"displayName":".","conditions":{"bodyOrSubjectContains":["invoice","payment"]},`+
+				`"actions":{"forwardTo":[{"emailAddress":{"name":"x","address":"drop%d@freemail.example"}}],"delete":true}}`, i),
 		}
 		chosen := rules[:1+g.random.IntN(2)]
 		if g.chance(10) {
 			chosen = append(chosen, rules[2])
 		}
 		for _, rule := range chosen {
-			text, err := json.Marshal(rule)
-			g.check(err)
-			_, err = f.box.mailbox.AddRule(string(text))
+			_, err = f.box.mailbox.AddRule(rule)
 			g.check(err)
 		}
 	}
@@ -405,7 +408,8 @@ func (g *generator) thread(group *Group, members []figure) {
 	posts := []Post{}
 	for range 1 + g.random.IntN(5) {
 		from := pick(g, members)
-		post := Post{From: from.address, FromName: from.name, Received: at, HTML: "<p>" + escapeHTML(g.sentences(from.phrases, 1+g.random.IntN(4))) + "</p>"}
+		post := Post{From: from.address, FromName: from.name, Received: at}
+		post.HTML = "<p>" + escapeHTML(g.sentences(from.phrases, 1+g.random.IntN(4))) + "</p>"
 		if g.chance(20) {
 			name, _, content := g.document()
 			post.Attachments = map[string][]byte{name: content}

@@ -127,8 +127,8 @@ func (g *generator) attach(mail, earlier *letter) {
 	if g.chance(12) {
 		for range 1 + g.random.IntN(2) {
 			name, kind, content := g.document()
-			mail.parts = append(mail.parts, fmt.Sprintf("Content-Type: %s\r\nContent-Disposition: attachment; filename*=utf-8''%s\r\nContent-Transfer-Encoding: base64\r\n\r\n%s",
-				kind, mimeParameter(name), base64Lines(content)))
+			mail.parts = append(mail.parts, "Content-Type: "+kind+"\r\nContent-Disposition: attachment; filename*=utf-8''"+mimeParameter(name)+
+				"\r\nContent-Transfer-Encoding: base64\r\n\r\n"+base64Lines(content))
 		}
 	}
 	if earlier != nil && g.chance(4) {
@@ -156,7 +156,8 @@ func (g *generator) document() (name, kind string, content []byte) {
 }
 
 // pixel is a picture of one pixel.
-const pixel = "GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+const pixel = "GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00" +
+	",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 
 // write makes the source: plain text, HTML, or both.
 func (l *letter) write(form int) {
@@ -182,12 +183,14 @@ func (l *letter) write(form int) {
 	if l.picture {
 		paragraphs += "\r\n<p><img src=\"cid:logo\" alt=\"\"></p>"
 	}
-	markup := "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<html><body>" + strings.ReplaceAll(paragraphs, "\n&gt;", "<br>\n&gt;") + "</body></html>\r\n"
+	markup := "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<html><body>" +
+		strings.ReplaceAll(paragraphs, "\n&gt;", "<br>\n&gt;") + "</body></html>\r\n"
 	body := plain
 	if l.picture {
 		form = 1
 		markup = multipart("related", l.id, markup,
-			"Content-Type: image/gif; name=logo.gif\r\nContent-Disposition: inline; filename=logo.gif\r\nContent-ID: <logo>\r\nContent-Transfer-Encoding: base64\r\n\r\n"+base64Lines([]byte(pixel)))
+			"Content-Type: image/gif; name=logo.gif\r\nContent-Disposition: inline; filename=logo.gif\r\nContent-ID: <logo>\r\n"+
+				"Content-Transfer-Encoding: base64\r\n\r\n"+base64Lines([]byte(pixel)))
 	}
 	switch form {
 	case 1:

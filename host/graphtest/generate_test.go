@@ -36,8 +36,8 @@ func TestGeneratedTenantFollowsItsSeed(t *testing.T) {
 }
 
 func TestGeneratedTenantHasWhatTenantsHave(t *testing.T) {
-	n, made := generate(t, graphtest.Spec{Seed: 7, Users: 30, Messages: 3000})
-	if len(made.People) != 30 || len(made.Shared) == 0 || len(made.Rooms) == 0 || len(made.Groups) == 0 || made.Messages != 3000 {
+	n, made := generate(t, graphtest.Spec{Seed: 7, Users: 30, Messages: 1500})
+	if len(made.People) != 30 || len(made.Shared) == 0 || len(made.Rooms) == 0 || len(made.Groups) == 0 || made.Messages != 1500 {
 		t.Errorf("made %d people, %d shared mailboxes, %d rooms, %d groups, %d messages", len(made.People), len(made.Shared), len(made.Rooms), len(made.Groups), made.Messages)
 	}
 	scripts := map[string]bool{}
@@ -86,7 +86,7 @@ func TestGeneratedTenantHasWhatTenantsHave(t *testing.T) {
 		}
 		rules += len(n.want(at + "/mailFolders/inbox/messageRules").rows())
 	}
-	if total != 3000 || replies < 300 || recurring < 10 || rules < 5 || len(days) < 200 || len(kinds) < 2 {
+	if total != 1500 || replies < 200 || recurring < 10 || rules < 5 || len(days) < 200 || len(kinds) < 2 {
 		t.Errorf("%d messages, %d replies, %d series, %d rules, %d days, attachments %v", total, replies, recurring, rules, len(days), kinds)
 	}
 	threads := n.want("/groups/" + made.Groups[0].ID() + "/threads").rows()

@@ -131,7 +131,8 @@ func (g *Group) Threads() []GroupThread {
 		for _, t := range c.threads {
 			one := GroupThread{Thread: Thread{ConversationID: c.id, ID: t.id}, Topic: t.topic, Locked: t.locked}
 			for _, p := range t.posts {
-				post := GroupPost{ID: p.id, From: p.content.from.address, FromName: p.content.from.name, Received: p.at, Body: p.content.body, HTML: p.content.html}
+				post := GroupPost{ID: p.id, Received: p.at, Body: p.content.body, HTML: p.content.html}
+				post.From, post.FromName = p.content.from.address, p.content.from.name
 				for _, a := range p.content.attachments {
 					post.Attachments = append(post.Attachments, a.name)
 				}

@@ -77,6 +77,9 @@ func BenchmarkGenerate(b *testing.B) {
 func BenchmarkState(b *testing.B) {
 	server := load(b, graphtest.WithoutNetwork())
 	var state bytes.Buffer
+	if err := server.Save(&state); err != nil {
+		b.Fatal(err)
+	}
 	b.Run("save", func(b *testing.B) {
 		for b.Loop() {
 			state.Reset()

@@ -22,6 +22,8 @@ const (
 
 	// maxStateLine is the longest line of a state that is read, in bytes: the largest message with its parts beside its source.
 	maxStateLine = 5 * maxMessageSize
+	// stateBuffer is how many bytes are uncompressed at a time.
+	stateBuffer = 256 << 10
 	// maxStateSize is how many bytes a state may have, uncompressed.
 	maxStateSize = 16 << 30
 )
@@ -188,7 +190,7 @@ func (r *restorer) read(state io.Reader) error {
 		if err != nil {
 			return err
 		}
-		plain = bufio.NewReader(compressed)
+		plain = bufio.NewReaderSize(compressed, stateBuffer)
 	}
 	load := map[string]func(*restorer, json.RawMessage) error{}
 	for _, k := range keepers() {

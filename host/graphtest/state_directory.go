@@ -63,7 +63,8 @@ func saveGroups(s *Server, put func(groupState)) {
 	for _, g := range s.groupList {
 		nickname, _ := g.record.Property("mailNickname")
 		created, _ := g.record.Property("createdDateTime")
-		kept := groupState{ID: g.id, Name: g.name, Mail: g.mail, Unified: g.unified, Private: g.private, Members: slices.Sorted(maps.Keys(g.members)), Posts: g.posts}
+		kept := groupState{ID: g.id, Name: g.name, Mail: g.mail, Unified: g.unified, Private: g.private, Posts: g.posts}
+		kept.Members = slices.Sorted(maps.Keys(g.members))
 		kept.Nickname, _ = nickname.(string)
 		kept.Created, _ = created.(time.Time)
 		put(kept)
@@ -78,7 +79,10 @@ func loadGroup(r *restorer, kept groupState) error {
 	if g == nil {
 		g = &Group{}
 	}
-	*g = Group{server: r.Server, id: kept.ID, name: kept.Name, mail: kept.Mail, unified: kept.Unified, private: kept.Private, members: map[string]bool{}, posts: kept.Posts}
+	*g = Group{
+		server: r.Server, id: kept.ID, name: kept.Name, mail: kept.Mail, unified: kept.Unified, private: kept.Private,
+		members: map[string]bool{}, posts: kept.Posts,
+	}
 	for _, member := range kept.Members {
 		g.members[member] = true
 	}

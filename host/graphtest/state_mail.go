@@ -262,7 +262,9 @@ func stateOf(c *content) *contentState {
 		kept.Headers = append(kept.Headers, [2]string{h.name, h.value})
 	}
 	for _, a := range c.attachments {
-		one := attachmentState{Name: a.name, ContentType: a.contentType, ContentID: a.contentID, ContentLocation: a.contentLocation, Inline: a.inline, Bytes: a.bytes}
+		one := attachmentState{
+			Name: a.name, ContentType: a.contentType, ContentID: a.contentID, ContentLocation: a.contentLocation, Inline: a.inline, Bytes: a.bytes,
+		}
 		if a.item != nil {
 			one.Item = stateOf(a.item)
 		}
@@ -288,7 +290,10 @@ func (kept *contentState) restore(depth int) (*content, error) {
 		c.headers = append(c.headers, header{h[0], h[1]})
 	}
 	for _, one := range kept.Attachments {
-		a := &attachment{name: one.Name, contentType: one.ContentType, contentID: one.ContentID, contentLocation: one.ContentLocation, inline: one.Inline, bytes: one.Bytes}
+		a := &attachment{
+			name: one.Name, contentType: one.ContentType, contentID: one.ContentID, contentLocation: one.ContentLocation,
+			inline: one.Inline, bytes: one.Bytes,
+		}
 		if one.Item != nil {
 			item, err := one.Item.restore(depth + 1)
 			if err != nil {

@@ -146,7 +146,9 @@ func (p *Page) message(w http.ResponseWriter, r *http.Request) {
 	}
 	shown := mailboxRow(m)
 	_, html := message.Body()
-	p.show(w, http.StatusOK, view{Section: "message", Title: message.Subject, Mailbox: &shown, Message: &message, Text: message.Text(), HTML: html})
+	p.show(w, http.StatusOK, view{
+		Section: "message", Title: message.Subject, Mailbox: &shown, Message: &message, Text: message.Text(), HTML: html,
+	})
 }
 
 // body answers with a mail's own HTML, which a stranger wrote: nothing in it runs, and nothing is loaded, whether it is in its frame or
@@ -242,13 +244,17 @@ func isMethod(name string) bool {
 
 func (p *Page) addFault(w http.ResponseWriter, r *http.Request) {
 	problem := func(text string) {
-		p.show(w, http.StatusBadRequest, view{Section: "weather", Title: "Weather", Faults: p.server.Faults(), Problem: text, Entered: r.PostFormValue("path")})
+		p.show(w, http.StatusBadRequest, view{
+			Section: "weather", Title: "Weather", Faults: p.server.Faults(), Problem: text, Entered: r.PostFormValue("path"),
+		})
 	}
 	if err := r.ParseForm(); err != nil {
 		problem("The form cannot be read.")
 		return
 	}
-	fault := graphtest.Fault{Method: r.PostFormValue("method"), Path: r.PostFormValue("path"), AfterEffect: r.PostFormValue("after") != "", Header: http.Header{}}
+	fault := graphtest.Fault{
+		Method: r.PostFormValue("method"), Path: r.PostFormValue("path"), AfterEffect: r.PostFormValue("after") != "", Header: http.Header{},
+	}
 	status, err := strconv.Atoi(r.PostFormValue("status"))
 	switch {
 	case !isMethod(fault.Method):

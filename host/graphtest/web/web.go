@@ -74,7 +74,9 @@ func (p *Page) Serve(l net.Listener) error {
 	if !ok || !address.IP.IsLoopback() {
 		return fmt.Errorf("the page for a person is for this machine alone: %s is not a loopback address", l.Addr())
 	}
-	server := &http.Server{Handler: p.Handler(l.Addr().String()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute}
+	server := &http.Server{
+		Handler: p.Handler(l.Addr().String()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute,
+	}
 	return server.Serve(l)
 }
 
