@@ -374,7 +374,7 @@ func (g *generator) groups() {
 	for i := range g.spec.Groups {
 		name := g.words.departments[i%len(g.words.departments)].name + " team"
 		if round := i / len(g.words.departments); round > 0 {
-			name = fmt.Sprintf("%s, %s", name, fill("%s", g.words.projects[(round-1)%len(g.words.projects)]))
+			name = fmt.Sprintf("%s, %s", name, g.words.projects[(round-1)%len(g.words.projects)])
 			if round > len(g.words.projects) {
 				name += fmt.Sprintf(" (%d)", i)
 			}
