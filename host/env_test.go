@@ -213,12 +213,23 @@ func runtime(tb testing.TB) *sandbox.Runtime {
 	return shared
 }
 
+// scratch is a folder for as long as the tests run.
+var scratch string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if scratch, err = os.MkdirTemp("", "postern-host-test-"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(scratch)
+		return m.Run()
+	}())
+}
+
 var sharedRuntime = sync.OnceValues(func() (*sandbox.Runtime, error) {
-	dir, err := os.MkdirTemp("", "postern-cache-")
-	if err != nil {
-		return nil, err
-	}
-	cache, err := codecache.Open(filepath.Join(dir, "cache"), filepath.Join(dir, "key"))
+	cache, err := codecache.Open(filepath.Join(scratch, "cache"), filepath.Join(scratch, "key"))
 	if err != nil {
 		return nil, err
 	}

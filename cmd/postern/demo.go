@@ -92,7 +92,7 @@ func (c *cli) say(format string, args ...any) { fmt.Fprintf(c.out, format+"\n", 
 // openTenant starts the imitation of Microsoft Graph and fills it.
 func (d *demo) openTenant(files emulatedFiles) (err error) {
 	started := time.Now()
-	if d.server, err = startEmulator(files, anyPort); err != nil {
+	if d.server, err = startEmulator(files, &emulateFlags{listen: anyPort}); err != nil {
 		return err
 	}
 	ready, err := d.furnish(d.server, files, &emulateFlags{}, false)

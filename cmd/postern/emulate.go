@@ -34,6 +34,9 @@ type emulateFlags struct {
 	web       string
 	dir       string
 	plugins   string
+	weather   string
+	proxy     string
+	national  bool
 }
 
 func (c *cli) emulateCommand() *cobra.Command {
@@ -44,7 +47,13 @@ func (c *cli) emulateCommand() *cobra.Command {
 		Long: `Serve an imitation of Microsoft Graph and of the Entra token service from memory, with a
 certificate authority of its own, until it is interrupted. When it is ready it prints one
 line of JSON: graph, authority, ca (a PEM file to trust), tenant, client_id, client_secret,
-and web with --web.
+web with --web, and with --proxy the address for HTTPS_PROXY as proxy.
+
+With --proxy a program that calls graph.microsoft.com and login.microsoftonline.com reaches
+the emulator without another setting: give it the proxy in HTTPS_PROXY and ca as the
+authority to trust. The proxy refuses all other hosts.
+
+With --weather requests fail as a scenario file says; see docs/emulate.md.
 
 With --dir it keeps the authority and the secret in that folder for the next start, and
 writes a postern.toml beside them that grants all actions of the plugins. What a client
@@ -54,7 +63,8 @@ there, the tenant comes from it, and --sample, --generate and --mailbox do nothi
 With --web a page for a browser shows mailboxes, requests and faults on this machine.`,
 		Example: `  postern emulate --sample --dir try --plugins dist/plugins
   postern emulate --listen 127.0.0.1:8443 --mailbox soc@contoso.example=mail/soc
-  postern emulate --generate users=50,messages=20000,seed=7 --state tenant.state --web`,
+  postern emulate --generate users=50,messages=20000,seed=7 --state tenant.state --web
+  postern emulate --sample --proxy --weather bad-day.toml`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&flags.listen, "listen", anyPort, "address to listen on; with --dir, the one of its postern.toml if there is one")
@@ -66,6 +76,11 @@ With --web a page for a browser shows mailboxes, requests and faults on this mac
 	cmd.Flags().Lookup("web").NoOptDefVal = anyPort
 	cmd.Flags().StringVar(&flags.dir, "dir", "", "folder for what the next start needs, and for postern.toml")
 	cmd.Flags().StringVar(&flags.plugins, "plugins", "plugins", "with --dir, the folder of the plugins that postern.toml names")
+	cmd.Flags().StringVar(&flags.weather, "weather", "", "scenario file (TOML) of what goes wrong")
+	cmd.Flags().StringVar(&flags.proxy, "proxy", "", "serve a proxy that leads Microsoft's hosts to the emulator; --proxy=ADDRESS sets its address")
+	cmd.Flags().Lookup("proxy").NoOptDefVal = anyPort
+	cmd.Flags().BoolVar(&flags.national, "national-clouds", false, "stand for the hosts of the national clouds too")
+	must(cmd.MarkFlagFilename("weather", "toml"))
 	must(cmd.MarkFlagDirname("dir"))
 	must(cmd.MarkFlagFilename("state"))
 	must(cmd.MarkFlagDirname("plugins"))
@@ -141,7 +156,7 @@ func (c *cli) emulate(ctx context.Context, flags *emulateFlags, listenGiven bool
 // startTenant starts a server, with the tenant of the file of --state if it is there.
 func startTenant(files emulatedFiles, flags *emulateFlags) (server *graphtest.Server, restored bool, err error) {
 	if flags.state == "" {
-		server, err = startEmulator(files, flags.listen)
+		server, err = startEmulator(files, flags)
 		return server, false, err
 	}
 	state, err := openState(flags.state)
@@ -149,11 +164,11 @@ func startTenant(files emulatedFiles, flags *emulateFlags) (server *graphtest.Se
 		return nil, false, err
 	}
 	if state == nil {
-		server, err = startEmulator(files, flags.listen)
+		server, err = startEmulator(files, flags)
 		return server, false, err
 	}
 	defer closeAfter(&err, state.Close)
-	server, err = startEmulator(files, flags.listen, graphtest.WithState(state))
+	server, err = startEmulator(files, flags, graphtest.WithState(state))
 	if errors.Is(err, graphtest.ErrState) {
 		err = fmt.Errorf("%s cannot be used and stays as it is: %w", printable(flags.state), err)
 	}
@@ -161,8 +176,21 @@ func startTenant(files emulatedFiles, flags *emulateFlags) (server *graphtest.Se
 }
 
 // startEmulator starts a server with the certificate authority of the folder.
-func startEmulator(files emulatedFiles, listen string, options ...graphtest.Option) (*graphtest.Server, error) {
-	options = append(options, graphtest.WithAddr(listen))
+func startEmulator(files emulatedFiles, flags *emulateFlags, options ...graphtest.Option) (*graphtest.Server, error) {
+	options = append(options, graphtest.WithAddr(flags.listen))
+	if flags.proxy != "" {
+		options = append(options, graphtest.WithProxy(flags.proxy))
+	}
+	if flags.national {
+		options = append(options, graphtest.WithNationalClouds())
+	}
+	if flags.weather != "" {
+		weather, err := graphtest.LoadWeather(flags.weather)
+		if err != nil {
+			return nil, usagef("the file of --weather cannot be used: %w", err)
+		}
+		options = append(options, graphtest.WithWeather(weather))
+	}
 	certificate, key, err := files.authority()
 	if err != nil {
 		return nil, err
@@ -171,11 +199,15 @@ func startEmulator(files emulatedFiles, listen string, options ...graphtest.Opti
 		options = append(options, graphtest.WithCA(certificate, key))
 	}
 	server, err := graphtest.NewServer(options...)
+	flag, address := "--listen", flags.listen
+	if errors.Is(err, graphtest.ErrProxy) {
+		flag, address = "--proxy", flags.proxy
+	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, usagef("another program listens on %s already; end it, or choose another address with --listen", listen)
+		return nil, usagef("another program listens on %s already; end it, or choose another address with %s", address, flag)
 	case errors.As(err, new(*net.OpError)):
-		return nil, usagef("the address of --listen cannot be used: %w", err)
+		return nil, usagef("the address of %s cannot be used: %w", flag, err)
 	case err != nil:
 		return nil, err
 	}
@@ -196,6 +228,7 @@ type readiness struct {
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	Web          string `json:"web,omitempty"`
+	Proxy        string `json:"proxy,omitempty"`
 }
 
 // furnish adds the application, and the mailboxes unless the tenant was restored with its own.
@@ -212,7 +245,10 @@ func (c *cli) furnish(server *graphtest.Server, files emulatedFiles, flags *emul
 	if err := server.AddApp(app); err != nil {
 		return nil, err
 	}
-	ready := &readiness{Graph: server.URL, Authority: server.URL, CA: ca, Tenant: server.Tenant(), ClientID: emulatedClient, ClientSecret: secret}
+	ready := &readiness{
+		Graph: server.URL, Authority: server.URL, CA: ca, Tenant: server.Tenant(), ClientID: emulatedClient, ClientSecret: secret,
+		Proxy: server.ProxyURL(),
+	}
 	if restored {
 		return ready, nil
 	}

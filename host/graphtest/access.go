@@ -47,16 +47,12 @@ func (s *Server) authenticate(r *http.Request) (*accessClaims, error) {
 	switch {
 	case !s.now().Before(claims.ExpiresAt.Time):
 		return nil, errToken("Lifetime validation failed, the token is expired.")
-	case !slices.ContainsFunc(claims.Audience, func(audience string) bool {
-		return isGraphAudience(audience) || audience == origin(r)
-	}):
+	case !isGraphAudience(claims.Audience) && claims.Audience != origin(r):
 		return nil, errToken("Access token validation failure. Invalid audience.")
 	case claims.Tenant != s.tenant:
 		return nil, errToken("The tenant for tenant guid '" + claims.Tenant + "' does not exist.")
 	}
-	if entry, ok := r.Context().Value(entryKey{}).(*Received); ok {
-		entry.Caller = Caller{ClientID: claims.AppID, User: claims.UPN, Permissions: claims.permissions()}
-	}
+	entryOf(r).Caller = Caller{ClientID: claims.AppID, User: claims.UPN, Permissions: claims.permissions()}
 	return claims, nil
 }
 
@@ -94,6 +90,9 @@ func (c *call) permit(method, path string, r *route) error {
 	c.granted = cached.([]string)
 	if len(c.granted) == 0 {
 		return c.denied(path)
+	}
+	if err := c.refuseUnconfirmed(r); err != nil {
+		return err
 	}
 	return c.hideByPermission(path)
 }

@@ -63,7 +63,7 @@ func (c *call) list(items collection) (*reply, error) {
 		if c.query.order == nil && !c.query.count {
 			enough = min(enough, c.query.skip+size+1) // one beyond the page tells that there is a next one
 		}
-		chosen, err := c.choose(items, enough)
+		chosen, err := c.choose(items, c.query.filter, c.query.order, enough)
 		if err != nil {
 			return nil, err
 		}
@@ -95,13 +95,26 @@ func (c *call) list(items collection) (*reply, error) {
 	return &reply{status: http.StatusOK, body: out.Bytes()}, nil
 }
 
-// choose filters and orders a collection. It stops when it has found enough.
-func (c *call) choose(items collection, enough int) ([]*record, error) {
+// count answers how many there are, as plain text.
+func (c *call) count(items collection) (*reply, error) {
+	length := items.length
+	if c.query.filter != nil {
+		chosen, err := c.choose(items, c.query.filter, nil, items.length)
+		if err != nil {
+			return nil, err
+		}
+		length = len(chosen)
+	}
+	return &reply{status: http.StatusOK, contentType: "text/plain", body: strconv.AppendInt(nil, int64(length), 10)}, nil
+}
+
+// choose filters and orders a collection; either may be nil. It stops when it has found enough.
+func (c *call) choose(items collection, filter *odata.Filter, order odata.Order, enough int) ([]*record, error) {
 	var chosen []*record
 	for i := 0; i < items.length && len(chosen) < enough; i++ {
 		item := items.at(i)
-		if c.query.filter != nil {
-			ok, err := c.query.filter.Match(item)
+		if filter != nil {
+			ok, err := filter.Match(item)
 			var typeError *odata.TypeError
 			if errors.As(err, &typeError) {
 				return nil, c.badQuery("Invalid filter clause: %v", err)
@@ -115,8 +128,8 @@ func (c *call) choose(items collection, enough int) ([]*record, error) {
 		}
 		chosen = append(chosen, item)
 	}
-	if c.query.order != nil {
-		slices.SortStableFunc(chosen, func(a, b *record) int { return c.query.order.Compare(a, b) })
+	if order != nil {
+		slices.SortStableFunc(chosen, func(a, b *record) int { return order.Compare(a, b) })
 	}
 	return chosen, nil
 }
@@ -137,10 +150,22 @@ func (c *call) entity(r *record, more ...[]byte) (*reply, error) {
 	return &reply{status: http.StatusOK, body: append(body, '}')}, nil
 }
 
+// created answers an entity that the request made.
+func (c *call) created(r *record) (*reply, error) {
+	answer, err := c.entity(r)
+	if err == nil {
+		answer.status = http.StatusCreated
+	}
+	return answer, err
+}
+
 // context is the @odata.context of the answer.
 func (c *call) context(single bool) string {
 	var path strings.Builder
 	segments := splitPath(c.route.template)
+	if c.route.action {
+		segments = segments[:len(segments)-1]
+	}
 	last := len(segments) - 1
 	value := 0
 	for i, segment := range segments {
@@ -162,7 +187,7 @@ func (c *call) context(single bool) string {
 	if single {
 		path.WriteString("/$entity")
 	}
-	return origin(c.request) + "/v1.0/$metadata#" + path.String()
+	return origin(c.request) + "/" + c.version + "/$metadata#" + path.String()
 }
 
 // nextLink is the address of the page that starts at the offset, on the host that the client used.

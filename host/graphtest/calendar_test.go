@@ -85,10 +85,13 @@ func TestSeriesFollowTheirPattern(t *testing.T) {
 		recurrence string
 		want       []string
 	}{
-		"every second day, until a day":   {`{"pattern":{"type":"daily","interval":2},"range":{"type":"endDate","startDate":"2026-01-31","endDate":"2026-02-04"}}`, []string{"01-31", "02-02", "02-04"}},
-		"every second week":               {`{"pattern":{"type":"weekly","interval":2,"daysOfWeek":["saturday"]},"range":{"type":"numbered","startDate":"2026-01-31","numberOfOccurrences":3}}`, []string{"01-31", "02-14", "02-28"}},
-		"monthly, short months are left":  {`{"pattern":{"type":"absoluteMonthly","interval":1,"dayOfMonth":31},"range":{"type":"numbered","startDate":"2026-01-31","numberOfOccurrences":3}}`, []string{"01-31", "03-31", "05-31"}},
-		"yearly without end, in the year": {`{"pattern":{"type":"absoluteYearly","interval":1,"dayOfMonth":31,"month":1},"range":{"type":"noEnd","startDate":"2026-01-31"}}`, []string{"01-31"}},
+		"every second day, until a day":                  {`{"pattern":{"type":"daily","interval":2},"range":{"type":"endDate","startDate":"2026-01-31","endDate":"2026-02-04"}}`, []string{"01-31", "02-02", "02-04"}},
+		"every second week":                              {`{"pattern":{"type":"weekly","interval":2,"daysOfWeek":["saturday"]},"range":{"type":"numbered","startDate":"2026-01-31","numberOfOccurrences":3}}`, []string{"01-31", "02-14", "02-28"}},
+		"monthly, on the last day if the month is short": {`{"pattern":{"type":"absoluteMonthly","interval":1,"dayOfMonth":31},"range":{"type":"numbered","startDate":"2026-01-31","numberOfOccurrences":3}}`, []string{"01-31", "02-28", "03-31"}},
+		"second Tuesday of a month":                      {`{"pattern":{"type":"relativeMonthly","interval":1,"daysOfWeek":["tuesday"],"index":"second"},"range":{"type":"numbered","startDate":"2026-01-31","numberOfOccurrences":2}}`, []string{"02-10", "03-10"}},
+		"last working day of the second month":           {`{"pattern":{"type":"relativeMonthly","interval":2,"daysOfWeek":["monday","tuesday","wednesday","thursday","friday"],"index":"last"},"range":{"type":"numbered","startDate":"2026-01-31","numberOfOccurrences":2}}`, []string{"03-31", "05-29"}},
+		"first Sunday of July":                           {`{"pattern":{"type":"relativeYearly","interval":1,"daysOfWeek":["sunday"],"month":7},"range":{"type":"noEnd","startDate":"2026-01-31"}}`, []string{"07-05"}},
+		"yearly without end, in the year":                {`{"pattern":{"type":"absoluteYearly","interval":1,"dayOfMonth":31,"month":1},"range":{"type":"noEnd","startDate":"2026-01-31"}}`, []string{"01-31"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newTenant(t, "Calendars.Read")
@@ -115,6 +118,7 @@ func TestEventsAndRulesThatGraphHasNotAreRefused(t *testing.T) {
 		`{"start":{"dateTime":"2026-01-31T10:00:00"},"end":{"dateTime":"2026-01-31T09:00:00"}}`,
 		`{"start":{"dateTime":"2026-01-31T10:00:00","timeZone":"Moon"},"end":{"dateTime":"2026-01-31T11:00:00"}}`,
 		`{"start":{"dateTime":"2026-01-31T10:00:00"},"end":{"dateTime":"2026-01-31T11:00:00"},"recurrence":{"pattern":{"type":"relativeMonthly","interval":1},"range":{"type":"noEnd"}}}`,
+		`{"start":{"dateTime":"2026-01-31T10:00:00"},"end":{"dateTime":"2026-01-31T11:00:00"},"recurrence":{"pattern":{"type":"daily","interval":1}}}`,
 	} {
 		if _, err := m.AddEvent(event); err == nil {
 			t.Errorf("the event %s was taken", event)

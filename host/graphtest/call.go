@@ -1,7 +1,6 @@
 package graphtest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"mime"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/postern-dev/postern/host/graphtest/internal/schema"
 )
 
@@ -24,6 +22,8 @@ type call struct {
 	values  []string // of the template's placeholders
 	caller  *accessClaims
 	granted []string // the caller's permissions that allow the route
+	version string   // v1.0 or beta
+	above   []string // the folders that the path names above {folder}, from the top
 	query   query
 	view    view
 	applied []string // preferences, for Preference-Applied
@@ -57,17 +57,9 @@ func (c *call) value(name string) string {
 	return ""
 }
 
-type entryKey struct{}
-
-// withEntry carries the journal's entry of a request, so that the caller can be added to it.
-func withEntry(ctx context.Context, entry *Received) context.Context {
-	return context.WithValue(ctx, entryKey{}, entry)
-}
-
 // serve answers every request that no fault was waiting for.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	requestID := uuid.NewString()
-	s.commonHeaders(w.Header(), r, requestID)
+	s.commonHeaders(w.Header(), r, requestID(r))
 	segments, p := readPath(r.URL)
 	if p == nil && isEntra(segments) && !isVersion(segments[0]) {
 		s.serveEntra(w, r, segments)
@@ -76,7 +68,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	var answer *reply
 	if p == nil {
 		var err error
-		answer, err = s.graph(w.Header(), r, segments)
+		if isUpload(segments) {
+			answer, err = s.upload(w.Header(), r, segments)
+		} else {
+			answer, err = s.graph(w.Header(), r, segments)
+		}
 		if err != nil && !errors.As(err, &p) {
 			p = refuse(http.StatusInternalServerError, "InternalServerError", "%v", err)
 		}
@@ -85,7 +81,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		for name, values := range p.header {
 			w.Header()[name] = values
 		}
-		answer = &reply{status: p.status, body: p.envelope(requestID, w.Header().Get("client-request-id"), s.errorDate())}
+		answer = &reply{status: p.status, body: s.envelope(p, w.Header())}
 	}
 	if answer.contentType == "" && answer.body != nil {
 		answer.contentType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
@@ -133,11 +129,7 @@ func (s *Server) errorDate() string { return s.now().Format("2006-01-02T15:04:05
 // graph answers a request to Graph. Refusals come in the order in which Graph's layers see the request: token, path, permission, query
 // options, body, and then what the resource itself refuses.
 func (s *Server) graph(header http.Header, r *http.Request, segments []string) (*reply, error) {
-	switch version := strings.ToLower(segments[0]); version {
-	case "v1.0":
-	case "beta":
-		return nil, errNotImitated("the beta version")
-	default:
+	if !isVersion(segments[0]) {
 		return nil, refuse(http.StatusBadRequest, "BadRequest", "Invalid version: %s", segments[0])
 	}
 	types, err := s.schema()
@@ -148,8 +140,11 @@ func (s *Server) graph(header http.Header, r *http.Request, segments []string) (
 	if err != nil {
 		return nil, err
 	}
+	if err := s.refuseDisabled(caller); err != nil {
+		return nil, err
+	}
 	header.Set("OData-Version", "4.0")
-	c := &call{server: s, types: types, request: r, caller: caller, now: s.now()}
+	c := &call{server: s, types: types, request: r, caller: caller, version: strings.ToLower(segments[0]), now: s.now()}
 	if err := c.find(segments[1:]); err != nil {
 		return nil, err
 	}
@@ -174,11 +169,13 @@ func (s *Server) graph(header http.Header, r *http.Request, segments []string) (
 
 // run carries the call out. Handlers have the server's state to themselves if they write.
 func (c *call) run() (*reply, error) {
-	if c.route.writes {
+	c.server.settle()
+	switch {
+	case c.route.unlocked:
+	case c.route.writes:
 		c.server.mu.Lock()
 		defer c.server.mu.Unlock()
-		c.server.changes.Add(1)
-	} else {
+	default:
 		c.server.mu.RLock()
 		defer c.server.mu.RUnlock()
 	}
@@ -198,7 +195,11 @@ func (c *call) find(segments []string) error {
 	if me {
 		routed = append([]string{"users", c.caller.ObjectID}, segments[1:]...)
 	}
+	routed, c.above = directFolder(routed)
 	node, values := c.server.routes.match(routed, nil)
+	if c.version == "beta" && (node == nil || node.methods[c.request.Method] == nil || !node.methods[c.request.Method].inBeta()) {
+		return errNotImitated("the beta version of this")
+	}
 	if node == nil || node.methods == nil {
 		if err := c.permit(c.request.Method, "/"+escapePath(segments), nil); err != nil {
 			return err
@@ -212,6 +213,15 @@ func (c *call) find(segments []string) error {
 	}
 	if c.route == nil {
 		return c.unroutedMethod(node, template)
+	}
+	if c.route.untabled {
+		return nil
+	}
+	if c.route.beta && c.version != "beta" {
+		return refuse(http.StatusBadRequest, "BadRequest", "Resource not found for the segment '%s'.", segments[len(segments)-1])
+	}
+	if c.route.like != "" {
+		template = c.route.like
 	}
 	return c.permit(c.request.Method, template, c.route)
 }
@@ -255,9 +265,9 @@ func (c *call) readPreferences() error {
 					c.applied = append(c.applied, fmt.Sprintf("outlook.body-content-type=%q", strings.ToLower(value)))
 				}
 			case "outlook.timezone":
-				zone, err := time.LoadLocation(value)
-				if err != nil || zone == time.Local {
-					return refuse(http.StatusBadRequest, "TimeZoneNotSupportedException", "A valid TimeZone value must be specified. The following TimeZone value is not supported: '%s'.", value)
+				zone, err := findZone(value)
+				if err != nil {
+					return err
 				}
 				c.view.zone = zone
 				c.applied = append(c.applied, fmt.Sprintf("outlook.timezone=%q", value))

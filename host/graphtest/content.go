@@ -30,6 +30,11 @@ type content struct {
 	readReceipt bool
 	delivery    bool // a delivery receipt is requested
 	attachments []*attachment
+
+	// Of a mail that was composed here, until its source is made:
+	custom     []header // the client's own
+	index      []byte   // the conversation index
+	references []string // ids of the messages that it answers, the oldest first
 }
 
 // person is one recipient.

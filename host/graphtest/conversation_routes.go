@@ -3,43 +3,61 @@ package graphtest
 import (
 	"net/http"
 	"strings"
-
-	"github.com/postern-dev/postern/host/graphtest/internal/schema"
 )
 
-// conversationOptions are those of lists in groups. Only $select and $filter are documented; $top is taken because it changes nothing
-// but the size of pages.
-const conversationOptions = optionSelect | optionTop | optionSkipToken | optionFilter
+// conversationOptions are those of lists in groups. Only $select, $filter and $expand are documented; $top is taken because it changes
+// nothing but the size of pages.
+const conversationOptions = optionSelect | optionTop | optionSkipToken | optionFilter | optionExpand | optionNested
 
 func conversationRoutes() []*route {
-	const conversation = "/groups/{group}/conversations/{conversation}"
+	const (
+		conversations = "/groups/{group}/conversations"
+		conversation  = conversations + "/{conversation}"
+		one           = optionSelect | optionExpand | optionNested
+	)
 	list := []*route{
-		{method: http.MethodGet, template: "/groups/{group}/conversations", area: outlook, typ: "conversation", options: conversationOptions, handle: listConversations},
-		{method: http.MethodGet, template: conversation, area: outlook, typ: "conversation", options: optionSelect, handle: getConversation},
+		{method: http.MethodGet, template: conversations, area: outlook, typ: "conversation", options: conversationOptions, handle: listConversations},
+		{method: http.MethodPost, template: conversations, area: outlook, typ: "conversation", writes: true, handle: startConversation},
+		{method: http.MethodGet, template: conversation, area: outlook, typ: "conversation", options: one, handle: getConversation},
+		{method: http.MethodDelete, template: conversation, area: outlook, typ: "conversation", writes: true, handle: deleteConversation},
 	}
 	for _, threads := range []string{"/groups/{group}/threads", conversation + "/threads"} {
-		posts := threads + "/{thread}/posts"
+		thread := threads + "/{thread}"
+		posts := thread + "/posts"
+		post := posts + "/{post}"
+		attachments := post + "/attachments"
+		attachment := attachments + "/{attachment}"
 		list = append(list,
 			&route{method: http.MethodGet, template: threads, area: outlook, typ: "conversationThread", options: conversationOptions, handle: listThreads},
-			&route{method: http.MethodGet, template: threads + "/{thread}", area: outlook, typ: "conversationThread", options: optionSelect, handle: getThread},
-			&route{method: http.MethodPost, template: threads + "/{thread}/reply", area: outlook, typ: "post", writes: true, handle: replyToThread},
+			&route{method: http.MethodPost, template: threads, area: outlook, typ: "conversationThread", writes: true, handle: startThread},
+			&route{method: http.MethodGet, template: thread, area: outlook, typ: "conversationThread", options: one, handle: getThread},
+			&route{method: http.MethodPatch, template: thread, area: outlook, typ: "conversationThread", writes: true, handle: updateThread},
+			&route{method: http.MethodDelete, template: thread, area: outlook, typ: "conversationThread", writes: true, handle: deleteThread},
+			&route{method: http.MethodPost, template: thread + "/reply", area: outlook, typ: "conversationThread", writes: true, handle: replyToThread},
 			&route{method: http.MethodGet, template: posts, area: outlook, typ: "post", options: conversationOptions, handle: listPosts},
-			&route{method: http.MethodGet, template: posts + "/{post}", area: outlook, typ: "post", options: optionSelect | optionExpand, handle: getPost},
-			&route{method: http.MethodPost, template: posts + "/{post}/reply", area: outlook, typ: "post", writes: true, handle: replyToPost},
-			&route{method: http.MethodGet, template: posts + "/{post}/attachments", area: outlook, typ: "attachment", options: optionSelect | optionTop, handle: listPostAttachments},
-			&route{method: http.MethodGet, template: posts + "/{post}/attachments/{attachment}", area: outlook, typ: "attachment", options: optionSelect, handle: getPostAttachment},
-			&route{method: http.MethodGet, template: posts + "/{post}/attachments/{attachment}/$value", area: outlook, typ: "attachment", handle: getPostAttachmentValue},
+			&route{method: http.MethodGet, template: post, area: outlook, typ: "post", options: one, handle: getPost},
+			&route{method: http.MethodPost, template: post + "/reply", area: outlook, typ: "post", writes: true, handle: replyToPost},
+			&route{method: http.MethodPost, template: post + "/forward", area: outlook, typ: "post", writes: true, handle: forwardPost},
+			&route{method: http.MethodGet, template: attachments, area: outlook, typ: "attachment", options: attachmentListOptions, handle: listPostAttachments},
+			&route{method: http.MethodGet, template: attachment, area: outlook, typ: "attachment", options: one, handle: getPostAttachment},
+			&route{method: http.MethodGet, template: attachment + "/$value", area: outlook, typ: "attachment", handle: getPostAttachmentValue},
 		)
 	}
 	return list
 }
+
+func (c *call) conversationRecord(one *conversation) *record { return one.record(c.now) }
+
+func (c *call) threadRecord(one *thread) *record { return one.record(c.now) }
+
+func (p *post) shown() *record { return p.record }
 
 func listConversations(c *call) (*reply, error) {
 	group, err := c.groupMailbox()
 	if err != nil {
 		return nil, err
 	}
-	return c.list(collect(group.conversations, (*conversation).record))
+	return expandedPage(c, newestFirst(group.conversations, c.now), c.conversationRecord, c.expandConversation, c.list)
 }
 
 // conversation resolves the group and the conversation of the path; without one in the path it is nil.
@@ -65,7 +83,19 @@ func getConversation(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.entity(found.record())
+	related, err := expandedOne(c, found, c.expandConversation)
+	if err != nil {
+		return nil, err
+	}
+	return c.entity(found.record(c.now).with(related))
+}
+
+// expandConversation writes the relationship of a conversation that $expand names.
+func (c *call) expandConversation(one *conversation) ([]byte, error) {
+	if !strings.EqualFold(c.query.expansion.Path, "threads") {
+		return nil, c.cannotExpand(c.query.expansion.Path)
+	}
+	return c.related("threads", "conversationThread", collect(newestFirst(one.threads, c.now), c.threadRecord))
 }
 
 func listThreads(c *call) (*reply, error) {
@@ -81,7 +111,7 @@ func listThreads(c *call) (*reply, error) {
 	for _, one := range conversations {
 		threads = append(threads, one.threads...)
 	}
-	return c.list(collect(threads, (*thread).record))
+	return expandedPage(c, newestFirst(threads, c.now), c.threadRecord, c.expandThread, c.list)
 }
 
 // thread resolves the group and the thread of the path.
@@ -106,7 +136,19 @@ func getThread(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.entity(found.record())
+	related, err := expandedOne(c, found, c.expandThread)
+	if err != nil {
+		return nil, err
+	}
+	return c.entity(found.record(c.now).with(related))
+}
+
+// expandThread writes the relationship of a thread that $expand names.
+func (c *call) expandThread(t *thread) ([]byte, error) {
+	if !strings.EqualFold(c.query.expansion.Path, "posts") {
+		return nil, c.cannotExpand(c.query.expansion.Path)
+	}
+	return c.related("posts", "post", collect(t.visible(c.now), (*post).shown))
 }
 
 func listPosts(c *call) (*reply, error) {
@@ -114,10 +156,10 @@ func listPosts(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.list(collect(found.posts, func(p *post) *record { return p.record }))
+	return expandedPage(c, found.visible(c.now), (*post).shown, c.expandPost, c.list)
 }
 
-// post resolves the group and the post of the path.
+// post resolves the group and the post of the path. A post that lists do not have yet is found by its id.
 func (c *call) post() (*Group, *post, error) {
 	group, within, err := c.thread()
 	if err != nil {
@@ -147,17 +189,65 @@ func getPost(c *call) (*reply, error) {
 			c.view.selected[f.name] = true
 		}
 	}
-	if c.query.expand == nil {
-		return c.entity(found.record)
+	related, err := expandedOne(c, found, c.expandPost)
+	if err != nil {
+		return nil, err
 	}
-	if !strings.EqualFold(c.query.expand[0], "attachments") {
-		return nil, errNotImitated("$expand=" + c.query.expand[0] + " on posts")
+	return c.entity(found.record.with(related))
+}
+
+// expandPost writes the relationship of a post that $expand names; nil if it has nothing to show.
+func (c *call) expandPost(p *post) ([]byte, error) {
+	switch name := strings.ToLower(c.query.expansion.Path); name {
+	case "attachments":
+		attachments := p.content.attachments
+		if !c.caller.delegated() {
+			attachments = nil // seen at Graph: an app-only token gets an empty list here, without an error
+		}
+		return c.related("attachments", "attachment", collect(attachments, func(a *attachment) *record { return a.record }))
+	case "extensions":
+		return c.related("extensions", "extension", collection{})
+	case "inreplyto":
+		if p.inReplyTo == nil {
+			return encodeMember("inReplyTo", nil, nil), nil
+		}
+		return append([]byte(`"inReplyTo":`), p.inReplyTo.record.json(&view{text: c.view.text})...), nil
+	case "singlevalueextendedproperties", "multivalueextendedproperties":
+		return c.expandExtended(p, name == "multivalueextendedproperties")
+	default:
+		return nil, c.cannotExpand(c.query.expansion.Path)
 	}
-	if !c.caller.delegated() {
-		// Seen at Graph: an app-only token gets an empty list here, without an error.
-		return c.entity(found.record, expanded("attachments", nil))
+}
+
+// expandExtended writes those extended properties of a post that the filter inside $expand asks for; see
+// https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get. There is no member if the post has none of them.
+func (c *call) expandExtended(p *post, multiple bool) ([]byte, error) {
+	name, typ := "singleValueExtendedProperties", "singleValueLegacyExtendedProperty"
+	if multiple {
+		name, typ = "multiValueExtendedProperties", "multiValueLegacyExtendedProperty"
 	}
-	return c.entity(found.record, expanded("attachments", found.content.attachments))
+	filter := c.query.expansion.Filter
+	if filter == nil {
+		return nil, c.badQuery("The expanded relationship '%s' needs a filter by id, such as $expand=%s($filter=id eq 'String 0x37').", name, name)
+	}
+	err := filter.Check(c.types.Of(typ))
+	var chosen []any
+	for _, e := range p.extended {
+		one, matches := object{{"id", e.id}, {"value", e.value}}, false
+		if err == nil && isList(e.value) == multiple {
+			matches, err = filter.Match(one)
+		}
+		if matches {
+			chosen = append(chosen, one)
+		}
+	}
+	if err != nil {
+		return nil, c.badQuery("Invalid filter clause: %v", err)
+	}
+	if chosen == nil {
+		return nil, nil
+	}
+	return encodeMember(name, chosen, nil), nil
 }
 
 func listPostAttachments(c *call) (*reply, error) {
@@ -165,6 +255,7 @@ func listPostAttachments(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.query.filter = nil // Graph ignores $filter here
 	return c.list(collect(found.content.attachments, func(a *attachment) *record { return a.record }))
 }
 
@@ -181,7 +272,7 @@ func getPostAttachment(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.entity(a.record)
+	return c.attachmentEntity(a)
 }
 
 func getPostAttachmentValue(c *call) (*reply, error) {
@@ -189,56 +280,5 @@ func getPostAttachmentValue(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reply{status: http.StatusOK, contentType: a.contentType, body: a.bytes}, nil
-}
-
-func replyToThread(c *call) (*reply, error) {
-	group, found, err := c.thread()
-	if err != nil {
-		return nil, err
-	}
-	return c.reply(group, found, "conversationThread")
-}
-
-func replyToPost(c *call) (*reply, error) {
-	group, found, err := c.post()
-	if err != nil {
-		return nil, err
-	}
-	return c.reply(group, found.thread, "post")
-}
-
-// reply adds a post to a thread. Graph's pages say 202 for a thread and 200 for a post; both are answered with 202.
-func (c *call) reply(group *Group, t *thread, typ string) (*reply, error) {
-	parameters, err := c.parameters(typ, "reply")
-	if err != nil {
-		return nil, err
-	}
-	object, ok := parameters["Post"].(schema.Object)
-	body, hasBody := object["body"].(schema.Object)
-	if !ok || !hasBody {
-		return nil, refuse(http.StatusBadRequest, "ErrorInvalidRequest", "The parameter 'Post' with a body is required.")
-	}
-	if t.locked {
-		return nil, errAccessDenied()
-	}
-	participants := recipients(object["newParticipants"])
-	for _, p := range participants {
-		if !isAddress(p.address) {
-			return nil, refuse(http.StatusBadRequest, "ErrorInvalidRecipients", "At least one recipient is not valid., Recipient '%s' isn't resolved.", p.address)
-		}
-	}
-	mail := &content{subject: t.topic, topic: topicOf(t.topic), importance: "normal", from: group.person()}
-	if user := c.server.userIndex[c.caller.ObjectID]; user != nil {
-		mail.from = person{user.DisplayName, user.Mail}
-	}
-	mail.sender = mail.from
-	text, _ := body["content"].(string)
-	mail.setBody(text, body["contentType"] != "text")
-	mail.categories = categories(object["categories"])
-	if mail.attachments, err = attachmentsOf(object["attachments"]); err != nil {
-		return nil, err
-	}
-	group.addPost(t, mail, participants, c.now)
-	return accepted(), nil
+	return a.value()
 }

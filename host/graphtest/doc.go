@@ -13,7 +13,9 @@
 // [Mailbox.AddFolders] and [Mailbox.AddMbox] load mail from files. It listens on a free port of 127.0.0.1 with TLS, and
 // its own certificate authority is known to [Server.Client] only; [Server.RoundTripper] serves without a socket. Clients reach Graph below
 // {URL}/v1.0 and the token service below {URL}/{tenant}. What arrived is in [Server.Journal], what was sent in [Server.Delivered].
-// [Server.Fault] makes requests fail, before or after their effect.
+// [Server.Fault] makes requests fail, before or after their effect; a [Weather], which a scenario file may hold, does so by rules, turns on
+// Graph's throttling limits and delays what arrives. docs/emulate.md explains the file. A [Clock] moves time, and [WithProxy] lets programs
+// come that know Microsoft's own addresses only.
 //
 // Ids follow from the names that they were added under, so that the same set-up has the same ids every time.
 //
@@ -25,20 +27,37 @@
 //
 // # What it imitates
 //
-//   - Entra: discovery, the key set, and client credentials with a secret. Delegated tokens are made by [Server.Token], without a
-//     sign-in.
-//   - Users and groups: list and get, with basic and advanced $filter.
+//   - Entra: discovery for the directory, its domains, common and organizations; the key set; client credentials with a secret, a
+//     certificate or a federated token; authorization codes with PKCE, id tokens, refresh tokens, device codes, admin consent; managed
+//     identities. People sign in on plain pages; [Server.SignInAs], [Server.ApproveDevice] or a login_hint do it in their place, and
+//     [Server.Consent], [Server.SetSignIn] and [Server.RevokeSignIns] decide what comes of it. [Server.Token] makes a token without all
+//     that. Refusals have Entra's form and AADSTS codes.
+//   - Users and groups: list, get and $count with basic and advanced $filter, $orderby, $search and $expand; members, owners and
+//     memberships with nested groups and casts; people. What a permission does not show of them is null. Nothing of them is written.
 //   - Mail: folders, messages with $filter, $orderby, $search and their rules, MIME source, attachments, and sendMail in both forms.
-//   - Group mail: conversations, threads and posts, attachments of posts, replies.
+//   - Group mail: conversations, threads and posts, read and written under both forms of path, with attachments, extended properties
+//     and what a reply answers; forwards; locked threads; mail to the group's address and copies to its subscribers; posts that are seen
+//     late ([Post.Delay], [Group.DelayPosts]).
 //   - Events with calendarView, and Inbox rules, for reading.
+//   - Changes: delta of a folder's messages and of folders, with what is awkward about it by [WithDelta], [Server.ExpireDeltaTokens] and
+//     [Mailbox.AddLateEML]; subscriptions to mail, events and group conversations, whose endpoints are called in the background
+//     ([WithNotifications]), with lost, doubled and late notifications ([Server.DisturbNotifications]) and lifecycle events
+//     ([Server.SendLifecycleEvent]).
+//   - Batches, of v1.0 and beta: each request in one takes the whole way of a request that came by itself.
 //   - Paging with opaque links on the host that the client named, default and immutable ids, the Prefer header.
+//   - Throttling by the documented limits, if the weather turns them on; errors of gateways, broken connections and damaged answers.
+//   - What the front of Graph takes and refuses: compressed bodies, 411, 413, 415, preflight requests, hosts with one service each.
 //   - Permissions by method and path from the table in manifests/permissions; the .Shared permissions with [Mailbox.ShareWith]; what
-//     Mail.ReadBasic and Calendars.ReadBasic leave out.
+//     Mail.ReadBasic and Calendars.ReadBasic leave out; who may read in a group; policies that restrict an application to mailboxes
+//     ([Server.RestrictApp]). Where the table and other sources disagree on app-only requests, [RefuseApps] is the switch.
 //
 // # What it does not imitate
 //
-// Everything else that Graph has is answered with 501 NotImplemented, never with a made-up success. Beside that: rules are kept and not
-// run; mail is delivered at once and bounces never come; HTML is not sanitised; throttling happens only when a [Fault] says so; reading a
-// user with User.ReadBasic.All shows every property; a filter that the mail store would serve slowly or refuse as too complex is served.
-// Where Graph's own behaviour is not documented, the imitation takes the stricter reading.
+// Everything else that Graph has is answered with 501 NotImplemented, never with a made-up success. Of Entra: passwords, signing out, the
+// on-behalf-of and implicit flows, personal accounts, version 1.0 endpoints, claims challenges, and resources beside Graph; every user
+// counts as an administrator where one is needed; a used assertion is refused, which Entra is not known to do. Beside that: rules are kept and not
+// run; mail is delivered at once and bounces never come; HTML is not sanitised; the limits of Exchange on sending and those of subscriptions
+// are not kept, and the limit of four requests at once is for each mailbox; members of groups are users and groups only, and memberships are
+// never hidden; a relationship is not expanded inside another; a filter that the mail store would serve slowly or refuse as too complex is
+// served. Where Graph's own behaviour is not documented, the imitation takes the stricter reading.
 package graphtest

@@ -30,7 +30,7 @@ const (
 // overNetwork is a server on TLS with one application that may read users.
 func overNetwork(t *testing.T) *graphtest.Server {
 	t.Helper()
-	server, err := graphtest.NewServer()
+	server, err := graphtest.NewServer(graphtest.CheckAnswers(t.Errorf))
 	if err != nil {
 		t.Fatal(err)
 	}

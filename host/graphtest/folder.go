@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -16,48 +18,10 @@ type folder struct {
 	messages messageList
 	unread   int
 	hidden   bool
-}
-
-type standardFolder struct {
-	wellKnown, name string
-	beyond          bool // outside the tree that lists show
-}
-
-// standardFolders are the well-known folders that a new mailbox has; see
-// https://learn.microsoft.com/graph/api/resources/mailfolder. The others do not exist until something needs them: Graph answers 404.
-func standardFolders() []standardFolder {
-	return []standardFolder{
-		{"inbox", "Inbox", false},
-		{"drafts", "Drafts", false},
-		{"sentitems", "Sent Items", false},
-		{"deleteditems", "Deleted Items", false},
-		{"junkemail", "Junk Email", false},
-		{"archive", "Archive", false},
-		{"outbox", "Outbox", false},
-		{"conversationhistory", "Conversation History", false},
-		{"recoverableitemsdeletions", "Deletions", true},
-	}
-}
-
-// rootFolder is the well-known name of the root.
-const rootFolder = "msgfolderroot"
-
-func (m *Mailbox) addStandardFolders(names map[string]string) {
-	m.root = &folder{id: newID(idFolder, m.user.ID, rootFolder), name: "Top of Information Store"}
-	m.folders[m.root.id] = m.root
-	m.wellKnown[rootFolder] = m.root
-	for _, standard := range standardFolders() {
-		name := standard.name
-		if names[standard.wellKnown] != "" {
-			name = names[standard.wellKnown]
-		}
-		f := &folder{id: newID(idFolder, m.user.ID, standard.wellKnown), name: name, parent: m.root}
-		m.folders[f.id] = f
-		m.wellKnown[standard.wellKnown] = f
-		if !standard.beyond {
-			m.root.children = append(m.root.children, f)
-		}
-	}
+	log      changeLog // of the messages
+	standard bool      // well known: not to be renamed, moved or deleted
+	beyond   bool      // outside the tree that lists show, with all that is in it
+	search   *lookup   // what a search folder looks for; nil for one that holds messages
 }
 
 // findFolder walks a path of names; nil if there is no such folder.
@@ -99,11 +63,19 @@ func (m *Mailbox) makeFolder(path string) (*folder, error) {
 	return at, nil
 }
 
+// newFolder adds a folder. Its id follows from its name, unless another folder took that id before.
 func (m *Mailbox) newFolder(parent *folder, name string) *folder {
 	m.items++
-	f := &folder{id: newID(idFolder, m.user.ID, parent.id, name), name: name, parent: parent}
+	parts := []string{m.user.ID, parent.id, name}
+	if m.folderIDs[newID(idFolder, parts...)] {
+		parts = append(parts, strconv.Itoa(m.items))
+	}
+	f := &folder{id: newID(idFolder, parts...), name: name, parent: parent, beyond: parent.beyond}
+	m.folderIDs[f.id] = true
 	parent.children = append(parent.children, f)
 	m.folders[f.id] = f
+	m.folderChanged(parent, changeUpdated)
+	m.folderChanged(f, changeCreated)
 	return f
 }
 
@@ -139,13 +111,60 @@ func escapeFolderName(name string) string {
 	return strings.NewReplacer(`\`, `\\`, `/`, `\/`).Replace(name)
 }
 
+// child finds a folder by its name: one that is spelled so before one that differs in case.
 func (f *folder) child(name string) *folder {
+	var found *folder
 	for _, child := range f.children {
-		if strings.EqualFold(child.name, name) {
+		if child.name == name {
 			return child
 		}
+		if found == nil && strings.EqualFold(child.name, name) {
+			found = child
+		}
 	}
-	return nil
+	return found
+}
+
+// within reports whether the folder is the other one or stands anywhere below it.
+func (f *folder) within(other *folder) bool {
+	for at := f; at != nil; at = at.parent {
+		if at == other {
+			return true
+		}
+	}
+	return false
+}
+
+// depth is how many folders stand above the folder.
+func (f *folder) depth() int {
+	depth := 0
+	for at := f.parent; at != nil; at = at.parent {
+		depth++
+	}
+	return depth
+}
+
+// height is how many levels of folders stand below the folder.
+func (f *folder) height() int {
+	height := 0
+	for _, child := range f.children {
+		height = max(height, child.height()+1)
+	}
+	return height
+}
+
+// list is what the folder shows: its messages, or those that a search folder finds.
+func (f *folder) list() (list messageList, unread int) {
+	if f.search == nil {
+		return f.messages, f.unread
+	}
+	list = f.search.find()
+	for _, item := range list {
+		if !item.read {
+			unread++
+		}
+	}
+	return list, unread
 }
 
 // record makes the folder's JSON. Counts change with every message, so it is made for each answer; folders are few.
@@ -154,14 +173,21 @@ func (f *folder) record() *record {
 	if f.parent != nil {
 		parent = f.parent.id
 	}
-	return newRecord("mailFolder", f.id,
-		member{"displayName", f.name},
-		member{"parentFolderId", parent},
-		member{"childFolderCount", len(f.children)},
-		member{"unreadItemCount", f.unread},
-		member{"totalItemCount", len(f.messages)},
-		member{"isHidden", f.hidden},
-	)
+	messages, unread := f.list()
+	members := []member{
+		{"displayName", f.name},
+		{"parentFolderId", parent},
+		{"childFolderCount", len(f.children)},
+		{"unreadItemCount", unread},
+		{"totalItemCount", len(messages)},
+		{"isHidden", f.hidden},
+	}
+	if f.search == nil {
+		return newRecord("mailFolder", f.id, members...)
+	}
+	r := newRecord("mailFolder", f.id, append(members, f.search.members()...)...)
+	r.derived = "mailSearchFolder"
+	return r
 }
 
 const folderListOptions = optionSelect | optionTop | optionSkip | optionFilter | optionOrder | optionCount | optionHiddenFolders
@@ -171,20 +197,55 @@ func folderRoutes() []*route {
 		{method: http.MethodGet, template: "/users/{user}/mailFolders", area: outlook, typ: "mailFolder", options: folderListOptions, handle: listFolders},
 		{method: http.MethodGet, template: "/users/{user}/mailFolders/{folder}", area: outlook, typ: "mailFolder", options: optionSelect | optionHiddenFolders, handle: getFolder},
 		{method: http.MethodGet, template: "/users/{user}/mailFolders/{folder}/childFolders", area: outlook, typ: "mailFolder", options: folderListOptions, handle: listFolders},
+		{method: http.MethodGet, template: "/users/{user}/mailFolders/$count", area: outlook, typ: "mailFolder", options: optionFilter | optionHiddenFolders, handle: countFolders},
+		{method: http.MethodGet, template: "/users/{user}/mailFolders/{folder}/childFolders/$count", area: outlook, typ: "mailFolder", options: optionFilter | optionHiddenFolders, handle: countFolders},
 	}
 }
 
-// folder resolves the mailbox and the folder of the path.
+// directFolder takes the folders above the last one out of a path: mailFolders/a/childFolders/b/messages is answered as
+// mailFolders/b/messages, once a was seen to be the parent of b. Graph takes such paths to any depth.
+func directFolder(segments []string) (direct, above []string) {
+	for _, segment := range segments {
+		name, key, ok := functionKey(segment)
+		if ok && (strings.EqualFold(name, "mailFolders") || strings.EqualFold(name, "childFolders")) {
+			direct = append(direct, name, key)
+		} else {
+			direct = append(direct, segment)
+		}
+	}
+	const collection, key = 2, 3 // of /users/{user}/mailFolders/{folder}
+	for len(direct) > key+2 && strings.EqualFold(direct[collection], "mailFolders") && strings.EqualFold(direct[key+1], "childFolders") && isKey(direct[key+2]) {
+		above = append(above, direct[key])
+		direct = slices.Delete(direct, key, key+2)
+	}
+	return direct, above
+}
+
+// folder resolves the mailbox and the folder of the path, which must stand where the path says.
 func (c *call) folder() (*Mailbox, *folder, error) {
 	mailbox, err := c.mailbox()
 	if err != nil {
 		return nil, nil, err
 	}
 	f, err := mailbox.folder(c.value("folder"))
-	return mailbox, f, err
+	if err != nil {
+		return nil, nil, err
+	}
+	at := f
+	for _, name := range slices.Backward(c.above) {
+		parent, err := mailbox.folder(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if at.parent != parent {
+			return nil, nil, errItemNotFound()
+		}
+		at = parent
+	}
+	return mailbox, f, nil
 }
 
-// folder finds a folder by id or well-known name.
+// folder finds a folder by id or well-known name. A well-known folder that the mailbox has not is not found; any other name is no id.
 func (m *Mailbox) folder(name string) (*folder, error) {
 	if f := m.wellKnown[strings.ToLower(name)]; f != nil {
 		return f, nil
@@ -192,19 +253,10 @@ func (m *Mailbox) folder(name string) (*folder, error) {
 	if f := m.folders[name]; f != nil {
 		return f, nil
 	}
-	if idIs(name, idFolder) || absentFolder(name) {
+	if idIs(name, idFolder) || isWellKnown(strings.ToLower(name)) {
 		return nil, errItemNotFound()
 	}
 	return nil, errMalformedID()
-}
-
-// absentFolder reports whether a name is well known but of a folder that a new mailbox does not have.
-func absentFolder(name string) bool {
-	switch strings.ToLower(name) {
-	case "clutter", "conflicts", "localfailures", "scheduled", "searchfolders", "serverfailures", "syncissues":
-		return true
-	}
-	return false
 }
 
 func getFolder(c *call) (*reply, error) {
@@ -215,19 +267,35 @@ func getFolder(c *call) (*reply, error) {
 	return c.entity(f.record())
 }
 
-// listFolders lists the children of the folder in the path, or of the root.
 func listFolders(c *call) (*reply, error) {
-	if f := c.query.filter; f != nil && (f.Uses("in") || f.Uses("any")) {
-		return nil, refuse(http.StatusBadRequest, "ErrorInvalidUrlQueryFilter", "The query filter contains one or more invalid nodes.")
-	}
-	mailbox, err := c.mailbox()
+	shown, err := c.folders()
 	if err != nil {
 		return nil, err
 	}
+	return c.list(shown)
+}
+
+func countFolders(c *call) (*reply, error) {
+	shown, err := c.folders()
+	if err != nil {
+		return nil, err
+	}
+	return c.count(shown)
+}
+
+// folders gathers the children of the folder in the path, or of the root.
+func (c *call) folders() (collection, error) {
+	if f := c.query.filter; f != nil && (f.Uses("in") || f.Uses("any")) {
+		return collection{}, refuse(http.StatusBadRequest, "ErrorInvalidUrlQueryFilter", "The query filter contains one or more invalid nodes.")
+	}
+	mailbox, err := c.mailbox()
+	if err != nil {
+		return collection{}, err
+	}
 	parent := mailbox.root
 	if c.value("folder") != "" {
-		if parent, err = mailbox.folder(c.value("folder")); err != nil {
-			return nil, err
+		if _, parent, err = c.folder(); err != nil {
+			return collection{}, err
 		}
 	}
 	var shown []*record
@@ -236,5 +304,5 @@ func listFolders(c *call) (*reply, error) {
 			shown = append(shown, child.record())
 		}
 	}
-	return c.list(collect(shown, func(r *record) *record { return r }))
+	return collect(shown, func(r *record) *record { return r }), nil
 }

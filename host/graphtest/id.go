@@ -22,6 +22,7 @@ const (
 	idEvent
 	idEventImmutable
 	idRule
+	idCalendar
 	idMessageConversation
 	idConversation
 	idThread
@@ -95,9 +96,9 @@ func newGUID(parts ...string) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(strings.Join(parts, "\x00"))).String()
 }
 
-// newChangeKey makes the change key of an item as it was stored.
-func newChangeKey(id string) string {
-	sum := sha512.Sum512([]byte(id))
+// newChangeKey makes the change key of an item that changed so many times.
+func newChangeKey(id string, version int) string {
+	sum := sha512.Sum512(binary.AppendUvarint([]byte(id), uint64(version)))
 	return base64.StdEncoding.EncodeToString(sum[:29])
 }
 

@@ -23,10 +23,10 @@ func (s *Server) Groups() []*Group {
 
 // Faults lists the faults that wait for a request, with the number of requests that each is left for in Times.
 func (s *Server) Faults() []Fault {
-	s.faults.mu.Lock()
-	defer s.faults.mu.Unlock()
+	s.weather.mu.Lock()
+	defer s.weather.mu.Unlock()
 	var list []Fault
-	for _, w := range s.faults.waiting {
+	for _, w := range s.weather.faults {
 		fault := w.Fault
 		fault.Times = w.left
 		list = append(list, fault)
@@ -60,7 +60,8 @@ func (m *Mailbox) Folders() []Folder {
 	var walk func(f *folder, depth int)
 	walk = func(f *folder, depth int) {
 		for _, child := range f.children {
-			list = append(list, Folder{child.id, child.name, depth, len(child.messages), child.unread, child.hidden})
+			messages, unread := child.list()
+			list = append(list, Folder{child.id, child.name, depth, len(messages), unread, child.hidden})
 			walk(child, depth+1)
 		}
 	}
@@ -73,11 +74,15 @@ func (m *Mailbox) Page(folderID string, from, count int) []Message {
 	m.server.mu.RLock()
 	defer m.server.mu.RUnlock()
 	f := m.folders[folderID]
-	if f == nil || from < 0 || from >= len(f.messages) || count <= 0 {
+	if f == nil {
+		return nil
+	}
+	messages, _ := f.list()
+	if from < 0 || from >= len(messages) || count <= 0 {
 		return nil
 	}
 	var page []Message
-	for _, item := range f.messages[from:min(len(f.messages), from+count)] {
+	for _, item := range messages[from:min(len(messages), from+count)] {
 		page = append(page, item.inspect())
 	}
 	return page

@@ -126,7 +126,7 @@ func (a *arrivals) addFile(files fs.FS, name string) (err error) {
 	if kind == ".mbox" && !inMaildir {
 		return a.addMbox(mailFolder(files, path.Join(dir, base[:len(base)-len(kind)])), file)
 	}
-	source, err := readMail(file)
+	source, err := readMessage(file)
 	if err != nil {
 		return err
 	}
@@ -146,18 +146,6 @@ func (a *arrivals) addMbox(folder string, source io.Reader) error {
 		}
 	}
 	return nil
-}
-
-// readMail reads a message of at most maxMessageSize bytes.
-func readMail(source io.Reader) ([]byte, error) {
-	mail, err := io.ReadAll(io.LimitReader(source, maxMessageSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the message: %w", err)
-	}
-	if len(mail) > maxMessageSize {
-		return nil, fmt.Errorf("the message is larger than %d bytes", maxMessageSize)
-	}
-	return mail, nil
 }
 
 func (a *arrivals) add(folder string, source []byte, read bool) error {

@@ -108,7 +108,7 @@ func FuzzMbox(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	line := regexp.MustCompile(`(?m)^(>*From )`)
-	server, err := graphtest.NewServer(graphtest.WithoutNetwork())
+	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(panicf))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -11,34 +11,64 @@ import (
 	"github.com/postern-dev/postern/host/graphtest/internal/odata"
 )
 
-// message is a message in a mailbox.
+// message is one version of a message in a mailbox. It is not altered once it is there; see Mailbox.insert.
 type message struct {
 	content  *content
 	mailbox  *Mailbox
 	folder   *folder
+	created  time.Time
+	modified time.Time
 	received time.Time
 	read     bool
-	number   int // in its mailbox
+	draft    bool
+	flag     object // followupFlag; nil: not flagged
+	other    bool   // of the other inbox, not the focused one
+	number   int    // in its mailbox, for as long as it is there
+	position int    // number of the last move; the number above if there was none
+	version  int    // counts the changes
+	index    []byte // of its conversation
+	attached int    // how many attachments it ever had; numbers their ids
 	record   *record
 }
 
 // deliver stores a message in a folder.
 func (m *Mailbox) deliver(f *folder, c *content, read bool) *message {
-	m.items++
-	item := &message{content: c, mailbox: m, folder: f, read: read, number: m.items, received: c.sent}
-	if item.received.IsZero() {
-		item.received = m.server.now()
+	item := m.newMessage(f, c)
+	item.read = read
+	if !c.sent.IsZero() {
+		item.received = c.sent.Truncate(time.Second)
+		item.created, item.modified = item.received, item.received
 	}
-	item.received = item.received.Truncate(time.Second)
+	m.insert(item)
+	return item
+}
+
+// newMessage makes a message that is about to be inserted into a folder.
+func (m *Mailbox) newMessage(f *folder, c *content) *message {
+	now := m.server.now().Truncate(time.Second)
+	m.items++
+	item := &message{content: c, mailbox: m, folder: f, number: m.items, position: m.items, created: now, modified: now, received: now}
 	if c.messageID == "" {
 		c.messageID = fmt.Sprintf("<%s@%s>", newGUID("message", m.user.ID, strconv.Itoa(item.number)), domainOf(m.user.Mail))
 	}
-	item.store()
-	m.messages.add(item)
-	f.messages.add(item)
-	if !read {
-		f.unread++
-	}
+	item.index = m.conversationIndex(c, now)
+	return item
+}
+
+// next begins a new version of a message, for replace. Its content may be altered too, but not what hangs on it.
+func (m *message) next() *message {
+	item, own := *m, *m.content
+	item.content, item.record = &own, nil
+	item.version++
+	item.modified = m.mailbox.server.now().Truncate(time.Second)
+	return &item
+}
+
+// in begins a new version of a message that stands in another folder, or again in its own: it has a new default id.
+func (m *message) in(f *folder) *message {
+	item := m.next()
+	m.mailbox.items++
+	item.folder, item.position = f, m.mailbox.items
 	return item
 }
 
@@ -46,39 +76,35 @@ func domainOf(address string) string {
 	return address[strings.LastIndexByte(address, '@')+1:]
 }
 
-// store makes the message's ids and its record, and files it under its ids.
+// store makes the message's ids and its record. Default ids hold the position, so that they change on every move; immutable ones do not.
 func (m *message) store() {
-	number := strconv.Itoa(m.number)
-	id := newID(idMessage, m.mailbox.user.ID, m.folder.id, number)
-	immutable := newID(idMessageImmutable, m.mailbox.user.ID, number)
+	owner := m.mailbox.user.ID
+	id := newID(idMessage, owner, m.folder.id, strconv.Itoa(m.position))
+	immutable := newID(idMessageImmutable, owner, strconv.Itoa(m.number))
 	// One content may stand in several mailboxes; each has its own attachments with their own ids.
 	own := *m.content
-	own.attachments = make([]*attachment, len(m.content.attachments))
-	for i, a := range m.content.attachments {
-		copied := *a
-		copied.store(m.received, []string{id, strconv.Itoa(i)}, []string{immutable, strconv.Itoa(i)})
-		own.attachments[i] = &copied
-	}
+	own.attachments, m.attached = storeAttachments(m.content.attachments, m.attached, m.created, id, immutable)
 	m.content = &own
-	m.record = m.content.record(id, m.mailbox.user.ID, m, m.received)
+	m.record = m.content.record(id, owner, m, m.received)
 	m.record.immutable = immutable
-	m.mailbox.byID[id] = m
-	m.mailbox.byID[immutable] = m
 }
 
 // record makes the JSON of a message. Of a message inside another, stored is nil and the ids are empty.
 func (c *content) record(id, owner string, stored *message, received time.Time) *record {
-	conversation := newID(idMessageConversation, owner, strings.ToLower(c.topic))
 	hasAttachments := slices.ContainsFunc(c.attachments, func(a *attachment) bool { return !a.inline })
-	parent, read, link := any(nil), true, any(nil)
+	at := message{created: received, modified: received, read: true}
+	parent, link, conversation, index := any(nil), any(nil), any(nil), any(nil)
 	if stored != nil {
-		parent, read = stored.folder.id, stored.read
+		conversation = newID(idMessageConversation, owner, string(stored.index[indexTime:indexHead]))
+		index = stored.index
+		at = *stored
+		parent = stored.folder.id
 		link = "https://outlook.office365.com/owa/?ItemID=" + id + "&exvsurl=1&viewmodel=ReadMessageItem"
 	}
-	changeKey := newChangeKey(id)
+	changeKey := newChangeKey(id, at.version)
 	r := newRecord("message", id,
-		member{"createdDateTime", received},
-		member{"lastModifiedDateTime", received},
+		member{"createdDateTime", at.created},
+		member{"lastModifiedDateTime", at.modified},
 		member{"changeKey", changeKey},
 		member{"categories", stringList(c.categories)},
 		member{"receivedDateTime", received},
@@ -90,13 +116,13 @@ func (c *content) record(id, owner string, stored *message, received time.Time) 
 		member{"importance", c.importance},
 		member{"parentFolderId", parent},
 		member{"conversationId", conversation},
-		member{"conversationIndex", []byte(conversation[:22])},
+		member{"conversationIndex", index},
 		member{"isDeliveryReceiptRequested", c.delivery},
 		member{"isReadReceiptRequested", c.readReceipt},
-		member{"isRead", read},
-		member{"isDraft", false},
+		member{"isRead", at.read},
+		member{"isDraft", at.draft},
 		member{"webLink", link},
-		member{"inferenceClassification", "focused"},
+		member{"inferenceClassification", at.inference()},
 		member{"body", c.bodyObject()},
 		member{"sender", c.sender.one()},
 		member{"from", c.from.one()},
@@ -104,7 +130,7 @@ func (c *content) record(id, owner string, stored *message, received time.Time) 
 		member{"ccRecipients", objects(c.cc)},
 		member{"bccRecipients", objects(c.bcc)},
 		member{"replyTo", objects(c.replyTo)},
-		member{"flag", object{{"flagStatus", "notFlagged"}}},
+		member{"flag", at.followup()},
 		member{"internetMessageHeaders", lazy(c.headerObjects)},
 		member{"uniqueBody", c.bodyObject()},
 	)
@@ -122,6 +148,22 @@ func (c *content) headerObjects() any {
 		headers[i] = object{{"name", h.name}, {"value", h.value}}
 	}
 	return headers
+}
+
+// inference is what Outlook takes the message for.
+func (m *message) inference() string {
+	if m.other {
+		return "other"
+	}
+	return "focused"
+}
+
+// followup is the message's flag.
+func (m *message) followup() object {
+	if m.flag == nil {
+		return object{{"flagStatus", "notFlagged"}}
+	}
+	return m.flag
 }
 
 func (c *content) sentOr(received time.Time) time.Time {
@@ -169,10 +211,11 @@ const messageListOptions = optionSelect | optionTop | optionSkip | optionFilter 
 
 func messageRoutes() []*route {
 	list := []*route{}
-	for _, messages := range []string{"/users/{user}/messages", "/users/{user}/mailFolders/{folder}/messages"} {
+	for _, messages := range messagePaths() {
 		list = append(list,
 			&route{method: http.MethodGet, template: messages, area: outlook, typ: "message", options: messageListOptions, handle: listMessages},
-			&route{method: http.MethodGet, template: messages + "/{message}", area: outlook, typ: "message", options: optionSelect | optionExpand, handle: getMessage},
+			&route{method: http.MethodGet, template: messages + "/{message}", area: outlook, typ: "message", options: optionSelect | optionExpand | optionNested, handle: getMessage},
+			&route{method: http.MethodGet, template: messages + "/$count", area: outlook, typ: "message", options: optionFilter | optionSearch, handle: countMessages},
 			&route{method: http.MethodGet, template: messages + "/{message}/$value", area: outlook, typ: "message", handle: getMessageValue},
 		)
 	}
@@ -193,8 +236,8 @@ func (c *call) message() (*Mailbox, *message, error) {
 	if item == nil {
 		return nil, nil, errItemNotFound()
 	}
-	if name := c.value("folder"); name != "" {
-		f, err := mailbox.folder(name)
+	if c.value("folder") != "" {
+		_, f, err := c.folder()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -210,28 +253,7 @@ func getMessage(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.query.expand == nil {
-		return c.entity(item.record)
-	}
-	if !strings.EqualFold(c.query.expand[0], "attachments") {
-		return nil, errNotImitated("$expand=" + c.query.expand[0] + " on messages")
-	}
-	if c.view.hidden != nil {
-		return c.entity(item.record) // the permission leaves attachments out
-	}
-	return c.entity(item.record, expanded("attachments", item.content.attachments))
-}
-
-// expanded is the member of an expanded collection of attachments.
-func expanded(name string, list []*attachment) []byte {
-	out := append(encodeString(nil, name), ":["...)
-	for i, a := range list {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, a.record.json(&view{})...)
-	}
-	return append(out, ']')
+	return c.withAttachments(item.record, item.content.attachments)
 }
 
 func getMessageValue(c *call) (*reply, error) {
@@ -243,25 +265,43 @@ func getMessageValue(c *call) (*reply, error) {
 }
 
 func listMessages(c *call) (*reply, error) {
-	if err := c.checkMessageQuery(); err != nil {
-		return nil, err
-	}
-	mailbox, err := c.mailbox()
+	found, err := c.messages()
 	if err != nil {
 		return nil, err
 	}
-	messages := mailbox.messages
-	if name := c.value("folder"); name != "" {
-		f, err := mailbox.folder(name)
-		if err != nil {
-			return nil, err
-		}
-		messages = f.messages
+	return c.list(found)
+}
+
+func countMessages(c *call) (*reply, error) {
+	found, err := c.messages()
+	if err != nil {
+		return nil, err
 	}
+	return c.count(found)
+}
+
+// messages gathers the messages of the folder in the path, or of the mailbox without Recoverable Items.
+func (c *call) messages() (collection, error) {
+	if err := c.checkMessageQuery(); err != nil {
+		return collection{}, err
+	}
+	mailbox, err := c.mailbox()
+	if err != nil {
+		return collection{}, err
+	}
+	messages := mailbox.messages
+	if c.value("folder") != "" {
+		_, f, err := c.folder()
+		if err != nil {
+			return collection{}, err
+		}
+		messages, _ = f.list()
+	}
+	messages = messages.visible(mailbox)
 	if c.query.search != nil {
 		messages = searchMessages(messages, c.query.search)
 	}
-	return c.list(c.byArrival(messages))
+	return c.byArrival(messages), nil
 }
 
 // byArrival is a list of messages as a collection. An order by nothing but receivedDateTime is the list's own, forwards or backwards, so

@@ -246,7 +246,8 @@ func behindHeader(source []byte, headers []header) string {
 // emptyLine ends a header.
 var emptyLine = regexp.MustCompile(`\n\r?\n`)
 
-// composeMIME makes the source of a message that came as JSON.
+// composeMIME makes the source of a message that came as JSON, or whose attachments were changed. Inline attachments stand with the body
+// in a multipart/related; links to files have no place in MIME.
 func (c *content) composeMIME() error {
 	root := enmime.NewPart("text/plain")
 	if c.html {
@@ -254,23 +255,26 @@ func (c *content) composeMIME() error {
 	}
 	root.Charset = "utf-8"
 	root.Content = []byte(c.body)
-	if len(c.attachments) > 0 {
+	for _, level := range []struct {
+		kind   string
+		inline bool
+	}{{"multipart/related", true}, {"multipart/mixed", false}} {
+		parts := c.parts(level.inline)
+		if len(parts) == 0 {
+			continue
+		}
 		body := root
-		root = enmime.NewPart("multipart/mixed")
-		root.Boundary = "graphtest-" + newGUID(c.messageID)
+		root = enmime.NewPart(level.kind)
+		root.Boundary = "graphtest-" + newGUID(level.kind, c.messageID, c.subject)
 		root.AddChild(body)
-		for _, a := range c.attachments {
-			part := enmime.NewPart(a.contentType)
-			part.Disposition = "attachment"
-			if a.inline {
-				part.Disposition = "inline"
-			}
-			part.FileName, part.ContentID, part.Content = a.name, a.contentID, a.bytes
+		for _, part := range parts {
 			root.AddChild(part)
 		}
 	}
 	for _, h := range c.headers {
-		root.Header.Add(h.name, h.value)
+		if !isContentHeader(h.name) {
+			root.Header.Add(h.name, h.value)
+		}
 	}
 	root.Header.Set("MIME-Version", "1.0")
 	var out bytes.Buffer
@@ -281,14 +285,47 @@ func (c *content) composeMIME() error {
 	return nil
 }
 
+// isContentHeader reports whether a header describes how the source is written, and not the mail.
+func isContentHeader(name string) bool {
+	return len(name) > len("Content-") && strings.EqualFold(name[:len("Content-")], "Content-") || strings.EqualFold(name, "MIME-Version")
+}
+
+// parts makes the parts of the attachments that are inline, or of those that are not.
+func (c *content) parts(inline bool) []*enmime.Part {
+	var parts []*enmime.Part
+	for _, a := range c.attachments {
+		if a.inline != inline || a.reference {
+			continue
+		}
+		part := enmime.NewPart(a.mediaType())
+		part.Disposition = "attachment"
+		if inline {
+			part.Disposition = "inline"
+		}
+		part.FileName, part.ContentID = a.name, a.contentID
+		if a.item != nil {
+			part.Content = a.bytes
+		} else {
+			part.ContentReader = bytes.NewReader(a.bytes) // what is read is written in base64, byte for byte
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
 // setHeaders makes the headers of a message that came as JSON; custom ones follow the usual ones. Bcc is left out, as in a mail.
 func (c *content) setHeaders(custom []header) {
-	list := []header{
-		{"Date", c.sent.Format("Mon, 02 Jan 2006 15:04:05 -0700")},
-		{"From", mailboxText(c.from)},
-		{"Message-ID", c.messageID},
-		{"Subject", mime.QEncoding.Encode("utf-8", c.subject)},
+	var list []header
+	if !c.sent.IsZero() {
+		list = append(list, header{"Date", c.sent.Format("Mon, 02 Jan 2006 15:04:05 -0700")})
 	}
+	if c.from != (person{}) {
+		list = append(list, header{"From", mailboxText(c.from)})
+	}
+	if c.messageID != "" {
+		list = append(list, header{"Message-ID", c.messageID})
+	}
+	list = append(list, header{"Subject", subjectText(c.subject)})
 	for _, one := range []struct {
 		name   string
 		people []person
@@ -307,6 +344,9 @@ func (c *content) setHeaders(custom []header) {
 	}
 	c.headers = append(list, custom...)
 }
+
+// subjectText writes a text as RFC 2047 wants it in a header.
+func subjectText(text string) string { return mime.QEncoding.Encode("utf-8", text) }
 
 // mailboxText writes a person as an RFC 5322 mailbox.
 func mailboxText(p person) string {

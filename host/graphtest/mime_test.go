@@ -189,7 +189,7 @@ func FuzzAddEML(f *testing.F) {
 	f.Add([]byte(nested))
 	f.Add([]byte(unclosed(12)))
 	f.Add([]byte(""))
-	server, err := graphtest.NewServer(graphtest.WithoutNetwork())
+	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(panicf))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func FuzzAddEML(f *testing.F) {
 	}
 	var mailboxes atomic.Int64 // each source has its own
 	f.Fuzz(func(t *testing.T, source []byte) {
-		n := &tenant{Server: server, t: t, http: server.Client(), types: loadTypes(t), token: token}
+		n := &tenant{Server: server, t: t, http: server.Client(), token: token}
 		m := n.mailbox(fmt.Sprintf("m%d@contoso.example", mailboxes.Add(1)))
 		id, err := m.AddEML("Inbox", strings.NewReader(string(source)))
 		if err != nil {

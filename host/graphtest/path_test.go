@@ -37,7 +37,7 @@ func TestPathsAreTakenAsTheyArrive(t *testing.T) {
 		"unknown root":             {"/telegrams", 400, "BadRequest"},
 		"known, not imitated":      {"/users/soc@contoso.example/contacts", 501, "NotImplemented"},
 		"known root, not imitated": {"/sites", 501, "NotImplemented"},
-		"function, not imitated":   {"/users/soc@contoso.example/mailFolders/inbox/messages/delta", 501, "NotImplemented"},
+		"function, not imitated":   {"/users/soc@contoso.example/messages/delta", 501, "NotImplemented"},
 		"no mailbox of that name":  {"/users/nobody@contoso.example/messages", 404, "ErrorInvalidUser"},
 		"group id that is no GUID": {"/groups/5", 400, "Request_BadRequest"},
 		"group that is not there":  {"/groups/11111111-1111-4111-8111-111111111111", 404, "Request_ResourceNotFound"},

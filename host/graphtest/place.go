@@ -19,7 +19,7 @@ func isRoot(name string) bool {
 	switch name {
 	case "$batch", "admin", "applications", "auditlogs", "communications", "contacts", "devices", "directory", "directoryobjects",
 		"directoryroles", "domains", "drives", "identity", "invitations", "organization", "places", "reports", "schemaextensions", "search",
-		"security", "serviceprincipals", "shares", "sites", "subscribedskus", "subscriptions", "teams":
+		"security", "serviceprincipals", "shares", "sites", "subscribedskus", "teams":
 		return true
 	}
 	return false
@@ -31,7 +31,7 @@ func isCut(typ, name string) bool {
 	case "drive", "drives", "onenote", "permissiongrants", "photo", "photos", "planner", "settings":
 		return typ == "user" || typ == "group"
 	case "activities", "agreementacceptances", "authentication", "chats", "contactfolders", "followedsites", "inferenceclassification",
-		"insights", "joinedteams", "licensedetails", "manageddevices", "onlinemeetings", "outlook", "people", "presence", "teamwork", "todo":
+		"insights", "joinedteams", "licensedetails", "manageddevices", "onlinemeetings", "outlook", "presence", "teamwork", "todo":
 		return typ == "user"
 	case "grouplifecyclepolicies", "sites", "team":
 		return typ == "group"
@@ -68,6 +68,8 @@ func rootPlace(name string) (place, bool) {
 		return place{typ: "user", collection: true}, true
 	case "groups":
 		return place{typ: "group", collection: true}, true
+	case "subscriptions":
+		return place{typ: "subscription", collection: true}, true
 	}
 	return place{beyond: true}, isRoot(name)
 }

@@ -24,6 +24,8 @@ const (
 	optionExpand
 	optionHiddenFolders
 	optionWindow // startDateTime and endDateTime
+	optionNested // options inside $expand
+	optionDelta  // $deltatoken and changeType; $skiptoken is one of delta's
 )
 
 // systemOption finds one of OData's own options, whose dollar sign may be left out. Those that no route imitates have no bit.
@@ -47,7 +49,9 @@ func systemOption(name string) (option options, known bool) {
 		return optionCount, true
 	case "$expand":
 		return optionExpand, true
-	case "$format", "$deltatoken", "$apply", "$compute", "$levels":
+	case "$deltatoken":
+		return optionDelta, true
+	case "$format", "$apply", "$compute", "$levels":
 		return 0, true
 	}
 	return 0, false
@@ -59,11 +63,13 @@ type query struct {
 	filter        *odata.Filter
 	order         odata.Order
 	search        *odata.Search
-	top           int // 0 if not given
+	clauses       *odata.Clauses // of $search in the directory
+	top           int            // 0 if not given
 	skip          int
 	first         bool // not a later page
 	count         bool
 	expand        []string
+	expansion     odata.Expansion // what expand names, with its own options
 	hiddenFolders bool
 	values        url.Values // of everything, by the option's full name
 }
@@ -79,7 +85,8 @@ func (c *call) badQuery(format string, args ...any) *problem {
 // readQuery parses the query options, and refuses those that Graph does not know or the route does not imitate.
 func (c *call) readQuery() (query, error) {
 	q := query{values: url.Values{}, first: true}
-	raw, err := url.ParseQuery(c.request.URL.RawQuery)
+	// Options inside $expand are separated by semicolons, which net/url refuses where they are not escaped.
+	raw, err := url.ParseQuery(strings.ReplaceAll(c.request.URL.RawQuery, ";", "%3B"))
 	if err != nil {
 		return q, c.badQuery("The query string is malformed: %v", err)
 	}
@@ -116,10 +123,14 @@ func (c *call) optionName(name string) (string, error) {
 		return full, nil
 	case (full == "startdatetime" || full == "enddatetime") && c.route.options&optionWindow != 0:
 		return full, nil
+	case full == "changetype" && c.route.options&optionDelta != 0:
+		return full, nil
 	case !system && strings.HasPrefix(full, "$"):
 		return "", c.badQuery("The query parameter '%s' is not supported.", name)
 	case !system:
 		return "", nil
+	case c.route.options&option == 0 && c.route.options&optionDelta != 0:
+		return "", c.badQuery("The query option '%s' is not supported by change tracking.", full)
 	case option == 0 || c.route.options&option == 0:
 		if option == optionSkip && c.route.area == directory {
 			return "", c.badQuery("'$skip' is not supported by the service.")
@@ -137,23 +148,28 @@ func (c *call) readSelect(q *query) error {
 	if err != nil {
 		return c.badQuery("Parsing OData Select and Expand failed: %v", err)
 	}
-	q.selected = map[string]bool{}
+	q.selected, err = c.selection(c.route.typ, names)
+	return err
+}
+
+// selection checks the names of a $select on a type; nil is everything.
+func (c *call) selection(of string, names []string) (map[string]bool, error) {
+	selected := map[string]bool{}
 	for _, name := range names {
 		if name == "*" {
-			q.selected = nil
-			return nil
+			return nil, nil
 		}
-		typ := c.route.typ
+		typ := of
 		if cast, rest, ok := strings.Cut(name, "/"); ok && c.types.DerivesFrom(strings.TrimPrefix(cast, "microsoft.graph."), typ) {
 			typ, name = strings.TrimPrefix(cast, "microsoft.graph."), rest
 		}
 		property, ok := c.types.Property(typ, name)
 		if !ok {
-			return c.badQuery("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", name, typ)
+			return nil, c.badQuery("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", name, typ)
 		}
-		q.selected[property.Name] = true
+		selected[property.Name] = true
 	}
-	return nil
+	return selected, nil
 }
 
 func (c *call) readNumbers(q *query) error {
@@ -174,7 +190,7 @@ func (c *call) readNumbers(q *query) error {
 	if most := c.route.mostPerPage(); q.top > most {
 		return c.badQuery("The limit of '%d' for Top query has been exceeded. The value from the incoming request is '%d'.", most, q.top)
 	}
-	if q.values.Has("$skiptoken") {
+	if q.values.Has("$skiptoken") && c.route.options&optionDelta == 0 {
 		offset, ok := parseSkipToken(q.values.Get("$skiptoken"))
 		if !ok {
 			return c.badQuery("Skip token is invalid.")
@@ -228,6 +244,14 @@ func (c *call) readSearch(q *query) error {
 	if !q.values.Has("$search") {
 		return nil
 	}
+	if c.route.area == directory {
+		clauses, err := odata.ParseClauses(q.values.Get("$search"))
+		if err != nil {
+			return c.badQuery("Invalid $search clause: %v", err)
+		}
+		q.clauses = clauses
+		return nil
+	}
 	search, err := odata.ParseSearch(q.values.Get("$search"))
 	if err != nil {
 		return refuse(http.StatusBadRequest, "BadRequest", "Invalid $search clause: %v", err)
@@ -240,28 +264,17 @@ func (c *call) readExpand(q *query) error {
 	if !q.values.Has("$expand") {
 		return nil
 	}
-	names, err := odata.ParseNames(q.values.Get("$expand"))
+	expansions, err := odata.ParseExpand(q.values.Get("$expand"))
 	if err != nil {
 		return c.badQuery("Parsing OData Select and Expand failed: %v", err)
 	}
-	if len(names) > 1 {
+	if len(expansions) > 1 {
 		return c.badQuery("Parsing OData Select and Expand failed: only one relationship can be expanded per request.")
 	}
-	q.expand = names
-	return nil
-}
-
-// needsAdvanced refuses what the directory serves only to a request with ConsistencyLevel: eventual and $count=true.
-func (c *call) needsAdvanced() error {
-	f := c.query.filter
-	advanced := c.query.count || f != nil && (f.Uses("ne") || f.Uses("not") || f.Uses("endswith") || c.query.order != nil)
-	eventual := strings.EqualFold(c.request.Header.Get("ConsistencyLevel"), "eventual")
-	if advanced && !(eventual && (c.query.count || !c.query.first)) {
-		return refuse(http.StatusBadRequest, "Request_UnsupportedQuery",
-			"The specified query is an advanced query: it needs the header ConsistencyLevel: eventual and $count=true.")
+	q.expansion = expansions[0]
+	if !q.expansion.Plain() && c.route.options&optionNested == 0 {
+		return errNotImitated("options inside $expand here")
 	}
-	if f != nil && f.Uses("contains") {
-		return refuse(http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported Query. The filter function 'contains' is not supported on this resource.")
-	}
+	q.expand = []string{q.expansion.Path}
 	return nil
 }

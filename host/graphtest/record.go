@@ -64,6 +64,10 @@ type record struct {
 	immutable string // the id to a client that prefers immutable ids; empty if there is only one
 	etag      string
 	fields    []field
+	// blank are the other properties of the type. They have no value and come only when they are selected. All records of a type share them.
+	blank []field
+	// related is the JSON of expanded relationships, each member with a comma before it.
+	related []byte
 }
 
 // field is one property of a record.
@@ -122,7 +126,7 @@ type view struct {
 	hidden    []string        // what the client's permission does not show
 	immutable bool
 	text      bool
-	zone      *time.Location // nil: UTC
+	zone      zone // of no name: UTC
 }
 
 // write appends the record's JSON, without the closing brace, so that the caller may add members.
@@ -146,15 +150,21 @@ func (r *record) write(out *bytes.Buffer, v *view) {
 		if v.selected == nil && f.onDemand || v.selected != nil && !v.selected[f.name] || slices.Contains(v.hidden, f.name) {
 			continue
 		}
-		value, zone := f.value, time.UTC
-		if _, zoned := value.(dateTime); zoned && v.zone != nil {
-			zone = v.zone
-		}
+		value := f.value
 		if v.text && f.text != nil {
 			value = f.text
 		}
-		out.Write(appendMember(append(out.AvailableBuffer(), ','), f.name, value, zone))
+		if zoned, isZoned := value.(dateTime); isZoned && v.zone.name != "" {
+			value = zoned.in(v.zone)
+		}
+		out.Write(appendMember(append(out.AvailableBuffer(), ','), f.name, value, time.UTC))
 	}
+	for i := range r.blank {
+		if f := &r.blank[i]; v.selected[f.name] && !slices.Contains(v.hidden, f.name) {
+			out.Write(appendMember(append(out.AvailableBuffer(), ','), f.name, f.value, nil))
+		}
+	}
+	out.Write(r.related)
 }
 
 // json writes the whole record as the view wants it, closing brace included.
@@ -194,10 +204,7 @@ func encode(out []byte, value any, zone *time.Location) []byte {
 	case time.Time:
 		return encodeString(out, v.UTC().Format(time.RFC3339))
 	case dateTime:
-		return encode(out, object{
-			{"dateTime", time.Time(v).In(zone).Format("2006-01-02T15:04:05.0000000")},
-			{"timeZone", zone.String()},
-		}, zone)
+		return encode(out, v.in(zoneOf(zone)), zone)
 	case []byte:
 		out = append(out, '"')
 		out = base64.StdEncoding.AppendEncode(out, v)

@@ -32,17 +32,20 @@ func (t roundTripper) RoundTrip(r *http.Request) (response *http.Response, err e
 			response, err = nil, fmt.Errorf("close the request body: %w", closeErr)
 		}
 	}()
+	recorder := newRecorder()
 	defer func() {
-		// A handler that ends with ErrAbortHandler means a connection that is closed without an answer.
-		switch aborted := recover(); aborted {
-		case nil:
-		case http.ErrAbortHandler:
+		// A handler that ends with ErrAbortHandler means a connection that is closed without an answer, or without the rest of one.
+		switch aborted := recover(); {
+		case aborted == nil:
+		case aborted == http.ErrAbortHandler && recorder.flushed:
+			response = recorder.response(r)
+			response.Body = io.NopCloser(io.MultiReader(response.Body, failingReader{io.ErrUnexpectedEOF}))
+		case aborted == http.ErrAbortHandler:
 			response, err = nil, fmt.Errorf("the server closed the connection: %w", io.ErrUnexpectedEOF)
 		default:
 			panic(aborted)
 		}
 	}()
-	recorder := newRecorder()
 	t.handler.ServeHTTP(recorder, in)
 	return recorder.response(r), nil
 }
@@ -52,6 +55,8 @@ type recorder struct {
 	status int
 	header http.Header
 	body   bytes.Buffer
+	// flushed tells that what was written is with the client.
+	flushed bool
 }
 
 func newRecorder() *recorder { return &recorder{header: http.Header{}} }
@@ -69,8 +74,14 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return r.body.Write(p)
 }
 
+// Flush makes recorder an http.Flusher.
+func (r *recorder) Flush() { r.flushed = true }
+
 func (r *recorder) response(request *http.Request) *http.Response {
 	r.WriteHeader(http.StatusOK)
+	if request.Method == http.MethodHead {
+		r.body.Reset()
+	}
 	return &http.Response{
 		Status:        fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)),
 		StatusCode:    r.status,

@@ -23,21 +23,42 @@ type route struct {
 	typ      string  // of the entity, or of the elements of the collection, that is answered or acted on
 	options  options // the query options that are imitated
 	writes   bool    // needs the server's state for itself
+	unlocked bool    // takes hold of the server's state by itself
+	untabled bool    // is not in the permission table: the handler decides who may use it
+	action   bool    // the last segment is an action on what stands before it
+	beta     bool    // in the beta version, and only there
+	versions bool    // in both versions
+	like     string  // the template whose permission it needs, where the table has none of its own
 	handle   func(*call) (*reply, error)
 }
+
+// inBeta reports whether the beta version has the route.
+func (r *route) inBeta() bool { return r.beta || r.versions }
 
 // routes lists everything that is imitated, resource by resource.
 func routes() []*route {
 	return slices.Concat(
 		userRoutes(),
 		groupRoutes(),
+		membershipRoutes(),
+		peopleRoutes(),
 		folderRoutes(),
+		folderWriteRoutes(),
 		messageRoutes(),
+		draftRoutes(),
+		moveRoutes(),
+		answerRoutes(),
+		reportRoutes(),
+		translateRoutes(),
 		attachmentRoutes(),
 		sendRoutes(),
 		conversationRoutes(),
 		eventRoutes(),
 		ruleRoutes(),
+		deltaRoutes(),
+		subscriptionRoutes(),
+		batchRoutes(),
+		settingsRoutes(),
 	)
 }
 
@@ -83,12 +104,12 @@ func (n *routeNode) child(segment string) *routeNode {
 }
 
 // match finds the node of a path and the values of its placeholders. Literal segments win over placeholders and match without regard
-// to case; users('x') is the same as users/x.
+// to case; users('x') is the same as users/x, and delta() the same as delta.
 func (n *routeNode) match(segments []string, values []string) (*routeNode, []string) {
 	if len(segments) == 0 {
 		return n, values
 	}
-	segment, rest := segments[0], segments[1:]
+	segment, rest := strings.TrimSuffix(segments[0], "()"), segments[1:]
 	if next := n.literals[strings.ToLower(segment)]; next != nil {
 		// A node that only leads on, such as mailFolders/inbox before messageRules, gives way to a placeholder.
 		if found, got := next.match(rest, values); found != nil && (found.methods != nil || n.param == nil) {

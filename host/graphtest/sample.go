@@ -12,7 +12,8 @@ import (
 
 // SampleTenant names what AddSampleTenant added.
 type SampleTenant struct {
-	// App may read mail, settings, calendars, users and groups, and send mail. It may not write to mailboxes.
+	// App may read mail, settings, calendars, users and groups, and send mail. It may not write to mailboxes. Programs on a user's own
+	// machine may sign in to it, and then read what is the user's.
 	App App
 	// SOC, Alex and Dana are mailboxes at contoso.example. SOC collects reported mail; a rule of Dana's forwards mail outside.
 	SOC, Alex, Dana *Mailbox
@@ -30,6 +31,9 @@ func (s *Server) AddSampleTenant() (*SampleTenant, error) {
 		Roles: []string{
 			"Mail.Read", "Mail.Send", "MailboxSettings.Read", "Calendars.Read", "User.Read.All", "Group.Read.All", "Group-Conversation.ReadWrite.All",
 		},
+		Scopes:       []string{"User.Read", "Mail.Read", "MailboxSettings.Read", "Calendars.Read"},
+		PublicClient: true,
+		RedirectURIs: []string{"http://localhost"},
 	}}
 	f := furnisher{server: s, today: s.now().Truncate(24 * time.Hour)}
 	f.check(s.AddApp(t.App))

@@ -2,7 +2,6 @@ package graphtest
 
 import (
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -24,10 +23,15 @@ type Delivery struct {
 
 // Delivered lists the mails that were sent through the server, oldest first, those to other tenants too.
 func (s *Server) Delivered() []Delivery {
+	s.settle()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return slices.Clone(s.delivered)
 }
+
+// WithMIMELimit answers a sendMail whose MIME source is longer than that, in bytes of base64, with 200 and without sending it, as Graph
+// was seen to do. Without the option a source is sent, or refused as too large.
+func WithMIMELimit(bytes int) Option { return func(s *settings) { s.mimeLimit = bytes } }
 
 func sendRoutes() []*route {
 	return []*route{
@@ -45,6 +49,9 @@ func sendMail(c *call) (*reply, error) {
 		save = true
 	)
 	if hasMediaType(c.request.Header.Get("Content-Type"), "text/plain") {
+		if c.server.mimeLimit > 0 && len(c.body) > c.server.mimeLimit {
+			return &reply{status: http.StatusOK}, nil
+		}
 		mail, err = c.mailFromMIME(mailbox)
 	} else {
 		mail, save, err = c.mailFromJSON(mailbox)
@@ -55,7 +62,7 @@ func sendMail(c *call) (*reply, error) {
 	if err := mailbox.checkMail(mail); err != nil {
 		return nil, err
 	}
-	mailbox.send(mail, save)
+	c.server.post(transit{from: mailbox, mail: mail, save: save})
 	return accepted(), nil
 }
 
@@ -87,35 +94,16 @@ func (c *call) mailFromJSON(mailbox *Mailbox) (mail *content, save bool, err err
 	return mail, save || !given, err
 }
 
-// contentOf makes a mail of a message object.
+// contentOf makes a mail of a message object. What a client cannot set is passed over, as Graph does.
 func (c *call) contentOf(message schema.Object, mailbox *Mailbox) (*content, error) {
-	mail := &content{importance: "normal", from: mailbox.person(), sender: mailbox.person(), sent: c.now.Truncate(time.Second)}
-	mail.subject, _ = message["subject"].(string)
-	mail.topic = topicOf(mail.subject)
-	if importance, ok := message["importance"].(string); ok {
-		mail.importance = importance
-	}
-	if from := recipient(message["from"]); from != (person{}) {
-		mail.from = from
-	}
-	mail.to, mail.cc, mail.bcc = recipients(message["toRecipients"]), recipients(message["ccRecipients"]), recipients(message["bccRecipients"])
-	mail.replyTo = recipients(message["replyTo"])
-	mail.readReceipt, _ = message["isReadReceiptRequested"].(bool)
-	mail.delivery, _ = message["isDeliveryReceiptRequested"].(bool)
-	mail.categories = categories(message["categories"])
-	body, _ := message["body"].(schema.Object)
-	text, _ := body["content"].(string)
-	mail.setBody(text, body["contentType"] == "html")
-	mail.messageID = fmt.Sprintf("<%s@%s>", strings.ToUpper(newGUID("sent", mailbox.user.ID, fmt.Sprint(mailbox.items+1))), domainOf(mailbox.user.Mail))
-	custom, err := customHeaders(message["internetMessageHeaders"])
-	if err != nil {
+	mail := mailbox.compose(c.now)
+	if err := mail.fill(message); err != nil {
 		return nil, err
 	}
-	if mail.attachments, err = attachmentsOf(message["attachments"]); err != nil {
+	if err := mail.attach(message, 0); err != nil {
 		return nil, err
 	}
-	mail.setHeaders(custom)
-	return mail, mail.composeMIME()
+	return mail, mail.encode()
 }
 
 // customHeaders reads the headers that a client adds; their names must start with x-.
@@ -140,30 +128,16 @@ func customHeaders(value any) ([]header, error) {
 // headerName is what a header may be called.
 var headerName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// attachmentsOf reads the attachments inside a message or a post.
-func attachmentsOf(value any) ([]*attachment, error) {
+// attachmentsOf reads the attachments inside a message, an event or a post, which is nested in so many items.
+func attachmentsOf(value any, depth int) ([]*attachment, error) {
 	var attachments []*attachment
 	for _, one := range list(value) {
-		a, _ := one.(schema.Object)
-		switch a["@odata.type"] {
-		case "fileAttachment":
-		case nil, "attachment":
-			return nil, refuse(http.StatusBadRequest, "RequestBodyRead", "An attachment needs @odata.type, such as '#microsoft.graph.fileAttachment'.")
-		default:
-			return nil, errNotImitated(fmt.Sprintf("writing a %v", a["@odata.type"]))
+		object, _ := one.(schema.Object)
+		made, err := newAttachment(object, depth)
+		if err != nil {
+			return nil, err
 		}
-		name, _ := a["name"].(string)
-		content, hasContent := a["contentBytes"].([]byte)
-		if name == "" || !hasContent {
-			return nil, refuse(http.StatusBadRequest, "ErrorRequiredPropertyMissing", "Required property is missing: an attachment needs name and contentBytes.")
-		}
-		kind, _ := a["contentType"].(string)
-		if kind == "" {
-			kind = "application/octet-stream"
-		}
-		id, _ := a["contentId"].(string)
-		inline, _ := a["isInline"].(bool)
-		attachments = append(attachments, &attachment{name: name, contentType: kind, contentID: id, inline: inline, bytes: content})
+		attachments = append(attachments, made)
 	}
 	return attachments, nil
 }
@@ -222,36 +196,4 @@ func (m *Mailbox) checkMail(mail *content) error {
 		return refuse(http.StatusForbidden, "ErrorSendAsDenied", "The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account.")
 	}
 	return nil
-}
-
-// send delivers a mail: a copy with Bcc to Sent Items, one without to each mailbox of the tenant that is addressed, and a post to each
-// group. Mail to others is only recorded.
-func (m *Mailbox) send(mail *content, save bool) {
-	s := m.server
-	all := slices.Concat(mail.to, mail.cc, mail.bcc)
-	if save {
-		m.deliver(m.wellKnown["sentitems"], mail, true)
-	}
-	received := *mail
-	received.bcc = nil
-	reached := map[string]bool{}
-	for _, p := range all {
-		address := strings.ToLower(p.address)
-		if reached[address] {
-			continue
-		}
-		reached[address] = true
-		if user := s.userIndex[address]; user != nil && user.mailbox != nil {
-			user.mailbox.deliver(user.mailbox.wellKnown["inbox"], &received, false)
-		}
-		for _, g := range s.groupList {
-			if strings.EqualFold(g.mail, address) && g.unified {
-				g.receive(&received, s.now())
-			}
-		}
-	}
-	s.delivered = append(s.delivered, Delivery{
-		At: s.now(), From: mail.from.address, Recipients: addresses(all),
-		Subject: mail.subject, InternetMessageID: mail.messageID, MIME: mail.mime,
-	})
 }

@@ -6,12 +6,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/postern-dev/postern/host/graphtest/internal/schema"
@@ -28,28 +30,48 @@ type Server struct {
 
 	tenant    string
 	domains   []string
+	uploadsOn string // host of upload addresses; empty: by the request's
 	now       func() time.Time
 	authority *authority
 	schema    func() (*schema.Schema, error)
+	pages     func() (*template.Template, error)
 	listener  net.Listener
 	http      *http.Server
 	handler   http.Handler
 	routes    *routeNode
 	signer    *signer
 	journal   journal
-	faults    faults
+	weather   weather
+	cloud     map[string]service // the hosts of Microsoft that the server stands for
+	proxy     *proxy             // or nil
+
+	refusedToApps []Unconfirmed
+
+	sealer  *sealer
+	delta   DeltaBehaviour
+	courier *courier
 
 	// mu guards everything below, and everything that hangs on it.
-	mu        sync.RWMutex
-	apps      map[string]*App  // by client id, in lower case
-	userIndex map[string]*User // by id, address and user principal name, in lower case
-	userList  []*User          // in the order in which they were added
-	groups    map[string]*Group
-	groupList []*Group
-	delivered []Delivery
-	snapshot  []byte // a state, for Reset; nil: an empty tenant
-
-	changes atomic.Uint64
+	mu            tenantLock
+	apps          map[string]*App  // by client id, in lower case
+	userIndex     map[string]*User // by id, address and user principal name, in lower case
+	userList      []*User          // in the order in which they were added
+	groups        map[string]*Group
+	groupList     []*Group
+	policies      map[string][]directoryObject // by client id in lower case, the mailboxes that the application may open
+	blanks        map[string][]field           // by type, what records of the directory do not hold
+	delivered     []Delivery
+	entra         entraState
+	uploads       uploads
+	transits      []transit // in the order in which they are due
+	delay         time.Duration
+	mimeLimit     int
+	junkMarks     bool
+	deltaAge      int             // how often the delta tokens were expired
+	later         []deferred      // in the order in which they are due
+	subscriptions []*subscription // in the order in which they were made
+	subscribed    int             // how many were ever made; numbers their ids
+	snapshot      []byte          // a state, for Reset; nil: an empty tenant
 }
 
 // An Option sets up a server.
@@ -62,10 +84,21 @@ type settings struct {
 	tenant         string
 	domains        []string
 	hosts          []string
+	uploadHost     string
 	authorityCert  []byte
 	authorityKey   []byte
 	withoutNetwork bool
 	state          io.Reader
+	proxyAddress   string
+	national       bool
+	weather        Weather
+	refusedToApps  []Unconfirmed
+	delta          DeltaBehaviour
+	notifications  Notifications
+	around         func(s *Server, next http.Handler) http.Handler // tests look at every answer here
+	delay          time.Duration
+	mimeLimit      int
+	junkMarks      bool
 }
 
 // WithListener serves on a listener that the caller opened. The server closes it.
@@ -77,7 +110,8 @@ func WithAddr(address string) Option { return func(s *settings) { s.address = ad
 // WithoutNetwork opens no socket: the server answers through RoundTripper and Client only.
 func WithoutNetwork() Option { return func(s *settings) { s.withoutNetwork = true } }
 
-// WithClock gives the server a clock: token lifetimes, Date headers and the times of new items follow it. The default is time.Now.
+// WithClock gives the server a clock, such as [Clock.Now]: token lifetimes, Date headers, the times of new items, limits and delays follow
+// it. The default is time.Now.
 // Certificates follow the machine's clock.
 func WithClock(now func() time.Time) Option { return func(s *settings) { s.now = now } }
 
@@ -88,7 +122,8 @@ func WithTenant(id string) Option { return func(s *settings) { s.tenant = id } }
 // contoso.example.
 func WithDomains(domains ...string) Option { return func(s *settings) { s.domains = domains } }
 
-// WithHosts adds names or IP addresses to the server's certificate, beside 127.0.0.1, ::1 and localhost.
+// WithHosts adds names or IP addresses to the server's certificate, beside 127.0.0.1, ::1, localhost and the hosts that WithProxy names.
+// With each name comes the one that upload addresses have by it; see WithUploadHost.
 func WithHosts(hosts ...string) Option {
 	return func(s *settings) { s.hosts = append(s.hosts, hosts...) }
 }
@@ -103,7 +138,6 @@ func WithCA(certificatePEM, keyPEM []byte) Option {
 func NewServer(options ...Option) (*Server, error) {
 	set := settings{
 		address: "127.0.0.1:0",
-		now:     time.Now,
 		tenant:  DefaultTenant,
 		domains: []string{"contoso.example"},
 		hosts:   []string{"127.0.0.1", "::1", "localhost"},
@@ -114,15 +148,20 @@ func NewServer(options ...Option) (*Server, error) {
 	if !isGUID(set.tenant) {
 		return nil, fmt.Errorf("the tenant %q is not a GUID: give the directory id", set.tenant)
 	}
-	var (
-		ca  *authority
-		err error
-	)
+	clock, err := set.clock()
+	if err != nil {
+		return nil, err
+	}
+	var ca *authority
 	if set.authorityCert != nil {
 		ca, err = readAuthority(set.authorityCert, set.authorityKey)
 	} else {
 		ca, err = newAuthority()
 	}
+	if err != nil {
+		return nil, err
+	}
+	seals, err := newSealer(set.tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -132,17 +171,43 @@ func NewServer(options ...Option) (*Server, error) {
 		now:       func() time.Time { return set.now().UTC() },
 		authority: ca,
 		schema:    sync.OnceValues(schema.Load),
+		pages:     sync.OnceValues(parsePages),
 		routes:    newRoutes(),
 		signer:    newSigner(),
+		sealer:    seals,
+		delta:     set.delta,
+		entra:     newEntraState(),
+		cloud:     publicHosts(),
+		uploadsOn: set.uploadHost,
+		blanks:    map[string][]field{},
+
+		refusedToApps: set.refusedToApps,
+		delay:         set.delay,
+		mimeLimit:     set.mimeLimit,
+		junkMarks:     set.junkMarks,
 	}
+	if set.national {
+		maps.Copy(s.cloud, nationalHosts())
+	}
+	s.courier = newCourier(s.now, set.notifications, ca)
+	answers := http.Handler(http.HandlerFunc(s.serve))
+	if set.around != nil {
+		answers = set.around(s, answers)
+	}
+	s.weather.clock, s.weather.step, s.weather.forecast = clock, set.weather.ClockStep, set.weather
+	s.weather.set(set.weather)
 	s.empty()
 	if set.state != nil {
 		if err := s.restore(set.state); err != nil {
+			s.courier.close()
 			return nil, err
 		}
 	}
-	s.handler = s.journal.around(s.now, s.faults.around(s, http.HandlerFunc(s.serve)))
+	s.handler = s.journal.around(s, s.weather.around(s, s.gate(answers)))
 	if set.withoutNetwork {
+		if set.proxyAddress != "" {
+			return nil, errors.New("a server without network has no proxy: leave out WithProxy or WithoutNetwork")
+		}
 		s.URL = "https://graphtest.invalid"
 		return s, nil
 	}
@@ -150,6 +215,25 @@ func NewServer(options ...Option) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// clock settles where time comes from: a scenario, the caller, or the machine. It returns the scenario's clock, if that is it.
+func (set *settings) clock() (*Clock, error) {
+	if err := set.weather.check(); err != nil {
+		return nil, fmt.Errorf("the weather: %w", err)
+	}
+	if set.weather.ClockStart.IsZero() {
+		if set.now == nil {
+			set.now = time.Now
+		}
+		return nil, nil
+	}
+	if set.now != nil {
+		return nil, errors.New("the weather: clock_start: the server has a clock already: leave out WithClock or clock_start")
+	}
+	clock := NewClock(set.weather.ClockStart)
+	set.now = clock.Now
+	return clock, nil
 }
 
 func (s *Server) listen(set settings) error {
@@ -164,31 +248,48 @@ func (s *Server) listen(set settings) error {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		set.hosts = append(set.hosts, host)
 	}
-	certificate, err := s.authority.issue(set.hosts)
+	set.hosts = slices.AppendSeq(withUploadHosts(set.hosts), maps.Keys(s.cloud))
+	slices.Sort(set.hosts)
+	certificate, err := s.authority.issue(slices.Compact(set.hosts))
 	if err != nil {
 		return errors.Join(err, set.listener.Close())
 	}
 	s.URL = "https://" + address
 	s.listener = set.listener
 	s.http = &http.Server{
-		Handler:           s.handler,
+		Handler:           lengthRequired(s.handler),
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: headerTimeout,
 		ErrorLog:          silent(),
 	}
-	go func() {
-		// The error is ErrServerClosed once Close was called; before that, clients see the closed listener themselves.
-		_ = s.http.ServeTLS(s.listener, "", "")
-	}()
+	listeners := []net.Listener{s.listener}
+	if set.proxyAddress != "" {
+		if s.proxy, err = newProxy(set.proxyAddress, s.cloud, s.listener.Addr()); err != nil {
+			return errors.Join(err, s.listener.Close())
+		}
+		listeners = append(listeners, &s.proxy.tunnels)
+		go s.proxy.serve()
+	}
+	for _, l := range listeners {
+		go func() {
+			// The error is ErrServerClosed once Close was called; before that, clients see the closed listener themselves.
+			_ = s.http.ServeTLS(l, "", "")
+		}()
+	}
 	return nil
 }
 
 // Close ends the server and drops its connections.
 func (s *Server) Close() error {
+	s.courier.close()
 	if s.http == nil {
 		return nil
 	}
-	if err := s.http.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+	err := s.http.Close()
+	if s.proxy != nil {
+		err = errors.Join(err, s.proxy.close())
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close the Graph emulator: %w", err)
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 )
 
 func TestAuthorityOutlivesARestart(t *testing.T) {
-	first, err := graphtest.NewServer()
+	first, err := graphtest.NewServer(graphtest.CheckAnswers(t.Errorf))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestAuthorityOutlivesARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := graphtest.NewServer(graphtest.WithCA(first.CAPEM(), key), graphtest.WithListener(listener), graphtest.WithHosts("graph.contoso.example"))
+	second, err := graphtest.NewServer(graphtest.CheckAnswers(t.Errorf), graphtest.WithCA(first.CAPEM(), key), graphtest.WithListener(listener), graphtest.WithHosts("graph.contoso.example"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestBadSettingsAreRefused(t *testing.T) {
 		"address that is taken":      graphtest.WithAddr("256.0.0.1:0"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if s, err := graphtest.NewServer(option); err == nil {
+			if s, err := graphtest.NewServer(option, graphtest.CheckAnswers(t.Errorf)); err == nil {
 				t.Errorf("the server started at %s", s.URL)
 			}
 		})

@@ -45,17 +45,25 @@ type keeper struct {
 func keepers() []keeper {
 	return []keeper{
 		keep("app", saveApps, loadApp),
+		keep("managedIdentity", saveIdentities, loadIdentity),
 		keep("user", saveUsers, loadUser),
+		keep("signIn", saveSignIns, loadSignIn),
+		keep("consent", saveConsents, loadConsent),
+		keep("group", saveGroups, loadGroup),
+		keep("membership", saveMemberships, loadMembership),
+		keep("policy", savePolicies, loadPolicy),
 		keep("mailbox", saveMailboxes, loadMailbox),
 		keep("mailFolder", saveFolders, loadFolder),
 		keep("message", saveMessages, loadMessage),
 		keep("messageRule", saveRules, loadRule),
 		keep("event", saveEvents, loadEvent),
-		keep("group", saveGroups, loadGroup),
 		keep("conversation", saveConversations, loadConversation),
 		keep("conversationThread", saveThreads, loadThread),
 		keep("post", savePosts, loadPost),
 		keep("delivery", saveDeliveries, loadDelivery),
+		keep("transit", saveTransits, loadTransit),
+		keep("subscription", saveSubscriptions, loadSubscription),
+		keep("counters", saveCounters, loadCounters),
 	}
 }
 
@@ -76,12 +84,19 @@ func keep[T any](kind string, save func(*Server, func(T)), load func(*restorer, 
 	}
 }
 
-// empty drops what the tenant holds.
+// empty drops what the tenant holds. What the token service gave out stays good, as far as its users are there again.
 func (s *Server) empty() {
+	s.courier.reset()
+	s.subscriptions, s.subscribed = nil, 0
 	s.apps = map[string]*App{}
 	s.userIndex, s.userList = map[string]*User{}, nil
 	s.groups, s.groupList = map[string]*Group{}, nil
-	s.delivered = nil
+	s.policies = map[string][]directoryObject{}
+	s.delivered, s.transits, s.later = nil, nil, nil
+	s.uploads = uploads{sessions: map[string]*uploadSession{}, opened: s.uploads.opened}
+	e := &s.entra
+	e.consents, e.signIns, e.sessions = map[consentKey][]string{}, map[string]SignIn{}, map[string]int{}
+	e.browser, e.identities = nil, nil
 }
 
 // tenantState is the value of a state's first line.
@@ -99,13 +114,17 @@ type endState struct {
 // makes NewServer fail.
 func WithState(state io.Reader) Option { return func(s *settings) { s.state = state } }
 
-// Save writes the whole tenant: applications with their secrets, users, mailboxes with all that is in them, groups with their conversations, and
-// what was delivered. The journal, waiting faults and issued tokens are no part of it. The same tenant gives the same bytes.
+// Save writes the whole tenant: applications with their credentials and consents, users and how they sign in, groups with their conversations
+// and calendars, policies, mailboxes with all that is in them, subscriptions, what was delivered and what is on its way. Not part of it are
+// the journal, the weather, open upload sessions, codes and tokens of the token service, notifications that wait for their endpoint,
+// messages of AddLateEML that have not arrived, and the single changes that delta queries tell: a delta token is good afterwards if it had
+// seen all of them, and expired otherwise. The same tenant gives the same bytes.
 func (s *Server) Save(w io.Writer) error {
 	type line struct {
 		Kind  string `json:"kind"`
 		Value any    `json:"value"`
 	}
+	s.settle()
 	lines := []line{{kindTenant, tenantState{stateVersion, s.tenant}}}
 	s.mu.RLock()
 	for _, k := range keepers() {
@@ -131,8 +150,9 @@ func (s *Server) Save(w io.Writer) error {
 	return nil
 }
 
-// Changes counts the requests that may have changed the tenant. A program that saves it looks whether the number has moved.
-func (s *Server) Changes() uint64 { return s.changes.Load() }
+// Changes counts what may have changed the tenant: requests, calls of methods, and what happened by the clock. A program that saves the tenant
+// looks whether the number has moved.
+func (s *Server) Changes() uint64 { return s.mu.writes.Load() }
 
 // Snapshot remembers the tenant as it is, for Reset.
 func (s *Server) Snapshot() error {
@@ -146,32 +166,47 @@ func (s *Server) Snapshot() error {
 	return nil
 }
 
-// Reset makes the tenant again what it was at the last Snapshot, or empties it if there was none, and forgets the journal and the waiting
-// faults: so one furnished server serves many tests. Mailboxes and groups that the caller holds stay good; tokens do too.
+// Reset makes the tenant again what it was at the last Snapshot, or empties it if there was none, forgets the journal, and brings back the
+// weather that the server was started in: so one furnished server serves many tests. Mailboxes and groups that the caller holds stay good,
+// and so do tokens for Graph; delta tokens expire. A clock goes on.
 func (s *Server) Reset() error {
 	s.ResetJournal()
-	s.ClearFaults()
+	s.weather.set(s.weather.forecast)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// What was counted since is not counted again: tokens that are out there would get a second meaning.
+	age, minted := s.deltaAge, s.entra.minted
+	var err error
 	if s.snapshot == nil {
 		s.empty()
-		return nil
+	} else {
+		err = s.restore(bytes.NewReader(s.snapshot))
 	}
-	return s.restore(bytes.NewReader(s.snapshot))
+	s.deltaAge, s.entra.minted = max(age, s.deltaAge)+1, max(minted, s.entra.minted)
+	return err
 }
 
 // restorer puts a tenant back.
 type restorer struct {
 	*Server
-	// mailboxes and held are those that the server has had, by their users' and their own ids: callers hold pointers to them.
+	// users, mailboxes and held are those that the server has had, by their users' and their own ids: callers and tokens hold pointers to
+	// them.
+	users     map[string]*User
 	mailboxes map[string]*Mailbox
 	held      map[string]*Group
+	// posts are those that were put back, and answers the ids of what they answer.
+	posts   map[string]*post
+	answers map[*post]string
 }
 
 // restore replaces the tenant by a saved one. After an error it is in pieces.
 func (s *Server) restore(state io.Reader) error {
-	r := &restorer{Server: s, mailboxes: map[string]*Mailbox{}, held: s.groups}
+	r := &restorer{
+		Server: s, users: map[string]*User{}, mailboxes: map[string]*Mailbox{}, held: s.groups,
+		posts: map[string]*post{}, answers: map[*post]string{},
+	}
 	for _, user := range s.userList {
+		r.users[user.ID] = user
 		if user.mailbox != nil {
 			r.mailboxes[user.ID] = user.mailbox
 		}
@@ -282,12 +317,21 @@ func (r *restorer) first(kind string, value json.RawMessage) error {
 	return nil
 }
 
-// complete checks that every mailbox has the folders, and every conversation the thread, that the server relies on.
+// complete checks that every mailbox has the folders, and every conversation the thread with a post, that the server relies on, and ties
+// together what refers to something behind it.
 func (r *restorer) complete() error {
+	for p, id := range r.answers {
+		p.inReplyTo = r.posts[id] // nil if it is gone
+	}
 	for _, g := range r.groupList {
 		for _, c := range g.conversations {
 			if len(c.threads) == 0 {
 				return fmt.Errorf("a conversation of %q has no thread", g.name)
+			}
+			for _, t := range c.threads {
+				if len(t.posts) == 0 {
+					return fmt.Errorf("a thread of %q has no post", g.name)
+				}
 			}
 		}
 	}
@@ -299,10 +343,11 @@ func (r *restorer) complete() error {
 			return fmt.Errorf("the mailbox of %s has no root folder", user.UserPrincipalName)
 		}
 		for _, standard := range standardFolders() {
-			if user.mailbox.wellKnown[standard.wellKnown] == nil {
+			if standard.needed && user.mailbox.wellKnown[standard.wellKnown] == nil {
 				return fmt.Errorf("the mailbox of %s has no folder %s", user.UserPrincipalName, standard.wellKnown)
 			}
 		}
+		user.mailbox.restoreOrder()
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func loadConversation(r *restorer, kept conversationState) error {
 	if !idIs(kept.ID, idConversation) {
 		return fmt.Errorf("the id %q is not a conversation's", kept.ID)
 	}
-	g.conversations = append(g.conversations, &conversation{id: kept.ID, topic: kept.Topic})
+	g.conversations = append(g.conversations, &conversation{id: kept.ID, topic: kept.Topic, group: g})
 	return nil
 }
 
@@ -74,12 +74,23 @@ func loadThread(r *restorer, kept threadState) error {
 
 // postState is a post as it is kept.
 type postState struct {
-	Group           string
-	Thread          string
-	Number          int
-	At              time.Time
-	NewParticipants []personState
-	Content         *contentState
+	Group     string
+	Thread    string
+	ID        string
+	At        time.Time
+	VisibleAt time.Time       `json:",omitzero"`
+	InReplyTo string          `json:",omitzero"` // the id of another post
+	Joining   []personState   `json:",omitzero"`
+	Extended  []extendedState `json:",omitzero"`
+	Content   *contentState
+}
+
+// extendedState is an extended property as it is kept: it has a value, or a list of them.
+type extendedState struct {
+	ID     string
+	Value  string   `json:",omitzero"`
+	Values []string `json:",omitempty"`
+	IsList bool     `json:",omitzero"`
 }
 
 func savePosts(s *Server, put func(postState)) {
@@ -87,11 +98,35 @@ func savePosts(s *Server, put func(postState)) {
 		for _, c := range g.conversations {
 			for _, t := range c.threads {
 				for _, p := range t.posts {
-					put(postState{g.id, t.id, p.number, p.at, statesOf(p.newParticipants), stateOf(p.content)})
+					put(stateOfPost(g, p))
 				}
 			}
 		}
 	}
+}
+
+func stateOfPost(g *Group, p *post) postState {
+	kept := postState{
+		Group: g.id, Thread: p.thread.id, ID: p.id, At: p.at, VisibleAt: p.visibleAt, Joining: statesOf(p.joining), Content: stateOf(p.content),
+	}
+	if p.inReplyTo != nil {
+		kept.InReplyTo = p.inReplyTo.id
+	}
+	for _, property := range p.extended {
+		one := extendedState{ID: property.id}
+		switch value := property.value.(type) {
+		case string:
+			one.Value = value
+		case []any:
+			one.IsList = true
+			for _, item := range value {
+				text, _ := item.(string)
+				one.Values = append(one.Values, text)
+			}
+		}
+		kept.Extended = append(kept.Extended, one)
+	}
+	return kept
 }
 
 func loadPost(r *restorer, kept postState) error {
@@ -103,13 +138,26 @@ func loadPost(r *restorer, kept postState) error {
 	if t == nil || kept.Content == nil {
 		return errors.New("it has no thread or no content")
 	}
-	content, err := kept.Content.restore(0)
+	if !idIs(kept.ID, idPost) || r.posts[kept.ID] != nil {
+		return fmt.Errorf("the id %q is not a new post's", kept.ID)
+	}
+	content, err := kept.Content.restore(r, 0)
 	if err != nil {
 		return err
 	}
-	posts, cc := g.posts, t.cc
-	g.posts = kept.Number - 1
-	g.addPost(t, content, peopleOf(kept.NewParticipants), kept.At)
-	g.posts, t.cc = posts, cc
+	p := &post{id: kept.ID, content: content, thread: t, at: kept.At, visibleAt: kept.VisibleAt, joining: peopleOf(kept.Joining)}
+	for _, one := range kept.Extended {
+		property := extendedProperty{one.ID, one.Value}
+		if one.IsList {
+			property.value = stringList(one.Values)
+		}
+		p.extended = append(p.extended, property)
+	}
+	t.insert(p)
+	g.tellLater(p)
+	r.posts[p.id] = p
+	if kept.InReplyTo != "" {
+		r.answers[p] = kept.InReplyTo
+	}
 	return nil
 }

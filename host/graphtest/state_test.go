@@ -78,8 +78,8 @@ func (n *tenant) save() []byte {
 	return state.Bytes()
 }
 
-// furnish fills a tenant with one of everything, also what came by requests.
-func furnish(t *testing.T) (*tenant, *graphtest.SampleTenant) {
+// furnishWhole fills a tenant with one of everything, also what came by requests.
+func furnishWhole(t *testing.T) (*tenant, *graphtest.SampleTenant) {
 	t.Helper()
 	n := newTenant(t, everything()...)
 	sample, err := n.AddSampleTenant()
@@ -99,12 +99,12 @@ func furnish(t *testing.T) (*tenant, *graphtest.SampleTenant) {
 		t.Fatal(err)
 	}
 	sample.SOC.AllowSendAs("info@contoso.example")
-	n.send()
+	n.sendBoth()
 	return n, sample
 }
 
-// send has a mail sent to a mailbox and a group.
-func (n *tenant) send() {
+// sendBoth has a mail sent to a mailbox and a group.
+func (n *tenant) sendBoth() {
 	n.t.Helper()
 	a := n.do(http.MethodPost, "/users/alex@contoso.example/sendMail", `{"message":{"subject":"Für <alle>","body":{"contentType":"html","content":"<p>\u2028Hi</p>"},
 		"toRecipients":[{"emailAddress":{"address":"soc@contoso.example"}},{"emailAddress":{"address":"incidentresponse@contoso.example"}}],
@@ -115,7 +115,7 @@ func (n *tenant) send() {
 }
 
 func TestTenantOutlivesARestart(t *testing.T) {
-	n, _ := furnish(t)
+	n, _ := furnishWhole(t)
 	state := n.save()
 	later := func() time.Time { return noon.AddDate(0, 0, 3) }
 	again := newTenantWith(t, everything(), graphtest.WithoutNetwork(), graphtest.WithClock(later), graphtest.WithState(bytes.NewReader(state)))
@@ -133,7 +133,7 @@ func TestTenantOutlivesARestart(t *testing.T) {
 		t.Errorf("what was delivered (-before +after):\n%s", diff)
 	}
 	before := again.walk()
-	again.send()
+	again.sendBoth()
 	after := again.walk()
 	if len(after) <= len(before) {
 		t.Error("a mail that was sent after the restart did not arrive as a new one")
@@ -141,12 +141,12 @@ func TestTenantOutlivesARestart(t *testing.T) {
 }
 
 func TestResetGoesBackToTheSnapshot(t *testing.T) {
-	n, sample := furnish(t)
+	n, sample := furnishWhole(t)
 	if err := n.Snapshot(); err != nil {
 		t.Fatal(err)
 	}
 	want, changes := n.walk(), n.Changes()
-	n.send()
+	n.sendBoth()
 	if _, err := sample.Group.AddThread("later", graphtest.Post{HTML: "x"}); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestResetGoesBackToTheSnapshot(t *testing.T) {
 		}
 		// What the test holds is of the tenant still.
 		before := len(sample.SOC.Messages("Inbox"))
-		n.send()
+		n.sendBoth()
 		if got := len(sample.SOC.Messages("Inbox")); got != before+1 {
 			t.Errorf("the inbox has %d messages, want %d", got, before+1)
 		}
@@ -197,7 +197,7 @@ func lines(t *testing.T, state []byte) []string {
 }
 
 func TestDamagedStateIsRefused(t *testing.T) {
-	n, _ := furnish(t)
+	n, _ := furnishWhole(t)
 	state := n.save()
 	text := lines(t, state)
 	without := func(kind string) []byte {
@@ -221,7 +221,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		"another tenant":         {replaced(graphtest.DefaultTenant, "00000000-0000-0000-0000-000000000000"), "it is of the tenant 0000"},
 		"a later field":          {replaced(`"UserPrincipalName"`, `"Later":1,"UserPrincipalName"`), `user: json: unknown field "Later"`},
 		"an unknown kind":        {replaced(`"kind":"user"`, `"kind":"robot"`), `the kind "robot" is not known`},
-		"no users":               {without("user"), "no user without a mailbox"},
+		"no users":               {without("user"), "no user and no group has the id"},
 		"no mailboxes":           {without("mailbox"), "no mailbox has the id"},
 		"no folders":             {without("mailFolder"), "it has no folder or no content"},
 		"no groups":              {without("group"), "no group has the id"},
@@ -230,7 +230,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		"an id of another thing": {replaced(`"kind":"mailFolder","value":{"Mailbox":"`, `"kind":"mailFolder","value":{"ID":"x","Mailbox":"`), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithState(bytes.NewReader(test.state)))
+			server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(t.Errorf), graphtest.WithState(bytes.NewReader(test.state)))
 			if err == nil {
 				if test.says == "" {
 					return // the damage may fall where nothing depends on it
@@ -242,14 +242,14 @@ func TestDamagedStateIsRefused(t *testing.T) {
 			}
 		})
 	}
-	if _, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithState(strings.NewReader(strings.Join(text, "")))); err != nil {
+	if _, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(t.Errorf), graphtest.WithState(strings.NewReader(strings.Join(text, "")))); err != nil {
 		t.Errorf("uncompressed lines are refused: %v", err)
 	}
 }
 
 // FuzzState reads lines that someone wrote; whatever a server takes, it can serve and save.
 func FuzzState(f *testing.F) {
-	server, err := graphtest.NewServer(graphtest.WithoutNetwork())
+	server, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(panicf))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func FuzzState(f *testing.F) {
 	}
 	f.Add(plain)
 	f.Fuzz(func(t *testing.T, state []byte) {
-		loaded, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.WithState(bytes.NewReader(state)), graphtest.WithCA(server.CAPEM(), keyOf(t, server)))
+		loaded, err := graphtest.NewServer(graphtest.WithoutNetwork(), graphtest.CheckAnswers(t.Errorf), graphtest.WithState(bytes.NewReader(state)), graphtest.WithCA(server.CAPEM(), keyOf(t, server)))
 		if err != nil {
 			return
 		}

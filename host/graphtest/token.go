@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,40 +21,13 @@ func isGraphAudience(audience string) bool {
 	switch audience {
 	case graphAudience,
 		"https://graph.microsoft.com/",
-		"00000003-0000-0000-c000-000000000000",
+		graphAppID,
 		"https://graph.microsoft.us",
 		"https://dod-graph.microsoft.us",
 		"https://microsoftgraph.chinacloudapi.cn":
 		return true
 	}
 	return false
-}
-
-// An App is an application registration with its consent in the tenant.
-type App struct {
-	// ClientID is the application id. Required.
-	ClientID string
-	// Name is what the app_displayname claim says.
-	Name string
-	// Secret is the client secret. Empty means that the app has none.
-	Secret string
-	// SecretExpires is when the secret stops working; the zero time means never.
-	SecretExpires time.Time
-	// Roles are the application permissions that an administrator consented to, such as Mail.Read. Tokens hold what is granted when
-	// they are made.
-	Roles []string
-}
-
-// AddApp registers an application, or replaces the one with the same client id.
-func (s *Server) AddApp(app App) error {
-	if app.ClientID == "" {
-		return errors.New("an application needs a ClientID")
-	}
-	app.Roles = slices.Clone(app.Roles)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.apps[strings.ToLower(app.ClientID)] = &app
-	return nil
 }
 
 // A Token describes an access token for Server.Token to make, without a sign-in. With a User it is a delegated token, otherwise an
@@ -79,6 +51,17 @@ type Token struct {
 
 // Token makes an access token.
 func (s *Server) Token(t Token) (string, error) {
+	s.mu.RLock()
+	claims, err := s.accessClaims(t)
+	s.mu.RUnlock()
+	if err != nil {
+		return "", err
+	}
+	return s.signer.sign(claims)
+}
+
+// accessClaims are the claims of the token that t describes.
+func (s *Server) accessClaims(t Token) (*accessClaims, error) {
 	if t.ClientID == "" {
 		t.ClientID = newGUID("app", s.tenant)
 	}
@@ -92,14 +75,16 @@ func (s *Server) Token(t Token) (string, error) {
 		t.Lifetime = tokenLifetime
 	}
 	now := s.now()
+	begins := jwt.NewNumericDate(now.Add(min(0, t.Lifetime)))
 	claims := &accessClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Audience:  jwt.ClaimStrings{t.Audience},
 			Issuer:    "https://sts.windows.net/" + t.Tenant + "/",
-			IssuedAt:  jwt.NewNumericDate(now.Add(min(0, t.Lifetime))),
+			IssuedAt:  begins,
+			NotBefore: begins,
 			ExpiresAt: jwt.NewNumericDate(now.Add(t.Lifetime)),
 			ID:        uuid.NewString(),
 		},
+		Audience: t.Audience,
 		AppID:    t.ClientID,
 		Tenant:   t.Tenant,
 		Version:  "1.0",
@@ -107,26 +92,30 @@ func (s *Server) Token(t Token) (string, error) {
 		IDType:   "app",
 		Roles:    t.Roles,
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
 	if app := s.apps[strings.ToLower(t.ClientID)]; app != nil {
 		claims.AppName = app.Name
 	}
 	if t.User != "" {
 		user := s.userIndex[strings.ToLower(t.User)]
 		if user == nil {
-			return "", fmt.Errorf("no user %q is in the tenant: add the user or its mailbox first", t.User)
+			return nil, errNoUser(t.User)
 		}
 		claims.ObjectID, claims.UPN, claims.IDType = user.ID, user.UserPrincipalName, "user"
 		claims.Scopes, claims.Roles = strings.Join(t.Scopes, " "), nil
 	}
 	claims.Subject = claims.ObjectID
-	return s.signer.sign(claims)
+	return claims, nil
+}
+
+func errNoUser(name string) error {
+	return fmt.Errorf("no user %q is in the tenant: add the user or its mailbox first", name)
 }
 
 // accessClaims are the claims of an access token, as Entra writes them in version 1.0 tokens for Graph.
 type accessClaims struct {
 	jwt.RegisteredClaims
+	// Audience stands before the one of RegisteredClaims, which would be written as a list.
+	Audience string   `json:"aud"`
 	AppID    string   `json:"appid"`
 	AppName  string   `json:"app_displayname,omitempty"`
 	Tenant   string   `json:"tid"`
@@ -163,7 +152,7 @@ func newSigner() *signer {
 	}
 }
 
-func (s *signer) sign(claims *accessClaims) (string, error) {
+func (s *signer) sign(claims jwt.Claims) (string, error) {
 	key, err := s.key()
 	if err != nil {
 		return "", fmt.Errorf("make the token signing key: %w", err)
@@ -172,7 +161,7 @@ func (s *signer) sign(claims *accessClaims) (string, error) {
 	token.Header["kid"] = signingKeyID
 	signed, err := token.SignedString(key)
 	if err != nil {
-		return "", fmt.Errorf("sign the access token: %w", err)
+		return "", fmt.Errorf("sign the token: %w", err)
 	}
 	return signed, nil
 }

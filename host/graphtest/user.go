@@ -25,6 +25,12 @@ type User struct {
 	OfficeLocation    string
 	MobilePhone       string
 	PreferredLanguage string
+	Department        string
+	CompanyName       string
+	// Guest makes a user of another organisation, of userType Guest.
+	Guest bool
+	// Disabled makes an account that cannot sign in. Its mailbox, if it has one, is there for applications: shared mailboxes are such.
+	Disabled bool
 
 	created time.Time
 	mailbox *Mailbox
@@ -43,14 +49,20 @@ func (s *Server) AddUser(user User) (string, error) {
 }
 
 func (s *Server) addUser(user User) (*User, error) {
+	added := &user
+	return added, s.putUser(added)
+}
+
+// putUser completes a user and adds it to the directory.
+func (s *Server) putUser(user *User) error {
 	if user.UserPrincipalName == "" {
-		return nil, errors.New("a user needs a UserPrincipalName")
+		return errors.New("a user needs a UserPrincipalName")
 	}
 	if user.ID == "" {
 		user.ID = newGUID("user", s.tenant, strings.ToLower(user.UserPrincipalName))
 	}
 	if !isGUID(user.ID) {
-		return nil, fmt.Errorf("the id %q of user %s is not a GUID", user.ID, user.UserPrincipalName)
+		return fmt.Errorf("the id %q of user %s is not a GUID", user.ID, user.UserPrincipalName)
 	}
 	switch user.Mail {
 	case "":
@@ -63,26 +75,46 @@ func (s *Server) addUser(user User) (*User, error) {
 	}
 	for _, name := range []string{user.ID, user.UserPrincipalName, user.Mail} {
 		if s.userIndex[strings.ToLower(name)] != nil && name != "" {
-			return nil, fmt.Errorf("the tenant has a user %q already", name)
+			return fmt.Errorf("the tenant has a user %q already", name)
 		}
 	}
 	if user.created.IsZero() {
 		user.created = s.now()
 	}
-	user.record = user.toRecord()
-	added := &user
+	var err error
+	if user.record, err = s.withBlanks(user.toRecord()); err != nil {
+		return err
+	}
 	for _, name := range []string{user.ID, user.UserPrincipalName, user.Mail} {
 		if name != "" {
-			s.userIndex[strings.ToLower(name)] = added
+			s.userIndex[strings.ToLower(name)] = user
 		}
 	}
-	s.userList = append(s.userList, added)
-	return added, nil
+	s.userList = append(s.userList, user)
+	return nil
 }
 
+// SetAccountEnabled enables or disables the account of a user, named by address, user principal name or id. Tokens of a disabled account
+// are refused.
+func (s *Server) SetAccountEnabled(name string, enabled bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	user := s.userIndex[strings.ToLower(name)]
+	if user == nil {
+		return fmt.Errorf("the tenant has no user %q", name)
+	}
+	user.Disabled = !enabled
+	user.record = user.record.withValue("accountEnabled", enabled)
+	return nil
+}
+
+func (u *User) directoryRecord() *record { return u.record }
+
 func (u *User) toRecord() *record {
-	phones := []any{}
-	proxies := []any{}
+	phones, proxies, kind := []any{}, []any{}, "Member"
+	if u.Guest {
+		kind = "Guest"
+	}
 	if u.Mail != "" {
 		proxies = append(proxies, "SMTP:"+u.Mail)
 	}
@@ -98,13 +130,15 @@ func (u *User) toRecord() *record {
 		member{"preferredLanguage", optional(u.PreferredLanguage)},
 		member{"surname", optional(u.Surname)},
 		member{"userPrincipalName", u.UserPrincipalName},
-		member{"accountEnabled", true},
+		member{"accountEnabled", !u.Disabled},
+		member{"companyName", optional(u.CompanyName)},
 		member{"createdDateTime", u.created},
+		member{"department", optional(u.Department)},
 		member{"mailNickname", nickname},
 		member{"proxyAddresses", proxies},
-		member{"userType", "Member"},
+		member{"userType", kind},
 	)
-	return r.onDemand("accountEnabled", "createdDateTime", "mailNickname", "proxyAddresses", "userType")
+	return r.onDemand("accountEnabled", "companyName", "createdDateTime", "department", "mailNickname", "proxyAddresses", "userType")
 }
 
 // optional makes an empty text null.
@@ -115,28 +149,71 @@ func optional(text string) any {
 	return text
 }
 
-const directoryOptions = optionSelect | optionTop | optionSkipToken | optionFilter | optionOrder | optionCount
-
 func userRoutes() []*route {
 	return []*route{
 		{method: http.MethodGet, template: "/users", area: directory, typ: "user", options: directoryOptions, handle: listUsers},
-		{method: http.MethodGet, template: "/users/{user}", area: directory, typ: "user", options: optionSelect, handle: getUser},
+		{method: http.MethodGet, template: "/users/$count", area: directory, typ: "user", options: countOptions, handle: countUsers},
+		{method: http.MethodGet, template: "/users/{user}", area: directory, typ: "user", options: objectOptions, handle: getUser},
 	}
 }
 
 func listUsers(c *call) (*reply, error) {
-	if err := c.needsAdvanced(); err != nil {
+	seen := c.userDetail()
+	if err := errors.Join(c.refuseSingleOnly(), c.refuseHidden(seen)); err != nil {
 		return nil, err
 	}
-	return c.list(collect(c.server.userList, func(u *User) *record { return u.record }))
+	shown := func(u *User) *record { return u.record.seenWith(seen) }
+	return expandedPage(c, c.server.userList, shown, c.expandUser, c.listDirectory)
 }
 
-func getUser(c *call) (*reply, error) {
+func countUsers(c *call) (*reply, error) {
+	if err := c.refuseHidden(c.userDetail()); err != nil {
+		return nil, err
+	}
+	return c.countDirectory(collect(c.server.userList, (*User).directoryRecord))
+}
+
+// user resolves the user of the path.
+func (c *call) user() (*User, error) {
 	user := c.server.userIndex[strings.ToLower(c.value("user"))]
 	if user == nil {
 		return nil, errResourceNotFound(c.value("user"))
 	}
-	return c.entity(user.record)
+	return user, nil
+}
+
+func getUser(c *call) (*reply, error) {
+	user, err := c.user()
+	if err != nil {
+		return nil, err
+	}
+	if user.ID != c.caller.ObjectID && c.onlyOwnProfile() {
+		return nil, c.denied(c.route.template)
+	}
+	r := user.record.seenWith(c.userDetail())
+	related, err := expandedOne(c, user, c.expandUser)
+	if err != nil {
+		return nil, err
+	}
+	return c.entity(r.with(related))
+}
+
+// onlyOwnProfile reports whether the permissions of the token reach no other user than the signed-in one; see
+// https://learn.microsoft.com/graph/permissions-reference#userread.
+func (c *call) onlyOwnProfile() bool {
+	return !slices.ContainsFunc(c.granted, func(name string) bool { return name != "User.Read" && name != "User.ReadWrite" })
+}
+
+// expandUser writes the relationship of a user that $expand names.
+func (c *call) expandUser(u *User) ([]byte, error) {
+	switch name := c.query.expansion.Path; strings.ToLower(name) {
+	case "memberof":
+		return c.expandRelation("memberOf", c.server.groupsWith(u.ID))
+	case "transitivememberof":
+		return c.expandRelation("transitiveMemberOf", c.server.transitiveGroupsWith(u.ID))
+	default:
+		return nil, c.cannotExpand(name)
+	}
 }
 
 // mailbox resolves the user of the path to a mailbox that the caller may open.
@@ -151,7 +228,7 @@ func (c *call) mailbox() (*Mailbox, error) {
 	case c.caller.delegated() && user.ID != c.caller.ObjectID && !c.shared(user.mailbox):
 		return nil, errAccessDenied()
 	}
-	return user.mailbox, nil
+	return user.mailbox, c.reach(user)
 }
 
 // shared reports whether the signed-in user may open another's mailbox: it must be shared with the user, and the token must have the

@@ -64,7 +64,10 @@ func admit(kind string, binary []byte) (*admitted, error) {
 			a.Globals = append(a.Globals, export.Name)
 		}
 	}
-	a.woven = m.Bytes()
+	a.module = m.Bytes()
+	if kind == abi.Name {
+		a.outline = outline(m, a.module)
+	}
 	return a, nil
 }
 

@@ -4,7 +4,7 @@
 //
 // # Model
 //
-// A [Runtime] holds the engine. [Runtime.Compile] admits a module and compiles it;
+// A [Runtime] holds modules. [Runtime.Compile] admits one and compiles it, in an engine of its own;
 // [Module.Invoke] runs one invocation, and hands what the guest asks for to the
 // invocation's [Host]. The guest sees bytes and numbers only: no file, socket,
 // argument, environment variable or token exists for it.
@@ -20,7 +20,8 @@
 // engine's own way to end guests is off: it costs far more, and misses those that
 // never loop.
 //
-// What admission made is kept on disk (package codecache) if [Config] says so.
+// What admission made is kept on disk (package codecache) if [Config] says so: native code,
+// and an outline of the module, which is all that the engine reads besides.
 //
 // # Pristine memory
 //

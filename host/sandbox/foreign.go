@@ -22,8 +22,12 @@ func lent(module string, functions []function) []extism.Function {
 // invokeForeign runs one invocation of a module of the kind extism/1. Its instances
 // are not kept: each is new, and closed afterwards.
 func (m *Module) invokeForeign(ctx context.Context, limits Limits, invocation []byte, host Host) ([]byte, Usage, error) {
+	most := min(limits.Memory, MaxMemory)
+	if m.facts.Memory > most {
+		return nil, Usage{}, memoryExhausted(most)
+	}
 	inv := &running{host: host, started: true, meter: newMeter(ctx, limits.Fuel)}
-	result, err := m.foreign.Invoke(context.WithValue(ctx, runningKey{}, inv), min(limits.Memory, MaxMemory), invocation, foreignHost{inv})
+	result, err := m.foreign.Invoke(context.WithValue(ctx, runningKey{}, inv), most, invocation, foreignHost{inv})
 	inv.flush(ctx)
 	// What is left of the last slice cannot be seen any more: it counts as used.
 	usage := Usage{Fuel: inv.meter.used(0)}

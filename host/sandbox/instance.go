@@ -54,7 +54,7 @@ func (m *Module) instantiate(ctx context.Context, from image.Image) (*instance, 
 		return nil, internal(fmt.Errorf("no %s of memory to be had", sizeText(least)))
 	}
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	module, err := m.runtime.engine.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), m.compiled, config)
+	module, err := m.engine.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), m.compiled, config)
 	if err != nil {
 		view.Close()
 		return nil, trapped(err)

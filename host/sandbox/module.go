@@ -41,9 +41,12 @@ type Usage struct {
 // Module is an admitted, compiled module. It is safe for concurrent use.
 type Module struct {
 	runtime *Runtime
-	// foreign is set for a module of the kind extism/1, compiled for the others.
+	// foreign is set for a module of the kind extism/1, engine and compiled for the others.
 	foreign  *extism.Module
+	engine   wazero.Runtime
 	compiled wazero.CompiledModule
+	// native is what the engine has compiled; nil if the runtime keeps nothing.
+	native   wazero.CompilationCache
 	facts    facts
 	segments segments
 	pool     *pool
@@ -56,7 +59,8 @@ type Module struct {
 	// invocation, and stays so if the module cannot be kept in a snapshot.
 	origin atomic.Pointer[snapshot]
 	// unkept says that what the module is after it initialised itself cannot be kept,
-	// since its table is part of it. Each invocation initialises an instance of its own.
+	// since its table is part of it, or that it failed to. Each invocation initialises an
+	// instance of its own, and pays for it.
 	unkept atomic.Bool
 	// making holds the invocation that makes the snapshot. It is a lock for which
 	// others wait no longer than their contexts let them.
@@ -79,17 +83,20 @@ func (m *Module) Close(ctx context.Context) error {
 	}
 	m.runtime.modules.Delete(m)
 	m.pool.close(ctx)
-	switch {
-	case m.foreign != nil:
-		return m.foreign.Close(ctx)
-	case m.compiled == nil:
-		return nil
-	}
 	var err error
 	if origin := m.origin.Swap(nil); origin != nil {
 		err = origin.image.Close()
 	}
-	return errors.Join(err, m.compiled.Close(ctx))
+	if m.foreign != nil {
+		err = errors.Join(err, m.foreign.Close(ctx))
+	}
+	if m.engine != nil {
+		err = errors.Join(err, m.engine.Close(ctx))
+	}
+	if m.native != nil {
+		err = errors.Join(err, m.native.Close(ctx))
+	}
+	return err
 }
 
 // Invoke runs one invocation in pristine memory and returns the bytes that the
@@ -164,7 +171,7 @@ func (m *Module) release(i *instance) {
 
 // originate makes an instance that initialises itself, and the snapshot that later ones
 // start from. What the module burns for it is not the invocation's: it is bounded by itself,
-// and happens twice at most. The instance serves this invocation, and is then thrown away.
+// and happens twice at most, once if the module is at fault. The instance serves this invocation, and is then thrown away.
 func (m *Module) originate(ctx context.Context, inv *running, most uint64) (*instance, error) {
 	if m.begun.CompareAndSwap(false, true) {
 		i, err := m.initialisedApart(ctx, inv, most)
@@ -203,6 +210,9 @@ func (m *Module) initialisedApart(ctx context.Context, inv *running, most uint64
 	defer cancel()
 	own := &running{host: inv.host, meter: newMeter(bounded, initialiseFuel)}
 	i, err := m.initialised(context.WithValue(bounded, runningKey{}, own), own, most)
+	if errors.Is(err, abi.FuelExhausted) || errors.Is(err, abi.PluginFailed) {
+		m.unkept.Store(true)
+	}
 	if errors.Is(err, abi.FuelExhausted) || errors.Is(err, abi.DeadlineExceeded) && !over(ctx) {
 		return nil, &abi.Error{Code: abi.PluginFailed, Message: "the plugin was still initialising itself when it had used up what it may for that"}
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/sandbox/codecache"
 	"github.com/postern-dev/postern/host/sandbox/extism"
 	"github.com/postern-dev/postern/host/sandbox/weave"
 )
@@ -23,7 +24,6 @@ import (
 // Runtime compiles and runs modules. It is safe for concurrent use.
 type Runtime struct {
 	config Config
-	engine wazero.Runtime
 	store  *store
 	users  users
 	// modules are those that are open, to be closed with the runtime.
@@ -32,28 +32,23 @@ type Runtime struct {
 	compiling *semaphore.Weighted
 }
 
-// New starts the engine and links the functions that guests may import. Close it
-// when it is no longer needed.
-func New(ctx context.Context, config Config) (*Runtime, error) {
+// New makes a runtime without modules. Close it when it is no longer needed.
+func New(_ context.Context, config Config) (*Runtime, error) {
 	r := &Runtime{config: config.withDefaults(), compiling: semaphore.NewWeighted(1)}
 	r.store = openStore(r.config)
-	r.engine = wazero.NewRuntimeWithConfig(ctx, r.engineConfig())
-	if err := link(ctx, r.engine, registry()); err != nil {
-		return nil, errors.Join(err, r.Close(ctx))
-	}
 	return r, nil
 }
 
 // engineConfig has no CloseOnContextDone: woven code asks whether it is to end, for less,
-// and in functions that never loop as well.
-func (r *Runtime) engineConfig() wazero.RuntimeConfig {
+// and in functions that never loop as well. native may be nil.
+func engineConfig(native wazero.CompilationCache) wazero.RuntimeConfig {
 	config := wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2).
 		WithMemoryLimitPages(maxPages).
 		WithCloseOnContextDone(false).
 		WithDebugInfoEnabled(false)
-	if r.store != nil {
-		config = config.WithCompilationCache(r.store.compiled)
+	if native != nil {
+		config = config.WithCompilationCache(native)
 	}
 	return config
 }
@@ -88,7 +83,7 @@ func (r *Runtime) Close(ctx context.Context) error {
 	for m := range r.modules.Range {
 		err = errors.Join(err, m.(*Module).Close(ctx))
 	}
-	return errors.Join(err, r.engine.Close(ctx), r.store.close(ctx))
+	return errors.Join(err, r.store.close())
 }
 
 // Source is a module to be compiled.
@@ -131,62 +126,124 @@ func (r *Runtime) Compile(ctx context.Context, source Source) (*Module, error) {
 		defer close(read)
 		binary, readErr = source.Read()
 	}()
-	key := cacheKey(source)
-	a, placing := r.store.load(key)
-	var err error
-	if a == nil {
-		if <-read; readErr != nil {
-			return nil, readErr
-		}
-		if a, err = admit(source.Kind, binary); err != nil {
-			return nil, err
-		}
-	}
-	m := newModule(r, a)
 	bounded, cancel := context.WithTimeout(ctx, compileTime)
 	defer cancel()
-	err = r.store.compile(bounded, key, a, placing, func(ctx context.Context) error { return m.compile(ctx, source.Kind, a.woven) })
+	key := cacheKey(source)
+	m := r.compileCached(bounded, key, source.Kind)
+	if <-read; readErr != nil {
+		if m != nil {
+			readErr = errors.Join(readErr, m.Close(ctx))
+		}
+		return nil, readErr
+	}
+	var err error
+	if m == nil {
+		m, err = r.compileNew(bounded, key, source.Kind, binary)
+	}
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		err = ctx.Err()
+		return nil, ctx.Err()
 	case bounded.Err() != nil:
-		err = &abi.Error{Code: abi.Internal, Message: fmt.Sprintf("compiling the module took longer than %v; try again when the machine has less to do, or split its largest functions", compileTime)}
-	}
-	if <-read; readErr != nil {
-		err = readErr
-	}
-	if err != nil {
-		return nil, errors.Join(err, m.Close(ctx))
+		return nil, &abi.Error{Code: abi.Internal, Message: fmt.Sprintf("compiling the module took longer than %v; try again when the machine has less to do, or split its largest functions", compileTime)}
+	default:
+		return nil, err
 	}
 	r.modules.Store(m, nil)
 	return m, nil
 }
 
-// compile turns woven code into native code.
-func (m *Module) compile(ctx context.Context, kind string, woven []byte) (err error) {
+// compileCached returns the module that the cache has, or nil.
+func (r *Runtime) compileCached(ctx context.Context, key codecache.Key, kind string) *Module {
+	a, files := r.store.load(key)
+	if a == nil {
+		return nil
+	}
+	defer r.store.clear()
+	m := newModule(r, a)
+	err := m.compile(ctx, kind, a.module, r.store)
+	if err == nil {
+		err = r.store.taken(files)
+	}
+	if err != nil {
+		r.store.missed(key, errors.Join(err, m.Close(ctx)))
+		return nil
+	}
+	return m
+}
+
+// compileNew admits a module, compiles it and keeps it in the cache. wazero does not give away
+// what it could not write, so on a full disk it compiles twice.
+func (r *Runtime) compileNew(ctx context.Context, key codecache.Key, kind string, binary []byte) (*Module, error) {
+	a, err := admit(kind, binary)
+	if err != nil {
+		return nil, err
+	}
+	defer r.store.clear()
+	m := newModule(r, a)
+	err = m.compile(ctx, kind, a.module, r.store)
+	if errors.Is(err, errUnkept) {
+		r.config.Log.Warn("a module is compiled in each process", "error", errors.Join(err, m.Close(ctx)).Error())
+		m = newModule(r, a)
+		if err = m.compile(ctx, kind, a.module, nil); err == nil {
+			return m, nil
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.Close(ctx))
+	}
+	r.store.keep(key, a, func(outline []byte) error { return compileOutline(ctx, outline, r.store) })
+	return m, nil
+}
+
+// compile turns code into native code, or finds what was made of it in the folder of s. The
+// module is to be closed, whatever becomes of it.
+func (m *Module) compile(ctx context.Context, kind string, module []byte, s *store) (err error) {
+	if m.native, err = s.native(); err != nil {
+		return fmt.Errorf("%w: %w", errUnkept, err)
+	}
+	config := engineConfig(m.native)
 	// The engine looks at the context between two functions, but only if several workers share them.
 	ctx = experimental.WithCompilationWorkers(ctx, min(max(2, runtime.GOMAXPROCS(0)), maxWorkers))
 	if kind == extism.Name {
-		m.foreign, err = extism.Compile(ctx, woven, extism.Config{
-			Runtime:   m.runtime.engineConfig(),
+		m.foreign, err = extism.Compile(ctx, module, extism.Config{
+			Runtime:   config,
 			Functions: slices.Concat(lent(wasiModule, wasiFunctions()), lent(weave.ImportModule, fuelFunctions())),
 		})
 	} else {
-		m.compiled, err = m.runtime.engine.CompileModule(ctx, woven)
+		m.engine = wazero.NewRuntimeWithConfig(ctx, config)
+		if err := link(ctx, m.engine, registry()); err != nil {
+			return internal(err)
+		}
+		m.compiled, err = m.engine.CompileModule(ctx, module)
 	}
 	var refusal *abi.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, new(*fs.PathError)):
-		return &abi.Error{Code: abi.Internal, Message: "compiled code cannot be kept in the cache's folder; see whether it has room: " + err.Error()}
+		return fmt.Errorf("%w: %w", errUnkept, err)
 	case errors.As(err, &refusal):
 		return refusal
 	default:
 		return refuse("it is not a valid WebAssembly 2.0 module: %v", err)
 	}
 }
+
+// compileOutline leaves in the folder of s what the engine makes of an outline. No module gets the
+// engine that does it, which knows traps by the outline's bytes.
+func compileOutline(ctx context.Context, outline []byte, s *store) error {
+	native, err := s.native()
+	if err != nil {
+		return err
+	}
+	engine := wazero.NewRuntimeWithConfig(ctx, engineConfig(native))
+	_, err = engine.CompileModule(ctx, outline)
+	return errors.Join(err, engine.Close(ctx), native.Close(ctx))
+}
+
+// errUnkept says that the engine could not use the folder of a store.
+var errUnkept = errors.New("compiled code cannot be kept in the cache's folder; see whether it has room")
 
 func refuse(format string, args ...any) *abi.Error {
 	return &abi.Error{Code: abi.PluginFailed, Message: "module refused: " + fmt.Sprintf(format, args...)}

@@ -185,6 +185,19 @@ func TestEachInvocationStartsFromPristineMemory(t *testing.T) {
 	}
 }
 
+// A module that never gets ready must not burn, with each invocation, what it may once.
+func TestInitialisingThatFailsIsFreeOnce(t *testing.T) {
+	m := compile(t, newRuntime(t), guest{pages: 1, initialise: endless, invoke: i32Const(0)})
+	if _, _, err := m.Invoke(t.Context(), ample(), []byte("{}"), &script{}); !errors.Is(err, abi.PluginFailed) {
+		t.Fatalf("the first ends with %v", err)
+	}
+	const fuel = 1000
+	_, usage, err := m.Invoke(t.Context(), sandbox.Limits{Memory: oneMiB, Fuel: fuel}, []byte("{}"), &script{})
+	if !errors.Is(err, abi.FuelExhausted) || usage.Fuel != fuel {
+		t.Errorf("the second burns %d units and ends with %v; want %v after %d", usage.Fuel, err, abi.FuelExhausted, fuel)
+	}
+}
+
 func TestInvocationsRunAtTheSameTime(t *testing.T) {
 	m := compile(t, newRuntime(t), echo())
 	var group sync.WaitGroup

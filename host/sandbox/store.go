@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -23,13 +22,13 @@ import (
 // admission is the version of what admission does to a module. A module that was
 // admitted by another version is admitted anew. It changes with every change of the
 // code that package weave writes; a test tells when it has to.
-const admission = "1"
+const admission = "2"
 
 // Parts of a cache entry.
 const (
 	partFacts    = "facts"
 	partSegments = "segments"
-	partWoven    = "woven"
+	partModule   = "module"
 	partNative   = "native" // and its number
 )
 
@@ -38,10 +37,9 @@ const (
 // folder is a new one, inside the cache's, which only this user can enter, and holds
 // files for as long as the engine reads them.
 type store struct {
-	cache    *codecache.Cache
-	log      *slog.Logger
-	folder   string
-	compiled wazero.CompilationCache
+	cache  *codecache.Cache
+	log    *slog.Logger
+	folder string
 }
 
 // abandonedAfter is how long nothing was compiled by the process whose folder is removed.
@@ -55,12 +53,8 @@ func openStore(config Config) *store {
 	}
 	folder, err := config.Cache.Scratch()
 	if err == nil {
-		var compiled wazero.CompilationCache
-		if compiled, err = wazero.NewCompilationCacheWithDir(folder); err == nil {
-			removeAbandoned(filepath.Dir(folder))
-			return &store{config.Cache, config.Log, folder, compiled}
-		}
-		os.RemoveAll(folder)
+		removeAbandoned(filepath.Dir(folder))
+		return &store{config.Cache, config.Log, folder}
 	}
 	config.Log.Warn("modules are compiled in each process: there is no folder for compiled code", "error", err.Error())
 	return nil
@@ -79,25 +73,31 @@ func removeAbandoned(dir string) {
 	}
 }
 
-// restore touches the engine's folder, so that nobody takes it for abandoned, or makes it
-// anew if somebody tidied it away.
-func (s *store) restore() error {
+// touch lets nobody take the folder for abandoned, and makes it anew if somebody tidied it away.
+func (s *store) touch() error {
+	if err := os.MkdirAll(s.folder, 0o700); err != nil {
+		return err
+	}
 	now := time.Now()
-	if err := os.Chtimes(s.folder, now, now); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	compiled, err := wazero.NewCompilationCacheWithDir(s.folder) // makes the folders; nothing else of it is used
-	if err != nil {
-		return err
-	}
-	return compiled.Close(context.Background())
+	return os.Chtimes(s.folder, now, now)
 }
 
-func (s *store) close(ctx context.Context) error {
+// native returns what gives one engine the folder, or nil if there is none. wazero finds what it
+// compiled by the module's bytes, and first in memory, even what it could not write to the folder
+// then, and whatever was placed there since. So no two modules share it: none can get the
+// traps that were made of its outline, and closing it frees everything that it holds.
+func (s *store) native() (wazero.CompilationCache, error) {
+	if s == nil {
+		return nil, nil
+	}
+	return wazero.NewCompilationCacheWithDir(s.folder)
+}
+
+func (s *store) close() error {
 	if s == nil {
 		return nil
 	}
-	return errors.Join(s.compiled.Close(ctx), os.RemoveAll(s.folder))
+	return os.RemoveAll(s.folder)
 }
 
 // cacheKey names what admission makes of a module of one kind here: by this version of postern and of
@@ -125,121 +125,117 @@ func cacheKey(source Source) codecache.Key {
 type admitted struct {
 	facts
 	segments segments
-	woven    []byte
+	// module is what the engine is given: woven code, or the outline of it when its native
+	// code is in the cache.
+	module []byte
+	// outline takes the module's place in the cache; nil if the engine needs the module itself.
+	outline []byte
 }
 
-// placing tells, once, whether all native code of an entry is in the engine's folder.
-type placing <-chan bool
-
-// load returns what the cache has of a module, or nil, and has begun to place its
-// native code.
-func (s *store) load(key codecache.Key) (*admitted, placing) {
+// load returns what the cache has of a module, or nil. Its native code is in the
+// engine's folder then: files are those, as they were placed.
+func (s *store) load(key codecache.Key) (a *admitted, files []fs.FileInfo) {
 	if s == nil {
 		return nil, nil
 	}
-	if err := s.restore(); err != nil {
+	if err := s.touch(); err != nil {
 		s.log.Warn("there is no folder for compiled code", "error", err.Error())
 	}
 	entry, err := s.cache.Load(key)
-	if err != nil {
-		s.missed(key, err)
-		return nil, nil
-	}
-	var a admitted
-	text, err := entry.Part(partFacts)
 	if err == nil {
-		err = json.Unmarshal(text, &a.facts)
+		defer entry.Close()
+		a, err = readAdmitted(entry)
 	}
-	if err != nil {
-		entry.Close()
-		s.missed(key, err)
-		return nil, nil
-	}
-	placed, loaded := make(chan bool, 1), make(chan struct{})
-	go func() {
-		ok := s.place(key, a.Native, entry)
-		<-loaded
-		entry.Close()
-		placed <- ok
-	}()
-	a.segments, err = entry.Part(partSegments)
 	if err == nil {
-		a.woven, err = entry.Part(partWoven)
+		files, err = s.place(a.Native, entry)
 	}
-	close(loaded)
 	if err != nil {
 		s.missed(key, err)
-		<-placed
+		s.clear()
 		return nil, nil
 	}
-	return &a, placed
+	return a, files
 }
 
-// missed tells the operator of an entry that was there and not to be trusted. The
+func readAdmitted(entry *codecache.Entry) (*admitted, error) {
+	var a admitted
+	text, err := entry.Part(partFacts)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &a.facts); err != nil {
+		return nil, err
+	}
+	if a.segments, err = entry.Part(partSegments); err != nil {
+		return nil, err
+	}
+	a.module, err = entry.Part(partModule)
+	return &a, err
+}
+
+// missed tells the operator of an entry that was there and cannot be used. The
 // module is admitted anew, so no invocation fails of it.
 func (s *store) missed(key codecache.Key, err error) {
 	if errors.Is(err, codecache.ErrMiss) && !errors.Is(err, codecache.ErrTampered) {
 		return
 	}
-	s.log.Warn("a module is admitted anew: the code cache has it otherwise than it was saved", "entry", key.String(), "error", err.Error())
+	s.log.Warn("a module is admitted anew: what the code cache has of it cannot be used", "entry", key.String(), "error", err.Error())
 }
 
-// compile runs compile, which has the engine make native code of a, with what the
-// cache has of it at the place where the engine looks. What the engine had to add
-// is kept. Without a cache, compile runs as it is.
-func (s *store) compile(ctx context.Context, key codecache.Key, a *admitted, placing placing, compile func(context.Context) error) error {
+// errRecompiled says that the engine did not take the native code that was placed for it.
+var errRecompiled = errors.New("the engine compiled it again")
+
+// taken reports, by its error, whether the engine used the files that were placed for it: it
+// puts others in their place, or beside them, when it does not.
+func (s *store) taken(files []fs.FileInfo) error {
+	names, err := s.names()
+	if err != nil {
+		return err
+	}
+	if len(names) != len(files) {
+		return errRecompiled
+	}
+	for i, name := range names {
+		now, err := os.Lstat(filepath.Join(s.folder, name))
+		if err != nil || !os.SameFile(now, files[i]) || now.Size() != files[i].Size() || !now.ModTime().Equal(files[i].ModTime()) {
+			return errRecompiled
+		}
+	}
+	return nil
+}
+
+// clear removes the files of a module that was compiled from the engine's folder.
+func (s *store) clear() {
 	if s == nil {
-		return compile(ctx)
+		return
 	}
-	open, complete := make(chan struct{}), false
-	go func() {
-		defer close(open)
-		complete = placing != nil && <-placing
-	}()
-	err := compile(gate{ctx, open})
-	<-open
-	names, listErr := s.names()
-	if err == nil && listErr == nil && len(names) > 0 && (!complete || len(names) != len(a.Native)) {
-		s.save(key, a, names)
-	}
+	names, err := s.names()
 	for _, name := range names {
-		os.Remove(filepath.Join(s.folder, name))
+		err = errors.Join(err, os.Remove(filepath.Join(s.folder, name)))
 	}
-	return err
-}
-
-// gate is a context that answers nothing until the native code is in its place. The
-// engine asks its context for options after it has checked the module, which takes
-// long, and before it looks for native code: so both go on at the same time. An engine that asks
-// earlier is slower for it, one that never asks compiles, and neither goes wrong.
-type gate struct {
-	context.Context
-	open <-chan struct{}
-}
-
-func (g gate) Value(key any) any {
-	<-g.open
-	return g.Context.Value(key)
+	if err != nil {
+		s.log.Warn("the folder of compiled code could not be cleared", "error", err.Error())
+	}
 }
 
 // place writes the native code of an entry to the engine's folder, each file whole or not
-// at all. It reports whether all of it is there.
-func (s *store) place(key codecache.Key, names []string, entry *codecache.Entry) bool {
+// at all. names are in the order of the folder.
+func (s *store) place(names []string, entry *codecache.Entry) (files []fs.FileInfo, err error) {
 	for n, name := range names {
-		err := s.placeFile(filepath.Join(s.folder, name), entry, nativePart(n))
-		switch {
-		case errors.Is(err, codecache.ErrMiss):
-			s.missed(key, err)
-			return false
-		case err != nil:
-			s.log.Warn("a module is compiled anew: its code could not be placed", "error", err.Error())
-			return false
+		path := filepath.Join(s.folder, name)
+		if err := s.placeFile(path, entry, nativePart(n)); err != nil {
+			return nil, err
 		}
+		info, err := os.Lstat(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, info)
 	}
-	return true
+	return files, nil
 }
 
-func (s *store) placeFile(path string, entry *codecache.Entry, part string) error {
+func (*store) placeFile(path string, entry *codecache.Entry, part string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -259,7 +255,7 @@ func (s *store) placeFile(path string, entry *codecache.Entry, part string) erro
 
 func nativePart(n int) string { return partNative + strconv.Itoa(n) }
 
-// names lists the files in the engine's folder.
+// names lists the files in the engine's folder, in their order.
 func (s *store) names() (names []string, err error) {
 	err = fs.WalkDir(os.DirFS(s.folder), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
@@ -270,21 +266,49 @@ func (s *store) names() (names []string, err error) {
 	return names, err
 }
 
-// save keeps a module with the native code that is in the engine's folder. A cache
-// that cannot be written costs the next process time, and this one nothing.
-func (s *store) save(key codecache.Key, a *admitted, names []string) {
-	a.Native = names
-	text, err := json.Marshal(a.facts)
-	parts := []codecache.Part{{Name: partFacts, Content: text}, {Name: partSegments, Content: a.segments}, {Name: partWoven, Content: a.woven}}
-	for n, name := range names {
-		code, readErr := os.ReadFile(filepath.Join(s.folder, name))
-		err = errors.Join(err, readErr)
-		parts = append(parts, codecache.Part{Name: nativePart(n), Content: code})
+// keep keeps a module with the native code that the engine has just made of it and left in
+// its folder. For an outline, the code goes by the name under which the engine looks for
+// that of the outline; compile has it make that. A cache that cannot be written costs
+// the next process time, and this one nothing.
+func (s *store) keep(key codecache.Key, a *admitted, compile func(outline []byte) error) {
+	if s == nil {
+		return
 	}
-	if err == nil {
-		err = s.cache.Save(key, parts...)
-	}
-	if err != nil {
+	if err := s.save(key, a, compile); err != nil {
 		s.log.Warn("a compiled module could not be kept; the next process compiles it again", "error", err.Error())
 	}
+}
+
+func (s *store) save(key codecache.Key, a *admitted, compile func(outline []byte) error) error {
+	names, err := s.names()
+	if err != nil {
+		return err
+	}
+	parts := []codecache.Part{{Name: partFacts}, {Name: partSegments, Content: a.segments}, {Name: partModule, Content: a.module}}
+	for n, name := range names {
+		code, err := os.ReadFile(filepath.Join(s.folder, name))
+		if err != nil {
+			return err
+		}
+		parts = append(parts, codecache.Part{Name: nativePart(n), Content: code})
+	}
+	kept := a.facts
+	kept.Native = names
+	if a.outline != nil {
+		parts[2].Content = a.outline
+		s.clear()
+		if err := compile(a.outline); err != nil {
+			return err
+		}
+		if kept.Native, err = s.names(); err != nil {
+			return err
+		}
+	}
+	if len(names) == 0 || len(kept.Native) != len(names) {
+		return fmt.Errorf("the engine made %d files of it, and %d of its outline", len(names), len(kept.Native))
+	}
+	if parts[0].Content, err = json.Marshal(kept); err != nil {
+		return err
+	}
+	return s.cache.Save(key, parts...)
 }

@@ -32,6 +32,12 @@ type Types interface {
 	ElementType(path []string) (Type, error)
 }
 
+// Enums is what Types may have beside: it tells whether the property at a path is an enumeration, whether that has the member, and
+// what its type is called. Without it enumerations are strings.
+type Enums interface {
+	EnumMember(path []string, member string) (typ string, ok bool)
+}
+
 // Check tests the filter against the types of the properties that it names. The error is a *TypeError.
 func (f *Filter) Check(types Types) error {
 	kind, err := f.root.kind(types)
@@ -90,9 +96,46 @@ func comparable(types Types, op string, left, right node) error {
 	}
 	simple := a < Record && b < Record
 	if simple && (a == b || a == Unknown || b == Unknown) {
-		return nil
+		return enumComparable(types, op, left, right)
 	}
-	return &TypeError{Problem: fmt.Sprintf("a binary operator with incompatible types was detected: found operand types '%v' and '%v' for operator kind '%s'", a, b, op)}
+	return &TypeError{Problem: fmt.Sprintf(
+		"a binary operator with incompatible types was detected: found operand types '%v' and '%v' for operator kind '%s'", a, b, op)}
+}
+
+// enumComparable checks that a literal which is compared with an enumeration is one of its members, and that has is used on nothing else.
+func enumComparable(types Types, op string, left, right node) error {
+	named, isProperty := left.(property)
+	value, isConstant := right.(constant)
+	if !isProperty || !isConstant {
+		if named, isProperty = right.(property); isProperty && op != "has" {
+			value, isConstant = left.(constant)
+		}
+	}
+	typ, member, qualified := "", "", false
+	if isConstant {
+		switch v := value.value.(type) {
+		case string:
+			member = v
+		case enumMember:
+			member, qualified = v.name, true
+			typ = v.typ
+		}
+	}
+	enums, _ := types.(Enums)
+	if isProperty && isConstant && enums != nil && value.value != nil {
+		actual, ok := enums.EnumMember(named.full, member)
+		switch {
+		case actual == "": // no enumeration
+		case !ok || qualified && !strings.EqualFold(typ, actual):
+			return &TypeError{Problem: fmt.Sprintf("The string '%s' is not a valid enumeration type constant.", member)}
+		default:
+			return nil
+		}
+	}
+	if qualified || op == "has" {
+		return &TypeError{Problem: fmt.Sprintf("the operator '%s' and enumeration literals need a property of an enumeration type", op)}
+	}
+	return nil
 }
 
 func (n call) kind(types Types) (Type, error) {
@@ -102,7 +145,7 @@ func (n call) kind(types Types) (Type, error) {
 			return Unknown, err
 		}
 		if kind != n.function.parameters[i] {
-			return Unknown, &TypeError{Problem: fmt.Sprintf("no function signature for '%s' takes '%v' as argument %d", n.name, kind, i+1)}
+			return Unknown, &TypeError{Problem: fmt.Sprintf("no function signature for '%s' takes '%v' as argument %d", n.function.name, kind, i+1)}
 		}
 	}
 	return n.function.result, nil
@@ -113,6 +156,17 @@ func (n property) kind(types Types) (Type, error) {
 		return types.ElementType(n.full)
 	}
 	return types.PropertyType(n.full)
+}
+
+func (n count) kind(types Types) (Type, error) {
+	over, err := n.of.kind(types)
+	if err != nil {
+		return Unknown, err
+	}
+	if over != Collection {
+		return Unknown, &TypeError{Problem: fmt.Sprintf("$count needs a collection, and '%s' is not one", strings.Join(n.of.full, "/"))}
+	}
+	return Number, nil
 }
 
 func (n lambda) kind(types Types) (Type, error) {
@@ -135,7 +189,7 @@ func (n constant) kind(Types) (Type, error) {
 		return Bool, nil
 	case int64, float64:
 		return Number, nil
-	case string:
+	case string, enumMember:
 		return String, nil
 	case nil:
 		return Unknown, nil

@@ -33,7 +33,8 @@ func ParseFilter(text string) (*Filter, error) {
 // variable starts with the collection that the variable ranges over.
 func (f *Filter) Paths() [][]string { return slices.Clone(f.paths) }
 
-// Uses reports whether an operator or function (eq, ne, not, in, contains, any …) occurs in the filter.
+// Uses reports whether an operator, function or segment (eq, ne, not, in, contains, any, $count …) occurs in the filter. The name is in
+// lower case.
 func (f *Filter) Uses(operator string) bool { return slices.Contains(f.operators, operator) }
 
 // The nodes of an expression. Every node evaluates to a value; the check makes sure that the root's is a truth value.
@@ -57,7 +58,6 @@ type (
 		list []node
 	}
 	call struct {
-		name     string
 		function function
 		args     []node
 	}
@@ -66,6 +66,7 @@ type (
 		path     []string // behind the variable
 		full     []string // from the record
 	}
+	count  struct{ of property } // of the elements of a collection
 	lambda struct {
 		all      bool
 		over     property
@@ -120,8 +121,9 @@ func (p *parser) punctuation(mark string) bool {
 	return true
 }
 
+// keyword takes a word of the grammar. OData 4.01 has them in any case, and Graph's own pages write NOT and Any.
 func (p *parser) keyword(word string) bool {
-	if t := p.peek(); t.kind != tokenName || t.text != word {
+	if t := p.peek(); t.kind != tokenName || !strings.EqualFold(t.text, word) {
 		return false
 	}
 	p.at++
@@ -190,7 +192,7 @@ func (p *parser) unary() (node, error) {
 		list, err := p.arguments()
 		return membership{left: left, list: list}, err
 	}
-	for _, op := range []string{"eq", "ne", "gt", "ge", "lt", "le"} {
+	for _, op := range []string{"eq", "ne", "gt", "ge", "lt", "le", "has"} {
 		if p.keyword(op) {
 			right, err := p.primary()
 			return comparison{op: op, left: left, right: right}, err
@@ -230,15 +232,15 @@ func (p *parser) call(name token) (node, error) {
 	if !known {
 		return nil, &SyntaxError{Position: name.position, Problem: fmt.Sprintf("an unknown function with name '%s' was found", name.text)}
 	}
-	p.operators = append(p.operators, name.text)
+	p.operators = append(p.operators, called.name)
 	args, err := p.arguments()
 	if err != nil {
 		return nil, err
 	}
 	if want := len(called.parameters); len(args) != want {
-		return nil, &SyntaxError{Position: name.position, Problem: fmt.Sprintf("function '%s' takes %d arguments, not %d", name.text, want, len(args))}
+		return nil, &SyntaxError{Position: name.position, Problem: fmt.Sprintf("function '%s' takes %d arguments, not %d", called.name, want, len(args))}
 	}
-	return call{name: name.text, function: called, args: args}, nil
+	return call{function: called, args: args}, nil
 }
 
 // arguments reads a list in parentheses.
@@ -267,9 +269,19 @@ func (p *parser) property(first token) (node, error) {
 		if t.kind != tokenName {
 			return nil, p.unexpected(t)
 		}
-		if next := p.peek(); (t.text == "any" || t.text == "all") && next.kind == tokenPunctuation && next.text == "(" {
+		if next := p.peek(); next.kind == tokenPunctuation && next.text == "(" {
+			quantifier := strings.ToLower(t.text)
+			if quantifier != "any" && quantifier != "all" {
+				return nil, p.unexpected(next)
+			}
+			p.operators = append(p.operators, quantifier)
+			return p.lambda(quantifier == "all", p.resolve(segments))
+		}
+		if t.text == "$count" {
+			over := p.resolve(segments)
 			p.operators = append(p.operators, t.text)
-			return p.lambda(t.text == "all", p.resolve(segments))
+			p.paths = append(p.paths, over.full)
+			return count{over}, nil
 		}
 		segments = append(segments, t.text)
 	}
@@ -295,6 +307,9 @@ func (p *parser) lambda(all bool, over property) (node, error) {
 	if !all && p.punctuation(")") {
 		p.paths = append(p.paths, over.full)
 		return lambda{over: over}, nil
+	}
+	if len(p.variables) >= maxLambdas {
+		return nil, &SyntaxError{Position: p.peek().position, Problem: "the expression is too complex: any and all nest too deep"}
 	}
 	variable := p.next()
 	if variable.kind != tokenName || strings.ContainsAny(variable.text, "@.$") {

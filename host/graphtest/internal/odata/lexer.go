@@ -23,7 +23,7 @@ const (
 type token struct {
 	kind     tokenKind
 	text     string // the name or the punctuation mark
-	value    any    // of a literal: string, int64, float64, bool, time.Time or nil
+	value    any    // of a literal: string, int64, float64, bool, time.Time, enumMember or nil
 	position int
 }
 
@@ -75,6 +75,14 @@ func scan(text string, at int) (token, int, error) {
 		return token{}, 0, &SyntaxError{Position: at, Problem: fmt.Sprintf("character %q is not valid here", r)}
 	}
 	word := text[at:end]
+	if end < len(text) && text[end] == '\'' && isQualified(word) {
+		member, end, err := scanString(text, end)
+		if err != nil {
+			return token{}, 0, err
+		}
+		name, _ := member.value.(string)
+		return token{kind: tokenLiteral, text: text[at:end], value: enumMember{word, name}, position: at}, end, nil
+	}
 	if value, ok := literal(word); ok {
 		return token{kind: tokenLiteral, text: word, value: value, position: at}, end, nil
 	}
@@ -82,6 +90,14 @@ func scan(text string, at int) (token, int, error) {
 		return token{}, 0, &SyntaxError{Position: at, Problem: fmt.Sprintf("%q is neither a number nor a date nor a name", word)}
 	}
 	return token{kind: tokenName, text: word, position: at}, end, nil
+}
+
+// enumMember is an enumeration literal with its type, such as microsoft.graph.importance'high'.
+type enumMember struct{ typ, name string }
+
+// isQualified reports whether a word can be the name of a type in a namespace.
+func isQualified(word string) bool {
+	return !isDigit(word[0]) && strings.Contains(word, ".") && !strings.ContainsAny(word, "@$+-")
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -14,10 +14,11 @@ type Fields interface {
 	Property(name string) (value any, ok bool)
 }
 
-// Match reports whether the record fulfils the filter. A property that the record lacks counts as null. An error means that the filter
-// was not checked against the types of this record.
+// Match reports whether the record fulfils the filter. A property that the record lacks counts as null. An error is a
+// *TypeError: the filter was not checked against the types of this record, or takes too many steps.
 func (f *Filter) Match(record Fields) (bool, error) {
-	value, err := f.root.eval(scope{record: record})
+	steps := maxSteps
+	value, err := f.root.eval(scope{record: record, steps: &steps})
 	if err != nil {
 		return false, err
 	}
@@ -30,6 +31,16 @@ type scope struct {
 	variable string
 	element  any
 	outer    *scope
+	steps    *int // how many are left
+}
+
+// step counts one evaluation.
+func (s scope) step() error {
+	*s.steps--
+	if *s.steps < 0 {
+		return &TypeError{Problem: "the expression is too complex"}
+	}
+	return nil
 }
 
 func (s scope) lookup(variable string) any {
@@ -59,6 +70,9 @@ func (n negation) eval(s scope) (any, error) {
 }
 
 func (n comparison) eval(s scope) (any, error) {
+	if err := s.step(); err != nil {
+		return nil, err
+	}
 	left, err := n.left.eval(s)
 	if err != nil {
 		return nil, err
@@ -75,7 +89,7 @@ func (n comparison) eval(s scope) (any, error) {
 		return nil, err
 	}
 	switch n.op {
-	case "eq":
+	case "eq", "has": // no enumeration of the emulated types is one of flags, so that having a member is being it
 		return order == 0, nil
 	case "ne":
 		return order != 0, nil
@@ -101,6 +115,9 @@ func (n membership) eval(s scope) (any, error) {
 }
 
 func (n property) eval(s scope) (any, error) {
+	if err := s.step(); err != nil {
+		return nil, err
+	}
 	value := s.lookup(n.variable)
 	for _, name := range n.path {
 		fields, ok := value.(Fields)
@@ -110,6 +127,12 @@ func (n property) eval(s scope) (any, error) {
 		value, _ = fields.Property(name)
 	}
 	return value, nil
+}
+
+func (n count) eval(s scope) (any, error) {
+	value, err := n.of.eval(s)
+	elements, _ := value.([]any)
+	return int64(len(elements)), err
 }
 
 func (n lambda) eval(s scope) (any, error) {
@@ -122,7 +145,7 @@ func (n lambda) eval(s scope) (any, error) {
 		return len(elements) > 0, nil
 	}
 	for _, element := range elements {
-		holds, err := n.body.eval(scope{record: s.record, variable: n.variable, element: element, outer: &s})
+		holds, err := n.body.eval(scope{record: s.record, variable: n.variable, element: element, outer: &s, steps: s.steps})
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +156,12 @@ func (n lambda) eval(s scope) (any, error) {
 	return n.all, nil
 }
 
-func (n constant) eval(scope) (any, error) { return n.value, nil }
+func (n constant) eval(scope) (any, error) {
+	if member, ok := n.value.(enumMember); ok {
+		return member.name, nil
+	}
+	return n.value, nil
+}
 
 func (n call) eval(s scope) (any, error) {
 	args := make([]string, len(n.args))
@@ -152,24 +180,27 @@ func (n call) eval(s scope) (any, error) {
 }
 
 type function struct {
+	name       string
 	parameters []Type
 	result     Type
 	apply      func(args []string) any // arguments in lower case, because strings compare without regard to case
 }
 
-// functionNamed finds one of OData's string functions that Graph serves on mail and directory collections.
+// functionNamed finds one of OData's string functions that Graph serves on mail and directory collections, by its name in any case:
+// Graph's pages write startsWith, OData startswith.
 func functionNamed(name string) (f function, known bool) {
+	name = strings.ToLower(name)
 	switch name {
 	case "contains":
-		return function{[]Type{String, String}, Bool, func(a []string) any { return strings.Contains(a[0], a[1]) }}, true
+		return function{name, []Type{String, String}, Bool, func(a []string) any { return strings.Contains(a[0], a[1]) }}, true
 	case "startswith":
-		return function{[]Type{String, String}, Bool, func(a []string) any { return strings.HasPrefix(a[0], a[1]) }}, true
+		return function{name, []Type{String, String}, Bool, func(a []string) any { return strings.HasPrefix(a[0], a[1]) }}, true
 	case "endswith":
-		return function{[]Type{String, String}, Bool, func(a []string) any { return strings.HasSuffix(a[0], a[1]) }}, true
+		return function{name, []Type{String, String}, Bool, func(a []string) any { return strings.HasSuffix(a[0], a[1]) }}, true
 	case "tolower":
-		return function{[]Type{String}, String, func(a []string) any { return a[0] }}, true
+		return function{name, []Type{String}, String, func(a []string) any { return a[0] }}, true
 	case "toupper":
-		return function{[]Type{String}, String, func(a []string) any { return strings.ToUpper(a[0]) }}, true
+		return function{name, []Type{String}, String, func(a []string) any { return strings.ToUpper(a[0]) }}, true
 	}
 	return function{}, false
 }

@@ -69,8 +69,9 @@ func (o Order) Check(types Types) error {
 func (o Order) Compare(a, b Fields) int {
 	for _, by := range o {
 		path := property{path: by.Path}
-		x, _ := path.eval(scope{record: a})
-		y, _ := path.eval(scope{record: b})
+		steps := maxSteps // a path takes one
+		x, _ := path.eval(scope{record: a, steps: &steps})
+		y, _ := path.eval(scope{record: b, steps: &steps})
 		order := compareNull(x, y)
 		if by.Descending {
 			order = -order

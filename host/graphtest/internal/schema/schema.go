@@ -2,14 +2,16 @@
 // actions are bound to them. It is what lets the emulator refuse a property that Graph does not have, in a query option as in a body,
 // and what its own answers are tested against.
 //
-// types.json is cut from the public service metadata (https://graph.microsoft.com/v1.0/$metadata) of August 2026. In a type name, a
-// leading [] means a collection and a trailing ! means never null.
+// types.json is cut from the public service metadata (https://graph.microsoft.com/v1.0/$metadata) of August 2026, beta.json from that of
+// the beta version. In a type name, a leading [] means a collection and a trailing ! means never null.
 package schema
 
 import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/postern-dev/postern/host/graphtest/internal/odata"
@@ -17,6 +19,9 @@ import (
 
 //go:embed types.json
 var source []byte
+
+//go:embed beta.json
+var betaSource []byte
 
 // Schema holds the types. It is immutable.
 type Schema struct {
@@ -31,11 +36,13 @@ type Property struct {
 	Type       string // without marks: Edm.String, recipient …
 	Collection bool
 	Navigation bool
+	NotNull    bool // of a collection: its items
 }
 
 type entry struct {
 	base       string
 	properties map[string]Property // by name in lower case, the base types' included
+	derived    map[string]Property // of the types below directoryObject, by name in lower case; only directoryObject has them
 }
 
 type action struct {
@@ -58,9 +65,16 @@ func Load() (*Schema, error) {
 			Parameters             map[string]string
 		}
 	}
+	// What the second file has in the maps is added to the first one's; its list of operations takes the place of the first one's.
+	if err := json.Unmarshal(betaSource, &file); err != nil {
+		return nil, fmt.Errorf("read the embedded types of the beta version: %w", err)
+	}
+	operations := file.Operations
+	file.Operations = nil
 	if err := json.Unmarshal(source, &file); err != nil {
 		return nil, fmt.Errorf("read the embedded Graph types: %w", err)
 	}
+	operations = append(operations, file.Operations...)
 	s := &Schema{types: map[string]*entry{}, enums: map[string]map[string]bool{}, actions: map[string]map[string]action{}}
 	for name := range file.Types {
 		own := &entry{base: file.Types[name].Base, properties: map[string]Property{}}
@@ -74,13 +88,14 @@ func Load() (*Schema, error) {
 		}
 		s.types[name] = own
 	}
+	s.types[directoryObject].derived = s.belowDirectoryObject()
 	for name, members := range file.Enums {
 		s.enums[name] = map[string]bool{}
 		for member := range members {
 			s.enums[name][member] = true
 		}
 	}
-	for _, op := range file.Operations {
+	for _, op := range operations {
 		parameters := map[string]Property{}
 		for name, typ := range op.Parameters {
 			parameters[strings.ToLower(name)] = parseProperty(name, typ, false)
@@ -93,10 +108,24 @@ func Load() (*Schema, error) {
 	return s, nil
 }
 
+// directoryObject is what members and owners of a group are in the metadata. They are answered as what they are, users or groups, so that
+// a query option may name a property of any type below.
+const directoryObject = "directoryObject"
+
+func (s *Schema) belowDirectoryObject() map[string]Property {
+	all := map[string]Property{}
+	for _, name := range slices.Sorted(maps.Keys(s.types)) {
+		if name != directoryObject && s.DerivesFrom(name, directoryObject) {
+			maps.Copy(all, s.types[name].properties)
+		}
+	}
+	return all
+}
+
 func parseProperty(name, typ string, navigation bool) Property {
-	typ = strings.TrimSuffix(typ, "!")
+	typ, notNull := strings.CutSuffix(typ, "!")
 	element, collection := strings.CutPrefix(typ, "[]")
-	return Property{Name: name, Type: element, Collection: collection, Navigation: navigation}
+	return Property{Name: name, Type: element, Collection: collection, Navigation: navigation, NotNull: notNull}
 }
 
 // Property finds a property or navigation property of a type; the name is matched without regard to case, as Graph does.
@@ -106,7 +135,23 @@ func (s *Schema) Property(typ, name string) (Property, bool) {
 		return Property{}, false
 	}
 	p, ok := t.properties[strings.ToLower(name)]
+	if !ok {
+		p, ok = t.derived[strings.ToLower(name)]
+	}
 	return p, ok
+}
+
+// Properties lists the properties of a type by name, without its navigation properties.
+func (s *Schema) Properties(typ string) []Property {
+	var list []Property
+	if t, ok := s.types[typ]; ok {
+		for _, name := range slices.Sorted(maps.Keys(t.properties)) {
+			if p := t.properties[name]; !p.Navigation {
+				list = append(list, p)
+			}
+		}
+	}
+	return list
 }
 
 // DerivesFrom reports whether a type is the other one or derives from it.
@@ -168,6 +213,21 @@ func (v view) ElementType(path []string) (odata.Type, error) {
 		return odata.Unknown, err
 	}
 	return v.schema.simple(p.Type), nil
+}
+
+// EnumMember makes view an odata.Enums.
+func (v view) EnumMember(path []string, member string) (typ string, ok bool) {
+	p, err := v.find(path)
+	members := v.schema.enums[p.Type]
+	if err != nil || members == nil {
+		return "", false
+	}
+	for name := range members {
+		if strings.EqualFold(name, member) {
+			return Qualified(p.Type), true
+		}
+	}
+	return Qualified(p.Type), false
 }
 
 func (v view) find(path []string) (Property, error) {

@@ -29,7 +29,7 @@ func TestPropertiesAreFoundThroughBaseTypes(t *testing.T) {
 	}{
 		{"message", "SUBJECT", schema.Property{Name: "subject", Type: "Edm.String"}},
 		{"message", "changeKey", schema.Property{Name: "changeKey", Type: "Edm.String"}},
-		{"fileAttachment", "id", schema.Property{Name: "id", Type: "Edm.String"}},
+		{"fileAttachment", "id", schema.Property{Name: "id", Type: "Edm.String", NotNull: true}},
 		{"message", "toRecipients", schema.Property{Name: "toRecipients", Type: "recipient", Collection: true}},
 		{"message", "attachments", schema.Property{Name: "attachments", Type: "attachment", Collection: true, Navigation: true}},
 	} {
@@ -165,4 +165,44 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%q is no JSON", body)
 		}
 	})
+}
+
+func TestRelationshipsOfTheDirectoryHaveThePropertiesOfWhatMayStandThere(t *testing.T) {
+	s := load(t)
+	for _, name := range []string{"id", "userPrincipalName", "groupTypes", "displayName"} {
+		if _, ok := s.Property("directoryObject", name); !ok {
+			t.Errorf("a member has no %s", name)
+		}
+	}
+	if _, ok := s.Property("directoryObject", "subject"); ok {
+		t.Error("a member has a subject")
+	}
+	names := map[string]bool{}
+	for _, p := range s.Properties("group") {
+		names[p.Name] = true
+	}
+	if !names["deletedDateTime"] || !names["mail"] || names["members"] || len(s.Properties("colour")) != 0 {
+		t.Errorf("the properties of a group are %v", names)
+	}
+}
+
+func TestEnumerationLiteralsAreChecked(t *testing.T) {
+	s := load(t)
+	for text, want := range map[string]bool{
+		"importance eq 'HIGH'":                          true,
+		"importance eq microsoft.graph.importance'low'": true,
+		"importance eq 'urgent'":                        false,
+		"importance eq microsoft.graph.bodyType'html'":  false,
+		"flag/flagStatus eq 'flagged'":                  true,
+		"subject eq 'urgent'":                           true,
+		"importance eq null":                            true,
+	} {
+		filter, err := odata.ParseFilter(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := filter.Check(s.Of("message")); (err == nil) != want {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 }
