@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -15,59 +16,100 @@ import (
 	"github.com/postern-dev/postern/host/graphtest"
 )
 
-// everything are the roles that read all that a tenant holds, and send and reply.
+// everything are the roles that read all that a tenant holds, and write what the tests of states write.
 func everything() []string {
 	return []string{
-		"Mail.Read", "Mail.Send", "MailboxSettings.Read", "Calendars.Read", "User.Read.All", "Group.Read.All", "Group-Conversation.ReadWrite.All",
+		"Mail.Read", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.Read", "MailboxSettings.ReadWrite", "Calendars.Read", "Calendars.ReadWrite",
+		"User.Read.All", "Group.Read.All", "Group.ReadWrite.All", "Group-Conversation.ReadWrite.All",
 	}
 }
 
 // walk reads all that a tenant shows, as a client sees it.
 func (n *tenant) walk() map[string]string {
 	n.t.Helper()
-	seen := map[string]string{}
-	read := func(path string) []string {
-		a := n.get(path)
-		seen[path] = string(a.body)
-		if a.status != http.StatusOK { // a security group's conversations, for one; the envelope is another each time
-			seen[path] = a.code()
-		}
-		return a.column("id")
-	}
-	for _, user := range read("/users?$top=999") {
-		at := "/users/" + user
-		if n.get(at+"/mailFolders").status != http.StatusOK {
-			continue
-		}
-		var folders func(path string)
-		folders = func(path string) {
-			for _, id := range read(path + "?$top=100&includeHiddenFolders=true") {
-				folders(at + "/mailFolders/" + escape(id) + "/childFolders")
-				read(at + "/mailFolders/" + escape(id) + "/messages?$top=1000&$select=subject,isRead,receivedDateTime,hasAttachments")
-			}
-		}
-		folders(at + "/mailFolders")
-		for _, id := range read(at + "/messages?$top=1000") {
-			read(at + "/messages/" + escape(id) + "/attachments?$top=100")
-			a := n.want(at + "/messages/" + escape(id) + "/$value")
-			seen[id] = string(a.body)
-		}
-		read(at + "/events?$top=100")
-		read(at + "/mailFolders/inbox/messageRules?$top=100")
-	}
-	for _, group := range read("/groups?$top=999") {
-		at := "/groups/" + group
-		read(at + "/conversations?$top=100")
-		for _, thread := range read(at + "/threads?$top=100") {
-			posts := at + "/threads/" + escape(thread) + "/posts"
-			for _, post := range read(posts + "?$top=100") {
-				read(posts + "/" + escape(post))
-				read(posts + "/" + escape(post) + "/attachments")
-			}
+	w := &walker{n, map[string]string{}}
+	for _, user := range w.read("/users?$top=999&$select=id,displayName,mail,jobTitle,accountEnabled,userType,department,companyName,createdDateTime,mailNickname") {
+		if at := "/users/" + user; n.get(at+"/mailFolders").status == http.StatusOK {
+			w.mailbox(at)
 		}
 	}
-	return seen
+	for _, group := range w.read("/groups?$top=999") {
+		w.group("/groups/" + group)
+	}
+	w.seen["subscriptions"], w.seen["delivered"] = fmt.Sprint(n.Subscriptions()), fmt.Sprint(n.Delivered())
+	return w.seen
 }
+
+// walker remembers what it read.
+type walker struct {
+	*tenant
+	seen map[string]string
+}
+
+func (w *walker) read(path string, headers ...string) (ids []string) {
+	w.t.Helper()
+	a := w.get(path, headers...)
+	w.seen[path+strings.Join(headers, "")] = string(a.body)
+	if a.status != http.StatusOK { // a security group's conversations, for one; the envelope is another each time
+		w.seen[path] = a.code()
+	}
+	return a.column("id")
+}
+
+func (w *walker) mailbox(at string) {
+	w.t.Helper()
+	w.read(at + "/mailboxSettings")
+	var folders func(path string)
+	folders = func(path string) {
+		for _, id := range w.read(path + "?$top=100&includeHiddenFolders=true") {
+			folders(at + "/mailFolders/" + escape(id) + "/childFolders")
+			w.read(at + "/mailFolders/" + escape(id) + "/messages?$top=1000&$select=subject,isRead,receivedDateTime,hasAttachments")
+		}
+	}
+	folders(at + "/mailFolders")
+	w.read(at + "/mailFolders/recoverableitemsdeletions/messages?$top=1000")
+	w.read(at+"/messages?$top=1000&$select=id,internetMessageHeaders", "Prefer", `IdType="ImmutableId"`)
+	for _, id := range w.read(at + "/messages?$top=1000") {
+		one := at + "/messages/" + escape(id)
+		for _, attachment := range w.read(one + "/attachments?$top=100") {
+			w.read(one + "/attachments/" + escape(attachment) + "?$expand=microsoft.graph.itemAttachment/item")
+		}
+		w.read(one + "/$value")
+	}
+	w.read(at + "/mailFolders/inbox/messageRules?$top=100")
+	w.events(at)
+}
+
+func (w *walker) events(at string) {
+	w.t.Helper()
+	for _, id := range w.read(at + "/events?$top=100") {
+		w.read(at + "/events/" + escape(id) + "/attachments")
+	}
+	w.read(at + "/calendarView?$top=1000&startDateTime=2026-01-01T00:00:00Z&endDateTime=2026-12-31T00:00:00Z")
+}
+
+func (w *walker) group(at string) {
+	w.t.Helper()
+	w.read(at + "?$select=id,displayName,description,mail,visibility,createdDateTime,isSubscribedByMail,groupTypes")
+	for _, relation := range []string{"/members", "/owners", "/memberOf", "/transitiveMembers", "/conversations?$top=100"} {
+		w.read(at + relation)
+	}
+	for _, thread := range w.read(at + "/threads?$top=100") {
+		posts := at + "/threads/" + escape(thread) + "/posts"
+		w.read(at + "/threads/" + escape(thread) + "?$select=id,topic,isLocked,toRecipients,ccRecipients")
+		for _, post := range w.read(posts + "?$top=100") {
+			one := posts + "/" + escape(post)
+			w.read(one + "?$select=id,body,from,newParticipants,hasAttachments")
+			w.read(one + "?$expand=inReplyTo")
+			w.read(one + "?$expand=singleValueExtendedProperties($filter=id%20eq%20'" + escape(extended) + "')")
+			w.read(one + "/attachments")
+		}
+	}
+	w.events(at)
+}
+
+// extended is the id of an extended property.
+const extended = "String {66f5a359-4659-4830-9070-00047ec6ac6e} Name Ticket"
 
 func (n *tenant) save() []byte {
 	n.t.Helper()
