@@ -20,7 +20,10 @@
 // Ids follow from the names that they were added under, so that the same set-up has the same ids every time.
 //
 // [Server.Snapshot] and [Server.Reset] take a furnished server back between tests; [Server.Save] and [WithState] keep the tenant over
-// restarts. Package web shows it to a person.
+// restarts: all that users, groups, mailboxes, calendars, applications, policies and subscriptions hold, and mail on its way. Not kept are
+// the journal, the weather, open upload sessions, codes and tokens of the token service (applications ask for new ones), notifications
+// that wait for their endpoint, messages of [Mailbox.AddLateEML] that have not arrived, and what delta queries still have to tell: a delta
+// token that had seen all of it goes on, any other has expired. Package web shows the tenant to a person.
 //
 // A mailbox of 20,000 mails of 4 kB takes some 200 MB, and pages of it come as fast as those of a small one: lists by receivedDateTime sort
 // nothing. Other orders, $count and $search read every message.

@@ -21,19 +21,6 @@ func (s *Server) Groups() []*Group {
 	return slices.Clone(s.groupList)
 }
 
-// Faults lists the faults that wait for a request, with the number of requests that each is left for in Times.
-func (s *Server) Faults() []Fault {
-	s.weather.mu.Lock()
-	defer s.weather.mu.Unlock()
-	var list []Fault
-	for _, w := range s.weather.faults {
-		fault := w.Fault
-		fault.Times = w.left
-		list = append(list, fault)
-	}
-	return list
-}
-
 // Name is the display name of the mailbox's user.
 func (m *Mailbox) Name() string {
 	m.server.mu.RLock()

@@ -260,7 +260,7 @@ type Message struct {
 	InternetMessageID string
 	Subject           string
 	From              string
-	To                []string
+	To, Cc            []string
 	Received          time.Time
 	IsRead            bool
 	// MIME is the message's source.

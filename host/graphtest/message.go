@@ -197,6 +197,7 @@ func (m *message) inspect() Message {
 		Subject:           m.content.subject,
 		From:              m.content.from.address,
 		To:                addresses(m.content.to),
+		Cc:                addresses(m.content.cc),
 		Received:          m.received,
 		IsRead:            m.read,
 		MIME:              m.content.mime,

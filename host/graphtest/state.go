@@ -12,7 +12,7 @@ import (
 )
 
 // The state of a tenant is a text of JSON lines, compressed with gzip. Each line is {"kind":K,"value":V}. The first has the kind "tenant" and
-// names the format's version and the directory; then come the entities, each after those that it refers to; the last has the kind "end" and
+// names the format's version and the directory; then come the entities, each after the one that it belongs to; the last has the kind "end" and
 // counts the lines between. What the values hold, and in which order the kinds come, is told by keepers and the types that it names.
 // Uncompressed lines are read too, so that a state can be looked at and changed with a text editor.
 const (

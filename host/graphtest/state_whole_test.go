@@ -108,7 +108,7 @@ func (l *lived) writeMail() {
 		"sourceFolderIds": []string{"inbox"}, "filterQuery": "contains(subject, 'Lunch')",
 	}, http.StatusCreated)
 	l.made(soc+"/messages/"+escape(ids[1])+"/move", map[string]any{"destinationId": "deleteditems"}, http.StatusCreated)
-	l.gone(http.MethodDelete, soc+"/messages/"+escape(l.want(soc+"/mailFolders/deleteditems/messages").column("id")[0]))
+	l.gone(http.MethodDelete, soc+"/messages/"+escape(l.want(soc + "/mailFolders/deleteditems/messages").column("id")[0]))
 	l.stale, _ = l.want(inbox + "/delta").json["@odata.deltaLink"].(string)
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/postern-dev/postern/host/graphtest"
@@ -32,7 +33,7 @@ type view struct {
 	Group            *row
 	Threads          []graphtest.GroupThread
 	Requests         []request
-	Faults           []graphtest.Fault
+	Weather          graphtest.Weather
 	Problem, Entered string
 }
 
@@ -180,11 +181,12 @@ func (p *Page) journal(w http.ResponseWriter, _ *http.Request) {
 	v := view{Section: "journal", Title: "Requests"}
 	entries := p.server.Journal()
 	for _, entry := range slices.Backward(entries[max(0, len(entries)-mostRequests):]) {
-		v.Requests = append(v.Requests, shownRequest(entry))
+		v.Requests = append(v.Requests, shownRequest(entry.Redacted()))
 	}
 	p.show(w, http.StatusOK, v)
 }
 
+// shownRequest is a redacted request as the page shows it.
 func shownRequest(entry graphtest.Received) request {
 	one := request{Received: entry, Target: entry.Path, Caller: entry.Caller.User}
 	if query := entry.Query.Encode(); query != "" {
@@ -198,43 +200,19 @@ func shownRequest(entry graphtest.Received) request {
 	}
 	for name, values := range entry.Header {
 		for _, value := range values {
-			if name == "Authorization" || name == "Cookie" {
-				value, _, _ = strings.Cut(value, " ")
-				value += " …"
-			}
 			one.Headers = append(one.Headers, name+": "+value)
 		}
 	}
 	slices.Sort(one.Headers)
-	one.Text = shownBody(entry)
+	one.Text = strings.ToValidUTF8(string(entry.Body[:min(len(entry.Body), mostShownBody)]), "\uFFFD")
+	if len(entry.Body) > mostShownBody {
+		one.Text += "…"
+	}
 	return one
 }
 
-// shownBody is the beginning of a request's body; of a form, which is what the token service gets, without the secrets.
-func shownBody(entry graphtest.Received) string {
-	body := entry.Body
-	if strings.HasPrefix(entry.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		form, err := url.ParseQuery(string(body))
-		if err != nil {
-			return "(a form that cannot be read)"
-		}
-		for name := range form {
-			switch name {
-			case "grant_type", "scope", "client_id", "response_type", "redirect_uri", "client_assertion_type", "code_challenge_method":
-			default:
-				form.Set(name, "…")
-			}
-		}
-		body = []byte(form.Encode())
-	}
-	if len(body) > mostShownBody {
-		return strings.ToValidUTF8(string(body[:mostShownBody]), "\uFFFD") + "…"
-	}
-	return strings.ToValidUTF8(string(body), "\uFFFD")
-}
-
 func (p *Page) weather(w http.ResponseWriter, _ *http.Request) {
-	p.show(w, http.StatusOK, view{Section: "weather", Title: "Weather", Faults: p.server.Faults()})
+	p.show(w, http.StatusOK, view{Section: "weather", Title: "Weather", Weather: p.server.Weather()})
 }
 
 // isMethod reports whether a fault can be for the method; the empty one is any.
@@ -245,7 +223,7 @@ func isMethod(name string) bool {
 func (p *Page) addFault(w http.ResponseWriter, r *http.Request) {
 	problem := func(text string) {
 		p.show(w, http.StatusBadRequest, view{
-			Section: "weather", Title: "Weather", Faults: p.server.Faults(), Problem: text, Entered: r.PostFormValue("path"),
+			Section: "weather", Title: "Weather", Weather: p.server.Weather(), Problem: text, Entered: r.PostFormValue("path"),
 		})
 	}
 	if err := r.ParseForm(); err != nil {
@@ -253,7 +231,7 @@ func (p *Page) addFault(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fault := graphtest.Fault{
-		Method: r.PostFormValue("method"), Path: r.PostFormValue("path"), AfterEffect: r.PostFormValue("after") != "", Header: http.Header{},
+		Method: r.PostFormValue("method"), Path: r.PostFormValue("path"), AfterEffect: r.PostFormValue("after") != "",
 	}
 	status, err := strconv.Atoi(r.PostFormValue("status"))
 	switch {
@@ -269,11 +247,12 @@ func (p *Page) addFault(w http.ResponseWriter, r *http.Request) {
 		fault.Status = status
 	}
 	if text := r.PostFormValue("retry"); text != "" {
-		if seconds, err := strconv.ParseFloat(text, 64); err != nil || seconds < 0 || seconds > 3600 {
+		seconds, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(seconds >= 0 && seconds <= 3600) { // in this form it refuses NaN too
 			problem("Retry-After is not a number of seconds up to 3600.")
 			return
 		}
-		fault.Header.Set("Retry-After", text)
+		fault.RetryAfter = time.Duration(seconds * float64(time.Second))
 	}
 	if fault.Times, err = strconv.Atoi(r.PostFormValue("times")); err != nil || fault.Times < -1 || fault.Times > 1_000_000 {
 		problem("The number of requests is not a number; -1 means every one.")

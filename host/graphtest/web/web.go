@@ -12,9 +12,12 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,7 +48,7 @@ type Page struct {
 
 // New makes the pages of a server, below a path that nobody can guess.
 func New(server *graphtest.Server) (*Page, error) {
-	pages, err := template.New("page.html").Funcs(template.FuncMap{"when": when, "times": times, "indent": indent}).ParseFS(files, "page.html")
+	pages, err := template.New("page.html").Funcs(template.FuncMap{"when": when, "struck": struck, "effect": effect, "indent": indent}).ParseFS(files, "page.html")
 	if err != nil {
 		return nil, err
 	}
@@ -119,14 +122,49 @@ func (p *Page) file(w http.ResponseWriter, r *http.Request) {
 
 func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
 
-func times(n int) string {
+// struck tells which requests a fault strikes.
+func struck(f graphtest.Fault) string {
+	words := []string{fmt.Sprintf("%d requests", f.Times)}
 	switch {
-	case n < 0:
-		return "every request"
-	case n <= 1:
-		return "one request"
+	case f.Times < 0:
+		words[0] = "every request"
+	case f.Times <= 1:
+		words[0] = "one request"
 	}
-	return fmt.Sprintf("%d requests", n)
+	if f.Skip > 0 {
+		words = append(words, fmt.Sprintf("behind the first %d", f.Skip))
+	}
+	if f.Every > 1 {
+		words = append(words, fmt.Sprintf("one of %d", f.Every))
+	}
+	if f.Probability > 0 {
+		words = append(words, fmt.Sprintf("with a probability of %v", f.Probability))
+	}
+	return strings.Join(words, ", ")
+}
+
+// effect tells what a fault does to a request.
+func effect(f graphtest.Fault) string {
+	words := []string{f.Kind.String()}
+	switch {
+	case f.Close:
+		words[0] = "connection closed"
+	case f.Kind == graphtest.Fail || f.Kind == graphtest.ExpiredDelta:
+		words[0] = strconv.Itoa(f.Status)
+	}
+	if f.Latency > 0 {
+		words = append(words, "held back for "+f.Latency.String())
+	}
+	if f.RetryAfter > 0 {
+		words = append(words, fmt.Sprintf("Retry-After: %v", f.RetryAfter.Seconds()))
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Header)) {
+		words = append(words, name+": "+strings.Join(f.Header[name], " "))
+	}
+	if f.AfterEffect {
+		words = append(words, "after its effect")
+	}
+	return strings.Join(words, ", ")
 }
 
 // indent is the class of a folder's depth; deeper ones stay where the deepest is.
