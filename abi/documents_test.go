@@ -193,6 +193,7 @@ func TestBounds(t *testing.T) {
 		"requests of a batch": {abi.MaxBatch, func(n int) (string, string) {
 			return "exchange", `{"op":"batch","requests":` + items(n, `{"capability":"c","method":"GET","path":"/u"}`) + "}"
 		}},
+		"upload":      {abi.MaxWord, text("exchange", `{"op":"graph","capability":"c","method":"POST","path":"/u","upload":%}`)},
 		"blob name":   {abi.MaxWord, text("exchange", `{"op":"blob","name":%,"length":1}`)},
 		"blob length": {abi.MaxBlobRead, number("exchange", `{"op":"blob","name":"n","length":%}`)},
 		"blob offset": {1 << 53, number("exchange", `{"op":"blob","name":"n","length":1,"offset":%}`)},

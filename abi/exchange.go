@@ -63,6 +63,13 @@ type GraphRequest struct {
 	PageLimit int
 	// Save streams the answer into a blob.
 	Save bool
+	// Upload is the name of a blob that the host puts, piece by piece, into the upload session
+	// that the request opens: the POST of a createUploadSession. The reply is that of the last
+	// piece; where the session is, the guest does not learn.
+	Upload string
+	// After are the places in its batch, from 0, of earlier requests that have to succeed before this one is
+	// sent. Otherwise it is not, and fails as well.
+	After []int
 	// Link redeems a sealed next or delta link of an earlier reply. Nothing but
 	// PageLimit may stand beside it.
 	Link string
@@ -148,6 +155,18 @@ func (g *GraphRequest) members(w *writer) {
 		w.close()
 	}
 	w.truth("save", g.Save)
+	w.text("upload", g.Upload)
+	if len(g.After) > 0 {
+		w.name("after")
+		w.b = append(w.b, '[')
+		for i, n := range g.After {
+			if i > 0 {
+				w.b = append(w.b, ',')
+			}
+			w.b = strconv.AppendInt(w.b, int64(n), 10)
+		}
+		w.b = append(w.b, ']')
+	}
 	w.text("link", g.Link)
 }
 
@@ -195,8 +214,13 @@ func (r *reader) batch(v *fastjson.Value) []GraphRequest {
 	var requests []GraphRequest
 	r.object(v, "it", func(key string, v *fastjson.Value) bool {
 		if key == "requests" {
-			for _, item := range r.array(v, key, MaxBatch) {
+			for n, item := range r.array(v, key, MaxBatch) {
 				requests = append(requests, *r.graph(item, false))
+				for _, before := range requests[n].After {
+					if before >= n {
+						r.fail("after must name earlier requests of the batch")
+					}
+				}
 			}
 		}
 		return key == "requests" || key == "op"
@@ -233,6 +257,15 @@ func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
 			g.PageLimit = r.page(v)
 		case "save":
 			g.Save = r.boolean(v, key)
+		case "upload":
+			if g.Upload = r.word(v, key); g.Upload == "" {
+				r.fail("upload must not be empty")
+			}
+		case "after":
+			for _, place := range r.array(v, key, MaxBatch) {
+				g.After = append(g.After, int(r.integer(place, key, 0, MaxBatch-1)))
+			}
+			return !hasOp
 		case "link":
 			if g.Link = r.text(v, key, MaxExchange); g.Link == "" {
 				r.fail("link must not be empty")
@@ -251,6 +284,8 @@ func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
 		r.fail("capability, method and path must be there")
 	case g.Save && g.PageLimit > 0:
 		r.fail("save and page exclude each other")
+	case g.Upload != "" && (g.Save || g.PageLimit > 0 || g.Method != "POST"):
+		r.fail("upload goes with the POST of a createUploadSession, and without save and page")
 	default:
 		switch g.Method {
 		case "GET", "POST", "PATCH", "PUT", "DELETE":

@@ -4,7 +4,7 @@
 //	go run ./bench -o bench/results.json
 //
 // A row has the median of all counts and its spread, half the distance between
-// the quartiles relative to the median.
+// the quartiles relative to the median. Of fewer than two counts there is no spread.
 package main
 
 import (
@@ -42,7 +42,7 @@ type row struct {
 	Name      string   `json:"name"`
 	Value     float64  `json:"value"`
 	Unit      string   `json:"unit"`
-	Spread    float64  `json:"spread"`
+	Spread    *float64 `json:"spread"` // null if there was one sample only
 	Peer      *string  `json:"peer"`
 	PeerValue *float64 `json:"peer_value"`
 	Ratio     *float64 `json:"ratio"`
@@ -137,8 +137,8 @@ func judge(claims []claim, samples map[key][]float64) ([]row, error) {
 }
 
 // median returns the median and half the distance between the quartiles, relative
-// to it.
-func median(samples []float64) (value, spread float64) {
+// to it; nil where one sample tells nothing of it.
+func median(samples []float64) (value float64, spread *float64) {
 	s := slices.Sorted(slices.Values(samples))
 	at := func(q float64) float64 {
 		i := q * float64(len(s)-1)
@@ -147,10 +147,19 @@ func median(samples []float64) (value, spread float64) {
 		return s[low] + (i-float64(low))*(s[high]-s[low])
 	}
 	value = at(0.5)
-	if value == 0 {
-		return 0, 0
+	if value == 0 || len(s) < 2 {
+		return value, nil
 	}
-	return value, (at(0.75) - at(0.25)) / 2 / value
+	relative := (at(0.75) - at(0.25)) / 2 / math.Abs(value)
+	return value, &relative
+}
+
+// spreadText is empty where there is no spread.
+func spreadText(spread *float64) string {
+	if spread == nil {
+		return ""
+	}
+	return fmt.Sprintf("±%.0f%%", 100**spread)
 }
 
 func table(w io.Writer, rows []row) error {
@@ -164,7 +173,7 @@ func table(w io.Writer, rows []row) error {
 		if r.Reach != nil {
 			reach, holds = strconv.FormatFloat(*r.Reach, 'g', -1, 64), strconv.FormatBool(*r.Holds)
 		}
-		fmt.Fprintf(t, "%s\t%s\t±%.0f%%\t%s\t%s\t%s\t%s\n", r.Name, quantity(r.Value, r.Unit), 100*r.Spread, peer, ratio, reach, holds)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, quantity(r.Value, r.Unit), spreadText(r.Spread), peer, ratio, reach, holds)
 	}
 	return t.Flush()
 }
@@ -193,7 +202,7 @@ func rewrite(path string, rows []row) error {
 		if r.Peer != nil {
 			peer, ratio = *r.Peer+": "+quantity(*r.PeerValue, r.Unit), strconv.FormatFloat(*r.Ratio, 'f', 2, 64)
 		}
-		fmt.Fprintf(&b, "| %s | %s | ±%.0f%% | %s | %s |\n", r.Name, quantity(r.Value, r.Unit), 100*r.Spread, peer, ratio)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.Name, quantity(r.Value, r.Unit), spreadText(r.Spread), peer, ratio)
 	}
 	b.WriteString(tableEnds + after)
 	return os.WriteFile(path, []byte(b.String()), 0o644)

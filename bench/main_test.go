@@ -30,14 +30,23 @@ func TestClaimsAreJudgedByMedianAndRatio(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	peer, peerValue, ratio, reach, holds := "native", 1e-6, 2.0, 1.5, false
+	peer, peerValue, ratio, reach, holds, spread := "native", 1e-6, 2.0, 1.5, false, 0.25
 	want := []row{{
-		Name: "own", Value: 2e-6, Unit: "sec/op", Spread: 0.25,
+		Name: "own", Value: 2e-6, Unit: "sec/op", Spread: &spread,
 		Peer: &peer, PeerValue: &peerValue, Ratio: &ratio, Reach: &reach, Holds: &holds,
 	}}
 	near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b)) })
 	if diff := cmp.Diff(want, rows, near); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestOneSampleHasNoSpread(t *testing.T) {
+	if value, spread := median([]float64{-3}); value != -3 || spread != nil || spreadText(spread) != "" {
+		t.Errorf("one sample: %v %v", value, spread)
+	}
+	if _, spread := median([]float64{-4, -2}); spread == nil || spreadText(spread) != "±17%" {
+		t.Errorf("the spread of a negative median is %v", spreadText(spread))
 	}
 }
 

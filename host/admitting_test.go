@@ -23,7 +23,7 @@ actions = ["rule.list"]
 		t.Fatal(err)
 	}
 	var told []string
-	h.Host, err = host.Open(t.Context(), host.Config{
+	h.Host, err = host.Open(host.Config{
 		Operator: config, Sandbox: runtime(t), Transport: h.graph.RoundTripper(),
 		Admitting: func(plugin string) func() {
 			told = append(told, plugin)

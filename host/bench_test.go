@@ -109,10 +109,7 @@ func BenchmarkCompile(b *testing.B) {
 	b.Run("module=mail", func(b *testing.B) {
 		b.ReportMetric(float64(len(wasm)), "module-bytes")
 		for b.Loop() {
-			runtime, err := sandbox.New(b.Context(), sandbox.Config{})
-			if err != nil {
-				b.Fatal(err)
-			}
+			runtime := sandbox.New(sandbox.Config{})
 			if _, err := runtime.Compile(b.Context(), sandbox.Bytes(abi.Name, wasm)); err != nil {
 				b.Fatal(err)
 			}
@@ -190,7 +187,7 @@ client_secret = { file = "secret" }
 		if err != nil {
 			b.Fatal(err)
 		}
-		h, err := host.Open(b.Context(), host.Config{Operator: operator})
+		h, err := host.Open(host.Config{Operator: operator})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -109,6 +109,7 @@ client_secret = { file = "secret" }
 graph = %q
 authority = %q
 ca_file = "ca.pem"
+retry_wait_time = "0s"
 %s
 %s`, h.graph.Tenant(), h.tenant.App.ClientID, h.graph.URL, h.graph.URL, f.connection, f.grants))
 	h.open(tb, f)
@@ -133,7 +134,7 @@ func (h *house) open(tb testing.TB, f furnishing) {
 	if f.inProcess {
 		options.Transport = h.graph.RoundTripper()
 	}
-	opened, err := host.Open(tb.Context(), options)
+	opened, err := host.Open(options)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -233,7 +234,7 @@ var sharedRuntime = sync.OnceValues(func() (*sandbox.Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sandbox.New(context.Background(), sandbox.Config{Cache: cache})
+	return sandbox.New(sandbox.Config{Cache: cache}), nil
 })
 
 // modules are the plugins that this process has built, by source folder.

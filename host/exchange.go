@@ -38,7 +38,7 @@ type exchanges struct {
 
 // prepare opens what exchanges need.
 func (inv *invocation) prepare() error {
-	store, err := inv.host.Blobs()
+	store, err := inv.host.blobStore()
 	if err != nil {
 		return &abi.Error{Code: abi.Internal, Message: "the blobs folder cannot be used: " + err.Error()}
 	}

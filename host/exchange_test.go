@@ -468,6 +468,9 @@ func TestClosedHostRefusesInvocations(t *testing.T) {
 	if len(h.graph.Journal()) != before {
 		t.Error("a closed host made a request")
 	}
+	if store, err := h.Blobs(); err == nil || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("Blobs: %v, %v", store, err)
+	}
 }
 
 // What never ran is a denial in the audit record, whatever refused it.

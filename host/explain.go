@@ -39,6 +39,7 @@ type ExplainedRequest struct {
 // ExplainedLimits are the plugin's limits, lowered by the grant.
 type ExplainedLimits struct {
 	Memory    string `json:"memory"`
+	Fuel      uint64 `json:"fuel"`
 	Timeout   string `json:"timeout"`
 	Exchanges int    `json:"exchanges"`
 	Rate      string `json:"rate"`
@@ -73,7 +74,7 @@ func (h *Host) Explain(action, connection string) (*Explanation, error) {
 	x.Grant = grant.Name
 	x.Reason = fmt.Sprintf("grant.%s allows it for %s (%s)", grant.Name, r.installed, grant.Version)
 	limits := r.permit.Limits
-	x.Limits = ExplainedLimits{limits.Memory.String(), limits.Timeout.String(), limits.Exchanges, grant.Rate.String()}
+	x.Limits = ExplainedLimits{limits.Memory.String(), limits.Fuel, limits.Timeout.String(), limits.Exchanges, grant.Rate.String()}
 	for name, patterns := range grant.Only.Params {
 		x.Only[name] = texts(patterns)
 	}

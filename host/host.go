@@ -2,7 +2,7 @@
 // makes their Graph requests for them, as far as the operator's file allows.
 //
 //	config, err := manifests.LoadConfig("postern.toml")
-//	h, err := host.Open(ctx, host.Config{Operator: config})
+//	h, err := host.Open(host.Config{Operator: config})
 //	defer h.Close()
 //	result, err := h.Invoke(ctx, host.Invocation{
 //		Action:     "mail.get",
@@ -90,7 +90,7 @@ type Host struct {
 	sealer  lazy[*graph.Sealer]
 	modules keyed[string, loaded]
 	clients keyed[string, *client]
-	rates   keyed[string, *graph.Rate]
+	limits  keyed[string, *graph.Limit]
 }
 
 // client is a connection and what makes its requests.
@@ -101,9 +101,9 @@ type client struct {
 }
 
 // Open makes a host. It touches no file and no network yet, the first invocation
-// does: it does not wait, so the context is not used. Close the host when it is no
+// does. The error says that the config lacks something. Close the host when it is no
 // longer needed.
-func Open(_ context.Context, config Config) (*Host, error) {
+func Open(config Config) (*Host, error) {
 	if config.Operator == nil {
 		return nil, errors.New("host: Config.Operator must be set; manifests.LoadConfig reads one")
 	}
@@ -161,7 +161,17 @@ func (h *Host) Close() error {
 func (h *Host) Catalog() *catalog.Catalog { return h.catalog }
 
 // Blobs returns the store of what invocations saved, by the names in their results.
+// Close closes it, and there is none to be had after that.
 func (h *Host) Blobs() (*blob.Store, error) {
+	leave, ok := h.running.enter()
+	if !ok {
+		return nil, errClosed()
+	}
+	defer leave()
+	return h.blobStore()
+}
+
+func (h *Host) blobStore() (*blob.Store, error) {
 	return h.blobs.get(func() (*blob.Store, error) {
 		dir := h.operator.BlobsDir()
 		if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
@@ -198,12 +208,12 @@ func (h *Host) auditLog() (*audit.Log, error) {
 	return log, nil
 }
 
-func (h *Host) runtime(ctx context.Context) (*sandbox.Runtime, error) {
+func (h *Host) runtime() (*sandbox.Runtime, error) {
 	return h.sandbox.get(func() (*sandbox.Runtime, error) {
 		if h.config.Sandbox != nil {
 			return h.config.Sandbox, nil
 		}
-		return sandbox.New(context.WithoutCancel(ctx), sandbox.Config{Cache: h.codeCache(), Log: h.log})
+		return sandbox.New(sandbox.Config{Cache: h.codeCache(), Log: h.log}), nil
 	})
 }
 
@@ -285,7 +295,7 @@ func (h *Host) admit(ctx context.Context, i *catalog.Installed, source sandbox.S
 	if h.config.Admitting != nil {
 		defer h.config.Admitting(i.String())()
 	}
-	runtime, err := h.runtime(ctx)
+	runtime, err := h.runtime()
 	if err != nil {
 		return nil, err
 	}
@@ -306,15 +316,20 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 			own := graph.NewTransport(conn.RootCAs())
 			transport, idle = own, own.CloseIdleConnections
 		}
-		rate := graph.NewRate("connection."+c.Name+".rate", c.Rate.Count, c.Rate.Per)
-		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, rate, "postern/"+Version), idle}, nil
+		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, graph.Settings{
+			Limit: graph.NewLimit("connection."+c.Name+".rate", graph.Bounds{AtOnce: maxRequests, Count: c.Rate.Count, Per: c.Rate.Per}),
+			Retry: graph.Retry{Attempts: c.RetryCount, MaxWait: c.RetryWaitTime},
+
+			UploadHosts: c.UploadHosts,
+			UserAgent:   "postern/" + Version,
+		}), idle}, nil
 	})
 }
 
-// rate returns the rate of a grant, shared by all its invocations.
-func (h *Host) rate(g *manifests.Grant) *graph.Rate {
-	rate, _ := h.rates.get(g.Name, func() (*graph.Rate, error) {
-		return graph.NewRate("grant."+g.Name+".limits.rate", g.Rate.Count, g.Rate.Per), nil
+// limit returns the limit of a grant, shared by all its invocations.
+func (h *Host) limit(g *manifests.Grant) *graph.Limit {
+	limit, _ := h.limits.get(g.Name, func() (*graph.Limit, error) {
+		return graph.NewLimit("grant."+g.Name+".limits.rate", graph.Bounds{Count: g.Rate.Count, Per: g.Rate.Per}), nil
 	})
-	return rate
+	return limit
 }

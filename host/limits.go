@@ -6,6 +6,8 @@ import "github.com/postern-dev/postern/abi"
 const (
 	// invocationEnvelope is what an invocation holds besides its parameters, in bytes.
 	invocationEnvelope = 64 << 10
+	// maxRequests is how many requests of one connection are under way at once.
+	maxRequests = 64
 	// maxRows is how many result rows an invocation may return.
 	maxRows = 1_000_000
 	// maxRowBytes bounds all result rows together, in bytes of JSON.

@@ -203,7 +203,11 @@ func check(p *manifests.Parameter, v *fastjson.Value) string {
 	if p.Repeatable && v.Type() == fastjson.TypeArray {
 		return checkList(p, v)
 	}
-	if v.Type() != fastjson.TypeString {
+	switch v.Type() {
+	case fastjson.TypeString:
+	case fastjson.TypeArray:
+		return "must be one text, not a list"
+	default:
 		return "must be a text"
 	}
 	text := string(v.GetStringBytes())

@@ -17,11 +17,20 @@ import (
 	"github.com/postern-dev/postern/manifests"
 )
 
-// graph judges and makes one Graph request. A refusal, of policy or of Graph, is
-// an error in the reply.
-func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op, g *abi.GraphRequest) (*abi.Reply, error) {
-	started := time.Now()
-	r := inv.record(op)
+// asked is a Graph request of the guest that policy has allowed and the audit record knows of.
+type asked struct {
+	from    *abi.GraphRequest
+	request *graph.Request
+	record  audit.Record
+	started time.Time
+	refusal error // why it is not made; nil if it is
+}
+
+// judge holds a Graph request against the permit. A refusal, of policy or of Graph, is an error in the reply; what
+// is returned as an error ends the invocation.
+func (inv *invocation) judge(op abi.Op, g *abi.GraphRequest) (*asked, error) {
+	a := &asked{from: g, record: inv.record(op), started: time.Now()}
+	r := &a.record
 	link, err := inv.redeem(g)
 	var template manifests.Template
 	if err == nil {
@@ -35,48 +44,78 @@ func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op,
 		r.Params, r.Query = g.Params, g.Query
 	}
 	if err != nil {
-		return &abi.Reply{Error: coded(err)}, inv.put(r, audit.Denied, err)
+		a.refusal = err
+		return a, inv.put(*r, audit.Denied, err)
 	}
-	if g.Method != http.MethodGet {
-		// A write that leaves is on record even if nothing can be written after it.
-		intent := r
-		intent.Message = "about to be sent"
-		if err := inv.put(intent, audit.Allowed, nil); err != nil {
-			return nil, err
-		}
-	}
-	answer, trace, err := inv.send(ctx, p, &graph.Request{
+	a.request = &graph.Request{
 		Method: g.Method, Template: template, Params: g.Params, Query: g.Query, Headers: g.Headers,
-		Body: g.Body, PageLimit: g.PageLimit, Save: g.Save, URL: link,
-		Keep: inv.permit.Constrained(), Rate: inv.host.rate(inv.permit.Grant),
-	})
-	r.Status, r.RequestID, r.ClientRequestID = trace.Status, trace.RequestID, trace.ClientRequestID
-	r.BytesOut, r.BytesIn, r.Duration = trace.BytesOut, trace.BytesIn, time.Since(started)
-	var reply *abi.Reply
+		Body: g.Body, PageLimit: g.PageLimit, Save: g.Save, Upload: g.Upload, After: g.After, URL: link,
+		Keep: inv.permit.Constrained(), Limit: inv.host.limit(inv.permit.Grant),
+		Caller: graph.Caller{Plugin: inv.installed.Name, Invocation: inv.id},
+	}
+	if g.Method == http.MethodGet {
+		return a, nil
+	}
+	// A write that leaves is on record even if nothing can be written after it.
+	intent := *r
+	intent.Message = "about to be sent"
+	return a, inv.put(intent, audit.Allowed, nil)
+}
+
+// conclude records what became of a request and makes the reply to it.
+func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
+	if a.refusal != nil {
+		return &abi.Reply{Error: coded(a.refusal)}, nil
+	}
+	r := &a.record
+	r.Status, r.RequestID, r.ClientRequestID = o.Trace.Status, o.Trace.RequestID, o.Trace.ClientRequestID
+	r.BytesOut, r.BytesIn, r.Duration = o.Trace.BytesOut, o.Trace.BytesIn, time.Since(a.started)
+	reply, err := (*abi.Reply)(nil), o.Err
 	if err == nil {
-		reply, err = inv.replyTo(g, answer)
+		reply, err = inv.replyTo(a.from, o.Answer)
 	}
 	if err != nil {
 		reply = &abi.Reply{Error: coded(err)}
 	}
-	return reply, inv.afterWrite(inv.put(r, audit.Allowed, err))
+	return reply, inv.afterWrite(inv.put(*r, audit.Allowed, err))
 }
 
-// send makes a request. A write counts as carried out from before it leaves until it
-// is known that it was not.
-func (inv *invocation) send(ctx context.Context, p *fastjson.Parser, req *graph.Request) (*graph.Answer, graph.Trace, error) {
-	if req.Method == http.MethodGet {
-		return inv.client.graph.Do(ctx, p, req, inv.blobs)
+// graph judges and makes one Graph request.
+func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op, g *abi.GraphRequest) (*abi.Reply, error) {
+	a, err := inv.judge(op, g)
+	if err != nil {
+		return nil, err
 	}
-	inv.writes.Add(1)
-	answer, trace, err := inv.client.graph.Do(ctx, p, req, inv.blobs)
+	var o graph.Outcome
+	if a.refusal == nil {
+		o = inv.send(ctx, p, a.request)
+	}
+	return inv.conclude(a, o)
+}
+
+// send makes a request.
+func (inv *invocation) send(ctx context.Context, p *fastjson.Parser, req *graph.Request) (o graph.Outcome) {
+	inv.beginWrite(req)
+	o.Answer, o.Trace, o.Err = inv.client.graph.Do(ctx, p, req, inv.blobs)
+	inv.endWrite(req, o.Err)
+	return o
+}
+
+// beginWrite counts a write as carried out, from before it leaves until endWrite learns that it was not.
+func (inv *invocation) beginWrite(req *graph.Request) {
+	if req.Method != http.MethodGet {
+		inv.writes.Add(1)
+	}
+}
+
+func (inv *invocation) endWrite(req *graph.Request, err error) {
 	switch {
+	case req.Method == http.MethodGet || err == nil:
 	case errors.Is(err, abi.OutcomeUnknown):
 		inv.unknown.Add(1)
-	case err != nil:
+	default:
 		inv.writes.Add(-1)
 	}
-	return answer, trace, err
 }
 
 // afterWrite is an error that ends the invocation after a write has left: whatever
@@ -142,37 +181,112 @@ func (inv *invocation) seal(g *abi.GraphRequest, url string) (string, error) {
 	}, inv.owner())
 }
 
-// batch makes several requests, each judged and recorded by itself. None is begun
-// after an audit record could not be written.
+// batch makes several requests, each judged and recorded by itself: in one HTTP request those that can be, the
+// others beside it. None is begun after an audit record could not be written.
 func (inv *invocation) batch(ctx context.Context, requests []abi.GraphRequest) (*abi.Reply, error) {
 	if err := inv.take(len(requests) - 1); err != nil {
 		return nil, err
 	}
-	reply := &abi.Reply{Replies: make([]abi.Reply, len(requests))}
-	group, begin := errgroup.WithContext(ctx)
-	group.SetLimit(batchWidth)
+	all := make([]*asked, len(requests))
 	for i := range requests {
+		var err error
+		if all[i], err = inv.judge(abi.OpBatch, &requests[i]); err != nil {
+			return nil, inv.afterWrite(err)
+		}
+	}
+	outcomes := make([]graph.Outcome, len(all))
+	if err := inv.sendAll(ctx, all, outcomes); err != nil {
+		return nil, inv.afterWrite(err)
+	}
+	reply := &abi.Reply{Replies: make([]abi.Reply, len(requests))}
+	var failed error
+	for i, a := range all {
+		one, err := inv.conclude(a, outcomes[i])
+		if err != nil {
+			failed = errors.Join(failed, err) // the others are put on record all the same
+			continue
+		}
+		reply.Replies[i] = *one
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	boundReplies(requests, reply.Replies)
+	return reply, nil
+}
+
+// sendAll makes the requests of a batch that were not refused: in one HTTP request if all of them can be.
+func (inv *invocation) sendAll(ctx context.Context, all []*asked, outcomes []graph.Outcome) error {
+	requests, count, together := make([]*graph.Request, len(all)), 0, true
+	for i, a := range all {
+		a.refuseAfter(all)
+		if a.refusal == nil {
+			requests[i] = a.request
+			count++
+			together = together && a.request.Batchable()
+		}
+	}
+	if count < 2 || !together {
+		return inv.sendApart(ctx, requests, outcomes)
+	}
+	for _, req := range requests {
+		if req != nil {
+			inv.beginWrite(req)
+		}
+	}
+	copy(outcomes, inv.client.graph.DoBatch(ctx, requests))
+	for i, req := range requests {
+		if req != nil {
+			inv.endWrite(req, outcomes[i].Err)
+		}
+	}
+	return nil
+}
+
+// refuseAfter refuses a request that comes after one that was refused.
+func (a *asked) refuseAfter(all []*asked) {
+	for _, n := range a.from.After {
+		if a.refusal == nil && all[n].refusal != nil {
+			a.refusal = graph.NotSent(n, all[n].refusal)
+		}
+	}
+}
+
+// sendApart makes requests side by side, each after those that it depends on.
+func (inv *invocation) sendApart(ctx context.Context, requests []*graph.Request, outcomes []graph.Outcome) error {
+	done := make([]chan struct{}, len(requests))
+	for i := range done {
+		done[i] = make(chan struct{})
+	}
+	group, begin := errgroup.WithContext(ctx)
+	group.SetLimit(batchWidth) // those that come before others start before them, so nobody waits in vain
+	for i, req := range requests {
+		if req == nil {
+			close(done[i])
+			continue
+		}
 		group.Go(func() (err error) {
+			defer close(done[i])
 			defer func() {
 				if fault := recover(); fault != nil {
 					err = &abi.Error{Code: abi.Internal, Message: fmt.Sprintf("a fault of the host: %v", fault)}
 				}
 			}()
+			for _, n := range req.After {
+				<-done[n]
+				if failed := outcomes[n].Err; failed != nil {
+					outcomes[i].Err = graph.NotSent(n, failed)
+					return nil
+				}
+			}
 			if begin.Err() != nil {
 				return begin.Err()
 			}
-			one, err := inv.graph(ctx, new(fastjson.Parser), abi.OpBatch, &requests[i])
-			if err == nil {
-				reply.Replies[i] = *one
-			}
-			return err
+			outcomes[i] = inv.send(ctx, new(fastjson.Parser), req)
+			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, inv.afterWrite(err)
-	}
-	boundReplies(requests, reply.Replies)
-	return reply, nil
+	return group.Wait()
 }
 
 // boundReplies drops the bodies of a batch's replies that do not fit one reply. A

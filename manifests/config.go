@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Config is what the operator's file says. It must not be changed after parsing.
@@ -59,9 +60,36 @@ type Connection struct {
 	Authority string
 	// CAFile holds one more root certificate (PEM) to trust for these two origins only. TOML: ca_file, default none.
 	CAFile string
+	// UploadHosts are where the upload sessions of large attachments may be, beside the Graph origin: a host, host:port, or
+	// *.domain for every host below it; at most [MaxUploadHosts]. The bytes of attachments go there, and no token.
+	// TOML: upload_hosts = ["outlook.office.com"], default [DefaultUploadHosts].
+	UploadHosts []string
 	// Rate bounds the requests of the whole connection. TOML: rate = "100/60s", default unlimited.
 	Rate Rate
+	// RetryCount is how often a request is sent at most when it fails for a reason that may pass, 1 to
+	// [MaxRetryCount]. TOML: retry_count, default [DefaultRetryCount].
+	RetryCount int
+	// RetryWaitTime is the longest wait between two attempts, up to [MaxRetryWaitTime]. TOML: retry_wait_time = "60s",
+	// default [DefaultRetryWaitTime].
+	RetryWaitTime time.Duration
 }
+
+// MaxUploadHosts is how many hosts of upload sessions a connection may name.
+const MaxUploadHosts = 20
+
+// DefaultUploadHosts are the domains of Outlook in all clouds.
+// Source: https://learn.microsoft.com/microsoft-365/enterprise/urls-and-ip-address-ranges
+func DefaultUploadHosts() []string {
+	return []string{"*.office.com", "*.office365.com", "*.office365.us", "*.partner.outlook.cn"}
+}
+
+// Bounds and defaults of tries, as the MS Graph for Office 365 connector has them.
+const (
+	DefaultRetryCount    = 3
+	MaxRetryCount        = 10
+	DefaultRetryWaitTime = 60 * time.Second
+	MaxRetryWaitTime     = 10 * time.Minute
+)
 
 // The origins of the global Microsoft cloud.
 // Source: https://learn.microsoft.com/graph/deployments
@@ -209,6 +237,13 @@ func readConnection(name string, t *table) Connection {
 		Authority: parsed(t, "authority", DefaultAuthority, parseOrigin),
 		CAFile:    parsed(t, "ca_file", "", parsePath),
 		Rate:      parsed(t, "rate", Rate{}, parseRate),
+
+		RetryCount:    int(t.integer("retry_count", 1, MaxRetryCount, DefaultRetryCount)),
+		RetryWaitTime: parsed(t, "retry_wait_time", DefaultRetryWaitTime, durationWithin(0, MaxRetryWaitTime)),
+	}
+	c.UploadHosts, _ = list(t, "upload_hosts", MaxUploadHosts, parseUploadHost)
+	if !t.has("upload_hosts") {
+		c.UploadHosts = DefaultUploadHosts()
 	}
 	c.ClientSecret = readSource(t, "client_secret")
 	t.finish()
@@ -268,6 +303,20 @@ func parseOrigin(origin string) (string, *flaw) {
 		}
 	}
 	return origin, nil
+}
+
+// parseUploadHost accepts host, host:port and *.domain, in lower case.
+func parseUploadHost(host string) (string, *flaw) {
+	if domain, wild := strings.CutPrefix(host, "*."); wild {
+		if !isDomain(domain) || domain != strings.ToLower(domain) {
+			return "", flawf(`write for example "*.office.com"`, "%q is not a domain", shorten(host))
+		}
+		return host, nil
+	}
+	if _, f := parseOrigin("https://" + host); f != nil {
+		return "", flawf(`write for example "outlook.office.com"`, "%q is not a host in lower case", shorten(host))
+	}
+	return host, nil
 }
 
 // isHost accepts a domain, a single label such as localhost, or an IP address.

@@ -50,6 +50,10 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			Authority:    "https://login.microsoftonline.us",
 			CAFile:       "ca.pem",
 			Rate:         Rate{100, time.Minute},
+
+			UploadHosts:   []string{"outlook.office365.us", "*.outlook.example", "localhost:8443"},
+			RetryCount:    5,
+			RetryWaitTime: 90 * time.Second,
 		}, {
 			Name:         "lab",
 			Tenant:       "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
@@ -58,6 +62,10 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			ClientSecret: Source{env: "LAB_SECRET"},
 			Graph:        DefaultGraph,
 			Authority:    DefaultAuthority,
+
+			UploadHosts:   DefaultUploadHosts(),
+			RetryCount:    DefaultRetryCount,
+			RetryWaitTime: DefaultRetryWaitTime,
 		}},
 		Grants: []Grant{{
 			Name:         "mail",
@@ -153,6 +161,13 @@ func TestConfigIsRefused(t *testing.T) {
 		{"rate without a time", `"100/60s"`, `"100"`},
 		{"rate of none", `"100/60s"`, `"0/60s"`},
 		{"rate in too short a time", `"100/60s"`, `"100/1ms"`},
+		{"upload host with a path", `"localhost:8443"`, `"localhost/x"`},
+		{"upload host that is any", `"*.outlook.example"`, `"*"`},
+		{"upload host below a top-level domain", `"*.outlook.example"`, `"*.example"`},
+		{"upload host in capitals", `"localhost:8443"`, `"Localhost"`},
+		{"no attempt at all", "retry_count = 5", "retry_count = 0"},
+		{"too many attempts", "retry_count = 5", "retry_count = 11"},
+		{"too long a wait", `"90s"`, `"11m"`},
 		{"name of a connection", "[connection.lab]", "[connection.Lab]"},
 		{"grant that is no plugin's name", "[grant.send]\nplugin = \"mail\"", "[grant.send_mail]"},
 		{"no version", "version = \"^1\"\n", ""},
@@ -287,9 +302,9 @@ func TestCheckFindsWhatOnlyThePluginCanTell(t *testing.T) {
 	if c, err = ParseConfig("postern.toml", []byte(src)); err != nil {
 		t.Fatal(err)
 	}
-	wantProblem(t, c.Check(p), `postern.toml:27: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
-postern.toml:28: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
-postern.toml:30: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
+	wantProblem(t, c.Check(p), `postern.toml:30: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
+postern.toml:31: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
+postern.toml:33: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
 	p.Version = semver.MustParse("2.0.0")
 	if err := c.Check(p); err != nil {
 		t.Errorf("Check of a version that no grant is for: %v", err)

@@ -42,6 +42,12 @@ type Request struct {
 	PageLimit int
 	// Save keeps the answer's bytes as a blob, told by [Reply.Blob].
 	Save bool
+	// Upload is the name of a blob that the host puts into the upload session which the request
+	// opens, the POST of a createUploadSession. The reply is that of the last piece.
+	Upload string
+	// After are the places in [Call.Batch], from 0, of earlier requests that have to succeed before this
+	// one is sent. Otherwise it fails without being sent.
+	After []int
 	// Link asks for the page or change set behind [Reply.Next] or [Reply.Delta];
 	// only PageLimit may stand beside it.
 	Link string
@@ -149,7 +155,7 @@ func (r *Request) encode() abi.GraphRequest {
 	g := abi.GraphRequest{
 		Capability: r.Capability, Method: r.Method, Path: r.Path,
 		Params: pairs(r.Params), Query: pairs(r.Query), Headers: pairs(r.Headers),
-		Body: r.Body, PageLimit: r.PageLimit, Save: r.Save, Link: r.Link,
+		Body: r.Body, PageLimit: r.PageLimit, Save: r.Save, Upload: r.Upload, After: r.After, Link: r.Link,
 	}
 	if g.Method == "" && g.Link == "" {
 		g.Method = "GET"

@@ -68,10 +68,7 @@ func limits() sandbox.Limits { return sandbox.Limits{Memory: 64 << 20, Fuel: 1 <
 // posternModule admits and compiles the guest.
 func posternModule(tb testing.TB, config sandbox.Config) *sandbox.Module {
 	tb.Helper()
-	r, err := sandbox.New(tb.Context(), config)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	r := sandbox.New(config)
 	tb.Cleanup(func() { r.Close(context.Background()) })
 	m, err := r.Compile(tb.Context(), sandbox.Bytes(abi.Name, guest(tb, "postern")))
 	if err != nil {

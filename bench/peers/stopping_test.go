@@ -48,10 +48,7 @@ func runaway(b *testing.B, name string) []byte {
 func stop(b *testing.B, binary []byte) {
 	const rounds, timeout, processors = 10, 50 * time.Millisecond, 2
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-	r, err := sandbox.New(b.Context(), sandbox.Config{})
-	if err != nil {
-		b.Fatal(err)
-	}
+	r := sandbox.New(sandbox.Config{})
 	defer r.Close(context.Background())
 	m, err := r.Compile(b.Context(), sandbox.Bytes(abi.Name, binary))
 	if err != nil {

@@ -17,7 +17,7 @@ func (c *cli) actionsCommand() *cobra.Command {
 	}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		h, config, err := c.open(cmd.Context(), flags)
+		h, config, err := c.open(flags)
 		if err != nil {
 			return err
 		}

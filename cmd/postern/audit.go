@@ -51,7 +51,7 @@ pipe or a file gets all.`,
 		if err != nil {
 			return err
 		}
-		h, config, err := c.open(cmd.Context(), hostFlags)
+		h, config, err := c.open(hostFlags)
 		if err != nil {
 			return err
 		}

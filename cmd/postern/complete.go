@@ -19,7 +19,7 @@ func (c *cli) withHost(cmd *cobra.Command, f func(*host.Host, *manifests.Config)
 	if err != nil {
 		return nil
 	}
-	h, config, err := c.open(cmd.Context(), &hostFlags{config: path})
+	h, config, err := c.open(&hostFlags{config: path})
 	if err != nil {
 		return nil
 	}

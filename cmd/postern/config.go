@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,18 +36,18 @@ func (c *cli) hostFlags(cmd *cobra.Command) *hostFlags {
 }
 
 // open opens the host that the flags mean. The caller closes it.
-func (c *cli) open(ctx context.Context, f *hostFlags) (*host.Host, *manifests.Config, error) {
+func (c *cli) open(f *hostFlags) (*host.Host, *manifests.Config, error) {
 	_, config, err := c.loadConfig(f)
 	if err != nil {
 		return nil, nil, err
 	}
-	h, err := c.openHost(ctx, f, config, c.showAdmission)
+	h, err := c.openHost(f, config, c.showAdmission)
 	return h, config, err
 }
 
 // openConnected is open for a command that is about a connection. One that cannot be used as it is written is a fault
 // of the operator's file, not of the tenant.
-func (c *cli) openConnected(ctx context.Context, f *hostFlags) (*host.Host, error) {
+func (c *cli) openConnected(f *hostFlags) (*host.Host, error) {
 	path, config, err := c.loadConfig(f)
 	if err != nil {
 		return nil, err
@@ -56,7 +55,7 @@ func (c *cli) openConnected(ctx context.Context, f *hostFlags) (*host.Host, erro
 	if err := checkConnections(path, config); err != nil {
 		return nil, &configError{err}
 	}
-	return c.openHost(ctx, f, config, c.announceAdmission)
+	return c.openHost(f, config, c.announceAdmission)
 }
 
 func (c *cli) loadConfig(f *hostFlags) (path string, config *manifests.Config, err error) {
@@ -69,12 +68,12 @@ func (c *cli) loadConfig(f *hostFlags) (path string, config *manifests.Config, e
 	return path, config, nil
 }
 
-func (c *cli) openHost(ctx context.Context, f *hostFlags, config *manifests.Config, admitting admissionReport) (*host.Host, error) {
+func (c *cli) openHost(f *hostFlags, config *manifests.Config, admitting admissionReport) (*host.Host, error) {
 	level := slog.LevelWarn
 	if f.verbose {
 		level = slog.LevelDebug
 	}
-	return host.Open(ctx, host.Config{
+	return host.Open(host.Config{
 		Operator:  config,
 		Logger:    slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level})),
 		Admitting: admitting,

@@ -128,7 +128,7 @@ func (d *demo) openHost(ctx context.Context, files emulatedFiles, dir string, in
 		return err
 	}
 	logger := slog.New(slog.NewTextHandler(d.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if d.host, err = host.Open(ctx, host.Config{Operator: d.config, Logger: logger}); err != nil {
+	if d.host, err = host.Open(host.Config{Operator: d.config, Logger: logger}); err != nil {
 		return err
 	}
 	var names []string

@@ -20,7 +20,7 @@ func (c *cli) describeCommand() *cobra.Command {
 	}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, _, err := c.open(cmd.Context(), flags)
+		h, _, err := c.open(flags)
 		if err != nil {
 			return err
 		}

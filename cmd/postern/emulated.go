@@ -86,7 +86,8 @@ client_secret = { file = %q }
 graph = %q
 authority = %q
 ca_file = %q
-`, name, server.Tenant(), emulatedClient, secretFile, server.URL, server.URL, caFile)
+upload_hosts = [%q]
+`, name, server.Tenant(), emulatedClient, secretFile, server.URL, server.URL, caFile, server.UploadHost())
 }
 
 // hostTable says where the plugins are, as lines of an operator's file.

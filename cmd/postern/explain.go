@@ -26,7 +26,7 @@ A denial is an answer: the exit status is 0.`,
 	}
 	flags, output, connection := c.hostFlags(cmd), c.outputFlag(cmd), c.connectionFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, err := c.openConnected(cmd.Context(), flags)
+		h, err := c.openConnected(flags)
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (c *cli) writeExplanation(b *strings.Builder, x *host.Explanation) {
 	facts := []fact{
 		{"plugin", x.Plugin},
 		{"grant", x.Grant},
-		{"limits", fmt.Sprintf("memory %s, timeout %s, exchanges %d, rate %s", x.Limits.Memory, x.Limits.Timeout, x.Limits.Exchanges, x.Limits.Rate)},
+		{"limits", fmt.Sprintf("memory %s, fuel %d, timeout %s, exchanges %d, rate %s", x.Limits.Memory, x.Limits.Fuel, x.Limits.Timeout, x.Limits.Exchanges, x.Limits.Rate)},
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.Only)) {
 		facts = append(facts, fact{"only " + name, quotedList(x.Only[name])})

@@ -63,7 +63,7 @@ The version may be left out if only one is installed.`,
 	}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, _, err := c.open(cmd.Context(), flags)
+		h, _, err := c.open(flags)
 		if err != nil {
 			return err
 		}
@@ -201,8 +201,7 @@ func (c *cli) writeInspection(b *strings.Builder, x *inspection) {
 	fmt.Fprintf(b, "%s. %s\n\n", oneLine(x.Title), oneLine(x.Description))
 	writeFacts(b, []fact{
 		{"abi", x.ABI},
-		{"limits", fmt.Sprintf("memory %s, fuel %d (not counted by this version; timeout bounds computing), timeout %s, exchanges %d",
-			x.Limits.Memory, x.Limits.Fuel, x.Limits.Timeout, x.Limits.Exchanges)},
+		{"limits", fmt.Sprintf("memory %s, fuel %d, timeout %s, exchanges %d", x.Limits.Memory, x.Limits.Fuel, x.Limits.Timeout, x.Limits.Exchanges)},
 		{"manifest", digestText(x.Manifest)},
 		{"module", digestText(x.Module)},
 	})

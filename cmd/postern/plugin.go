@@ -26,7 +26,7 @@ func (c *cli) pluginListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List the installed plugins", Args: cobra.NoArgs}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		h, config, err := c.open(cmd.Context(), flags)
+		h, config, err := c.open(flags)
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ The version may be left out if only one is installed.`,
 	}
 	flags := c.hostFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, config, err := c.open(cmd.Context(), flags)
+		h, config, err := c.open(flags)
 		if err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ func (c *cli) runAction(cmd *cobra.Command, flags *runFlags, action string, args
 	if err != nil {
 		return err
 	}
-	h, err := c.openConnected(cmd.Context(), flags.host)
+	h, err := c.openConnected(flags.host)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func printNewest(ctx context.Context, w io.Writer, file, mailbox string) error {
 	if err != nil {
 		return err
 	}
-	h, err := host.Open(ctx, host.Config{Operator: config})
+	h, err := host.Open(host.Config{Operator: config})
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func approveMail(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := host.Open(t.Context(), host.Config{Operator: config})
+	h, err := host.Open(host.Config{Operator: config})
 	if err != nil {
 		t.Fatal(err)
 	}

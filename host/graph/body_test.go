@@ -152,7 +152,7 @@ func TestBodiesAreClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := runtime.NumGoroutine()
-	u.Client = NewClient(u.origin, tokenless{}, u.transport, nil, "postern/test")
+	u.Client = NewClient(u.origin, tokenless{}, u.transport, Settings{UserAgent: "postern/test"})
 	for range 100 {
 		_, err := u.do(t, req)
 		wantError(t, err, abi.Auth)

@@ -44,17 +44,30 @@ type Request struct {
 	PageLimit int
 	// Save keeps the answer as a blob.
 	Save bool
+	// Upload is a blob to put into the upload session that the request opens.
+	Upload string
+	// After are the places in its batch of earlier requests that have to succeed before it is sent.
+	After []int
 	// URL is a link of an earlier answer to a request of the same Template and Params,
 	// instead of Query.
 	URL string
 	// Keep names the parameters that are constrained: a link must not lead to another
 	// value of them.
 	Keep []string
-	// Rate is the grant's own rate, waited for besides the connection's.
-	Rate *Rate
+	// Limit is the grant's own, kept besides the connection's and the mailbox's.
+	Limit *Limit
+	// Caller is who waits for them.
+	Caller Caller
 }
 
 func (r *Request) isWrite() bool { return r.Method != http.MethodGet }
+
+// leavesTraces reports whether a request that was carried out unnoticed matters. An upload session that was
+// opened so expires, with what is in it.
+func (r *Request) leavesTraces() bool { return r.isWrite() && r.Upload == "" }
+
+// isRepeatable reports whether doing it twice is the same as once.
+func (r *Request) isRepeatable() bool { return r.Method != http.MethodPost || r.Upload != "" }
 
 // Answer is what Graph answered.
 type Answer struct {
@@ -84,13 +97,25 @@ type Client struct {
 	origin    *url.URL
 	auth      Authorizer
 	transport http.RoundTripper
-	rate      *Rate
-	userAgent string
+	settings  Settings
+	mailboxes mailboxes
+}
+
+// Settings are those of a connection.
+type Settings struct {
+	// Limit bounds the requests of the connection; nil does not.
+	Limit *Limit
+	// Retry says how often and for how long requests are tried again. The zero value never does.
+	Retry Retry
+	// UploadHosts are where upload sessions may be: host[:port], or *.domain for all below a domain.
+	UploadHosts []string
+	// UserAgent names the host to Graph.
+	UserAgent string
 }
 
 // NewClient makes a client for the Graph origin, an https URL without a path.
-func NewClient(origin *url.URL, auth Authorizer, transport http.RoundTripper, rate *Rate, userAgent string) *Client {
-	return &Client{origin: origin, auth: auth, transport: transport, rate: rate, userAgent: userAgent}
+func NewClient(origin *url.URL, auth Authorizer, transport http.RoundTripper, settings Settings) *Client {
+	return &Client{origin: origin, auth: auth, transport: transport, settings: settings}
 }
 
 // NewTransport makes the transport of one connection: TLS 1.2 or later, no proxy,

@@ -6,14 +6,16 @@
 //
 //	url.go       template and values to a URL in which no value can change the path
 //	body.go      the checked tree written anew, blobs streamed in as base64
-//	rate.go      waits for the connection's and the grant's rate
-//	send.go      authorised by the connection, sent once, answered within bounds
+//	limit.go     waits for the limits of the grant, the mailbox and the connection, in turn with others
+//	retry.go     tries again what may be tried again
+//	send.go      authorised by the connection, sent, answered within bounds
 //	guard.go     an answer that repeats the token is thrown away
 //	page.go      @odata.nextLink followed on the same origin, rows merged
+//	upload.go    blobs put into upload sessions, without the token
 //	seal.go      links that a guest may keep but neither read nor forge
 //	errors.go    Graph's refusals as codes with advice
 //
-// Redirects are answers of a hostile or mistaken server and are refused. A write
-// is sent once: when Graph may have carried it out but did not say so, the error
-// is outcome_unknown.
+// Redirects are answers of a hostile or mistaken server and are refused. A POST that
+// Graph may have carried out without saying so is not sent again: the error is
+// outcome_unknown.
 package graph

@@ -119,7 +119,7 @@ func (c *call) refusal(res *http.Response, body []byte, now time.Time) *abi.Erro
 	case 4:
 		e.Code, advice = abi.BadQuery, "Graph cannot serve the request as it is written"
 	}
-	if res.StatusCode/100 == 5 && c.req.isWrite() && res.StatusCode != http.StatusNotImplemented && res.StatusCode != http.StatusInsufficientStorage && !unprocessed(res) {
+	if res.StatusCode/100 == 5 && c.req.leavesTraces() && res.StatusCode != http.StatusNotImplemented && res.StatusCode != http.StatusInsufficientStorage && !unprocessed(res) {
 		return unknownOutcome(e, "Graph answered "+strconv.Itoa(res.StatusCode))
 	}
 	where := areaOf(c.req.Template.String())

@@ -486,7 +486,7 @@ func (w whole) RoundTrip(*http.Request) (*http.Response, error) {
 func TestAnAnswerCutByTheEndOfTheInvocationIsNotBlamedOnGraph(t *testing.T) {
 	u := serve(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	client := NewClient(u.origin, u.auth, whole{cancel}, nil, "postern/test")
+	client := NewClient(u.origin, u.auth, whole{cancel}, Settings{UserAgent: "postern/test"})
 	_, _, err := client.Do(ctx, new(fastjson.Parser), messages(t), u.blobs)
 	wantError(t, err, abi.DeadlineExceeded)
 }

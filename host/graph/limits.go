@@ -41,4 +41,6 @@ const (
 	headerTimeout    = 60 * time.Second
 	idleTimeout      = 90 * time.Second
 	keepAlive        = 30 * time.Second
+	// cancelTimeout is how long giving an upload session up may take, after the invocation too.
+	cancelTimeout = 5 * time.Second
 )

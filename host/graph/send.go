@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +31,11 @@ type call struct {
 	trace  Trace
 	// token is what the latest request was authorised with. No answer may repeat it.
 	token string
+	// entered says that the limits have let it in already.
+	entered bool
+	// doubt and after are what is known of the latest attempt, if it failed.
+	doubt doubt
+	after time.Duration
 }
 
 func (c *call) do(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
@@ -39,6 +46,8 @@ func (c *call) do(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
 		return nil, &abi.Error{Code: abi.InvalidInput, Message: "only the rows of a GET come in pages; leave page out"}
 	case c.req.PageLimit > 0 && isContent(c.req.Template):
 		return nil, &abi.Error{Code: abi.InvalidInput, Message: "the content of an item is no list; leave page out"}
+	case opensUpload(c.req.Template) != (c.req.Upload != ""):
+		return nil, &abi.Error{Code: abi.InvalidInput, Message: "upload names the blob for a createUploadSession, and goes with nothing else"}
 	case target != "" && !continues(c.client.origin, c.req, target):
 		return nil, badLink("it does not continue the list that it was sealed for")
 	case c.req.Body == nil:
@@ -54,14 +63,26 @@ func (c *call) do(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
 			return nil, err
 		}
 	}
-	if c.req.PageLimit > 0 {
+	switch {
+	case c.req.PageLimit > 0:
 		return c.pages(ctx, p, target)
+	case c.req.Upload != "":
+		return c.uploaded(ctx, p, target)
 	}
 	return c.one(ctx, p, target)
 }
 
-// one makes a single HTTP request of the call and reads its answer.
-func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Answer, error) {
+// attempt makes a single HTTP request of the call and reads its answer.
+func (c *call) attempt(ctx context.Context, p *fastjson.Parser, target string) (*Answer, *failure) {
+	c.doubt, c.after = lasting, 0
+	answer, err := c.exchange(ctx, p, target)
+	if err != nil {
+		return nil, &failure{err, c.doubt, c.after}
+	}
+	return answer, nil
+}
+
+func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) (*Answer, error) {
 	res, err := c.send(ctx, target)
 	if err != nil {
 		return nil, err
@@ -77,14 +98,11 @@ func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Ans
 		if errors.Is(err, errEcho) {
 			body = nil
 		}
-		return nil, c.refusal(res, body, time.Now())
+		err = c.refusal(res, body, time.Now())
+		c.weigh(res)
+		return nil, err
 	}
-	answer := &Answer{Status: res.StatusCode}
-	for _, name := range []string{"ETag", "Preference-Applied"} {
-		if value := content.header(res, name); value != "" && len(value) <= abi.MaxWord {
-			answer.Headers = append(answer.Headers, abi.Pair{Name: name, Value: value})
-		}
-	}
+	answer := &Answer{Status: res.StatusCode, Headers: told(func(name string) string { return content.header(res, name) })}
 	if c.req.Save {
 		blob, err := c.blobs.Create(ctx, content, mediaType(content.header(res, "Content-Type")))
 		if err != nil {
@@ -94,6 +112,16 @@ func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Ans
 		return answer, nil
 	}
 	return answer, c.read(ctx, p, content, mediaType(content.header(res, "Content-Type")), answer)
+}
+
+// told are the headers of an answer that a guest learns.
+func told(header func(name string) string) (pairs []abi.Pair) {
+	for _, name := range []string{"ETag", "Preference-Applied"} {
+		if value := header(name); value != "" && len(value) <= abi.MaxWord {
+			pairs = append(pairs, abi.Pair{Name: name, Value: value})
+		}
+	}
+	return pairs
 }
 
 // read reads the JSON body of an answer, within the bound of a reply.
@@ -116,14 +144,19 @@ func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, med
 	}
 	v, err := abi.Parse(p, b, abi.MaxReply)
 	if err != nil {
+		c.doubt = open // Graph has been seen to end a list in the middle, with an error inside
 		return c.malformed("cannot be read: " + err.Error())
 	}
 	if len(b) > 2*(abi.MaxValues-replyValues) && abi.CountValues(v) > abi.MaxValues-replyValues {
 		return c.unusable(abi.TooLarge, "holds too many values; ask for fewer rows or members, or save it as a blob")
 	}
+	return c.take(v, answer)
+}
+
+// take makes a body that was read that of an answer, and takes the links out of it.
+func (c *call) take(v *fastjson.Value, answer *Answer) (err error) {
 	answer.Body = v
-	answer.Next, err = c.takeLink(v, "@odata.nextLink")
-	if err != nil {
+	if answer.Next, err = c.takeLink(v, "@odata.nextLink"); err != nil {
 		return err
 	}
 	answer.Delta, err = c.takeLink(v, "@odata.deltaLink")
@@ -136,7 +169,7 @@ func (c *call) malformed(problem string) error { return c.unusable(abi.Upstream,
 // probably happened all the same.
 func (c *call) unusable(code abi.Code, problem string) error {
 	e := &abi.Error{Code: code, Message: "Graph's answer " + problem, Detail: c.detail()}
-	if c.req.isWrite() {
+	if c.req.leavesTraces() {
 		return unknownOutcome(e, "Graph's answer "+problem)
 	}
 	return e
@@ -165,13 +198,16 @@ func (c *call) send(ctx context.Context, target string) (*http.Response, error) 
 	})
 }
 
-func (c *call) sendOnce(ctx context.Context, target string, authorize func(context.Context, *http.Request) error) (*http.Response, error) {
-	if err := c.req.Rate.Wait(ctx); err != nil {
+func (c *call) sendOnce(ctx context.Context, target string, authorize func(context.Context, *http.Request) error) (_ *http.Response, err error) {
+	leave, err := c.enter(ctx)
+	if err != nil {
 		return nil, c.unsent(err)
 	}
-	if err := c.client.rate.Wait(ctx); err != nil {
-		return nil, c.unsent(err)
-	}
+	defer func() {
+		if err != nil {
+			leave()
+		}
+	}()
 	// Once there is a connection, the request may have left: it is written beside
 	// this function, and what ends the wait does not tell how far it came. A
 	// transport that tells nothing has to be taken to have sent it.
@@ -207,7 +243,60 @@ func (c *call) sendOnce(ctx context.Context, target string, authorize func(conte
 		return nil, c.failed(ctx, err, left.Load())
 	}
 	res.Request = req
+	res.Body = &leaving{res.Body, leave}
 	return res, nil
+}
+
+// enter waits until the request may be sent: by the grant's own limit, then that of its
+// mailbox, then the connection's, whose rate is so kept to the moment. leave ends
+// the request to them, once.
+func (c *call) enter(ctx context.Context) (leave func(), err error) {
+	if c.entered {
+		return func() {}, nil
+	}
+	mailbox := c.client.mailboxes.enter(c.req)
+	entered := make([]*Limit, 0, 3)
+	leave = sync.OnceFunc(func() {
+		for _, limit := range entered {
+			limit.Leave(1)
+		}
+		c.client.mailboxes.leave(mailbox)
+	})
+	for _, limit := range []*Limit{c.req.Limit, mailbox.limit(), c.client.settings.Limit} {
+		if err := limit.Enter(ctx, c.req.Caller, 1); err != nil {
+			leave()
+			return nil, err
+		}
+		entered = append(entered, limit)
+	}
+	return leave, nil
+}
+
+// leaving is the body of an answer. The request is under way until it is closed.
+type leaving struct {
+	io.ReadCloser
+	leave func()
+}
+
+func (l *leaving) Close() error {
+	defer l.leave()
+	return l.ReadCloser.Close()
+}
+
+// weigh notes what a refusal says of what was done, and has others wait as well if the
+// mailbox is the one that is asked too much.
+func (c *call) weigh(res *http.Response) {
+	now := time.Now()
+	c.after = retryAfter(res.Header.Get("Retry-After"), now)
+	switch status := res.StatusCode; {
+	case status == http.StatusTooManyRequests:
+		c.doubt = untouched
+		c.client.mailboxes.pause(c.req, now.Add(c.after))
+	case unprocessed(res):
+		c.doubt = untouched
+	case status == 500, status == 502, status == 503, status == 504:
+		c.doubt = open
+	}
 }
 
 // build makes the request without its body, which is opened once it is sure to be sent.
@@ -219,7 +308,7 @@ func (c *call) build(ctx context.Context, target string) (*http.Request, error) 
 	for _, h := range c.req.Headers {
 		req.Header.Set(h.Name, h.Value)
 	}
-	req.Header.Set("User-Agent", c.client.userAgent)
+	req.Header.Set("User-Agent", c.client.settings.UserAgent)
 	req.Header.Set("client-request-id", c.id)
 	req.Header.Set("return-client-request-id", "true")
 	req.Header.Set("Accept", "application/json")
@@ -260,7 +349,13 @@ func ending(err error) string {
 // have reached Graph.
 func (c *call) failed(ctx context.Context, err error, left bool) error {
 	switch {
-	case left && c.req.isWrite():
+	case left:
+		c.doubt = open
+	case !untrusted(err):
+		c.doubt = untouched
+	}
+	switch {
+	case left && c.req.leavesTraces():
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the connection broke")
 	case ctx.Err() != nil && left:
 		return c.late(ctx)
@@ -279,18 +374,33 @@ func (c *call) late(ctx context.Context) error {
 // broken is the error of an answer that ended too soon or could not be kept.
 func (c *call) broken(ctx context.Context, err error) error {
 	var coded *abi.Error
+	if !errors.As(err, &coded) && !errors.Is(err, errEcho) {
+		c.doubt = open
+	}
 	switch {
-	case c.req.isWrite():
+	case c.req.leavesTraces():
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the answer broke off")
 	case errors.As(err, &coded):
 		return coded
 	case errors.Is(err, errEcho):
 		return c.malformed("repeats the connection's token and was thrown away; check the connection's graph origin and what stands between")
-	case ctx.Err() != nil:
-		return c.late(ctx)
 	default:
-		return &abi.Error{Code: abi.Upstream, Message: "Graph's answer broke off; try again", Detail: c.detail()}
+		return c.unanswered(ctx)
 	}
+}
+
+// unanswered is the error of a read without a whole answer.
+func (c *call) unanswered(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return c.late(ctx)
+	}
+	return &abi.Error{Code: abi.Upstream, Message: "Graph's answer broke off; try again", Detail: c.detail()}
+}
+
+// untrusted reports whether the server's certificate is the problem, which does not pass.
+func untrusted(err error) bool {
+	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(x509.UnknownAuthorityError)) ||
+		errors.As(err, new(x509.HostnameError)) || errors.As(err, new(x509.CertificateInvalidError))
 }
 
 // networkProblem tells the likely cause in words. The error's own text may hold

@@ -182,7 +182,7 @@ func TestAWriteThatNeverLeftHasAKnownOutcome(t *testing.T) {
 	})
 	t.Run("the certificate is not trusted", func(t *testing.T) {
 		u := serve(t, nil)
-		untrusting := NewClient(parseURL(t, u.server.URL), u.auth, NewTransport(nil), nil, "postern/test")
+		untrusting := NewClient(parseURL(t, u.server.URL), u.auth, NewTransport(nil), Settings{UserAgent: "postern/test"})
 		_, _, err := untrusting.Do(t.Context(), new(fastjson.Parser), sendMail(t), u.blobs)
 		if failure := wantError(t, err, abi.Upstream); !strings.Contains(failure.Message, "ca_file") {
 			t.Errorf("got %v", failure)
@@ -191,7 +191,7 @@ func TestAWriteThatNeverLeftHasAKnownOutcome(t *testing.T) {
 	t.Run("the certificate is for another name", func(t *testing.T) {
 		u := serve(t, nil)
 		named := parseURL(t, strings.Replace(u.server.URL, "127.0.0.1", "localhost", 1))
-		other := NewClient(named, u.auth, u.transport, nil, "postern/test")
+		other := NewClient(named, u.auth, u.transport, Settings{UserAgent: "postern/test"})
 		_, _, err := other.Do(t.Context(), new(fastjson.Parser), sendMail(t), u.blobs)
 		if failure := wantError(t, err, abi.Upstream); !strings.Contains(failure.Message, "another name") {
 			t.Errorf("got %v", failure)
@@ -211,7 +211,7 @@ func TestAWriteThatNeverLeftHasAKnownOutcome(t *testing.T) {
 	})
 	t.Run("there is no token", func(t *testing.T) {
 		u := serve(t, nil)
-		other := NewClient(parseURL(t, u.server.URL), tokenless{}, u.transport, nil, "postern/test")
+		other := NewClient(parseURL(t, u.server.URL), tokenless{}, u.transport, Settings{UserAgent: "postern/test"})
 		_, trace, err := other.Do(t.Context(), new(fastjson.Parser), sendMail(t), u.blobs)
 		wantError(t, err, abi.Auth)
 		if hits := u.hits.Load(); hits != 0 || trace.Requests != 0 {
@@ -289,7 +289,7 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 
 func TestARenewalThatFailsEndsTheRequest(t *testing.T) {
 	u := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) })
-	stale := NewClient(parseURL(t, u.server.URL), expired{u.auth}, u.transport, nil, "postern/test")
+	stale := NewClient(parseURL(t, u.server.URL), expired{u.auth}, u.transport, Settings{UserAgent: "postern/test"})
 	_, _, err := stale.Do(t.Context(), new(fastjson.Parser), sendMail(t), u.blobs)
 	wantError(t, err, abi.Auth)
 	if hits := u.hits.Load(); hits != 1 {
@@ -306,9 +306,9 @@ func (expired) Renew(context.Context, *http.Request) error {
 
 func TestRatesAreWaitedForBeforeAnythingIsSent(t *testing.T) {
 	u := serve(t, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, 200, `{}`) })
-	for name, tc := range map[string]struct{ connection, grant *Rate }{
-		"the connection's": {NewRate("connection.contoso.rate", 1, time.Hour), nil},
-		"the grant's":      {nil, NewRate("grant.mail.limits.rate", 1, time.Hour)},
+	for name, tc := range map[string]struct{ connection, grant *Limit }{
+		"the connection's": {NewLimit("connection.contoso.rate", Bounds{Count: 1, Per: time.Hour}), nil},
+		"the grant's":      {nil, NewLimit("grant.mail.limits.rate", Bounds{Count: 1, Per: time.Hour})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := u.hits.Load()
@@ -316,7 +316,7 @@ func TestRatesAreWaitedForBeforeAnythingIsSent(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			req := messages(t)
-			req.Rate = tc.grant
+			req.Limit = tc.grant
 			if _, _, err := client.Do(ctx, new(fastjson.Parser), req, u.blobs); err != nil {
 				t.Fatal(err)
 			}

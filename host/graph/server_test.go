@@ -80,11 +80,11 @@ func start(t *testing.T, http2 bool, handle func(http.ResponseWriter, *http.Requ
 }
 
 // client makes a client of the server that trusts its certificate.
-func (u *upstream) client(t *testing.T, rate *Rate) *Client {
+func (u *upstream) client(t *testing.T, limit *Limit) *Client {
 	t.Helper()
 	transport := NewTransport(u.server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs)
 	t.Cleanup(transport.CloseIdleConnections)
-	return NewClient(parseURL(t, u.server.URL), u.auth, transport, rate, "postern/test")
+	return NewClient(parseURL(t, u.server.URL), u.auth, transport, Settings{Limit: limit, UserAgent: "postern/test"})
 }
 
 func (u *upstream) do(t *testing.T, req *Request) (*Answer, error) {

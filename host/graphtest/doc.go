@@ -37,11 +37,18 @@
 //     that. Refusals have Entra's form and AADSTS codes.
 //   - Users and groups: list, get and $count with basic and advanced $filter, $orderby, $search and $expand; members, owners and
 //     memberships with nested groups and casts; people. What a permission does not show of them is null. Nothing of them is written.
-//   - Mail: folders, messages with $filter, $orderby, $search and their rules, MIME source, attachments, and sendMail in both forms.
+//   - Mail: folders to any depth with search folders, well-known names and display names in the mailbox's language; messages with $filter,
+//     $orderby, $search and their rules; drafts, move, copy, delete in its stages, send, replies and forwards that stay in their
+//     conversation; sendMail as JSON and MIME with delivery inside the tenant, to groups too, and bounces; If-Match; MIME source.
+//   - Attachments of the three kinds, nested to any depth within bounds, with their raw content; upload sessions on a second host name
+//     that refuse a token ([WithUploadHost]).
+//   - Inbox rules, which run on mail that is sent or comes with [Mailbox.Receive]; mailbox settings with automatic replies;
+//     translateExchangeIds; reportMessage of the beta version.
 //   - Group mail: conversations, threads and posts, read and written under both forms of path, with attachments, extended properties
 //     and what a reply answers; forwards; locked threads; mail to the group's address and copies to its subscribers; posts that are seen
 //     late ([Post.Delay], [Group.DelayPosts]).
-//   - Events with calendarView, and Inbox rules, for reading.
+//   - Calendars and events of users and groups: read and written, with calendarView, instances, exceptions, invitations, responses,
+//     cancellations, and time zones by both their names.
 //   - Changes: delta of a folder's messages and of folders, with what is awkward about it by [WithDelta], [Server.ExpireDeltaTokens] and
 //     [Mailbox.AddLateEML]; subscriptions to mail, events and group conversations, whose endpoints are called in the background
 //     ([WithNotifications]), with lost, doubled and late notifications ([Server.DisturbNotifications]) and lifecycle events
@@ -56,11 +63,20 @@
 //
 // # What it does not imitate
 //
-// Everything else that Graph has is answered with 501 NotImplemented, never with a made-up success. Of Entra: passwords, signing out, the
-// on-behalf-of and implicit flows, personal accounts, version 1.0 endpoints, claims challenges, and resources beside Graph; every user
-// counts as an administrator where one is needed; a used assertion is refused, which Entra is not known to do. Beside that: rules are kept and not
-// run; mail is delivered at once and bounces never come; HTML is not sanitised; the limits of Exchange on sending and those of subscriptions
-// are not kept, and the limit of four requests at once is for each mailbox; members of groups are users and groups only, and memberships are
-// never hidden; a relationship is not expanded inside another; a filter that the mail store would serve slowly or refuse as too complex is
-// served. Where Graph's own behaviour is not documented, the imitation takes the stricter reading.
+// Everything else that Graph has is answered with 501 NotImplemented, never with a made-up success. Where Graph's own behaviour is not
+// documented, the imitation takes the stricter reading. In particular:
+//
+//   - Entra: no passwords, signing out, on-behalf-of and implicit flows, personal accounts, version 1.0 endpoints, claims challenges, or
+//     resources beside Graph; every user counts as an administrator where one is needed; a used assertion is refused, which Entra is not
+//     known to do. Its codes and refresh tokens can be guessed: the emulator keeps nothing secret.
+//   - Directory: users and groups are not written; members of groups are users and groups only, and memberships are never hidden. Of
+//     relationships inside others, only the items of attachments and their attachments are expanded.
+//   - Mail: delivered before its request is answered unless [WithDeliveryDelay] says otherwise; rules and automatic replies do not see what
+//     [Mailbox.AddEML] puts into a mailbox; extended properties of messages and MIME in replies are not taken; HTML is not sanitised; a
+//     filter that the mail store would serve slowly or refuse as too complex is served; the limits of Exchange on sending are not kept.
+//   - Calendars: one for each user and group; no meeting messages of their own type, and no iCalendar part in the mail about a meeting; a
+//     changed occurrence does not reach the attendees; If-Match is not looked at.
+//   - Notifications: none of users and groups, none with resource data; the limits of subscriptions are not kept.
+//   - Throttling: the four requests at once are counted for each mailbox and application, and not inside a batch, whose requests are
+//     carried out one after the other.
 package graphtest

@@ -63,6 +63,9 @@ func WithUploadHost(host string) Option {
 	}
 }
 
+// UploadHost is the host, with its port, of the upload addresses for a client that asks for the server by its URL.
+func (s *Server) UploadHost() string { return s.uploadHost(strings.TrimPrefix(s.URL, "https://")) }
+
 // uploadHost is the host, with its port, of the upload addresses for a client that asked for a host.
 func (s *Server) uploadHost(requested string) string {
 	name, port, err := net.SplitHostPort(requested)

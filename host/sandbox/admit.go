@@ -104,7 +104,11 @@ func admitImports(m *wasm.Module) error {
 		}
 		n := slices.IndexFunc(offered, func(f function) bool { return f.name == i.Name })
 		if n < 0 || i.Kind != wasm.ExternFunction {
-			return refuse("it imports the %s %q.%q, which %s does not offer", i.Kind, i.Module, i.Name, abi.Name)
+			hint := ""
+			if i.Module == "gojs" {
+				hint = "; build Go with GOOS=wasip1 and -buildmode=c-shared"
+			}
+			return refuse("it imports the %s %q.%q, which %s does not offer%s", i.Kind, i.Module, i.Name, abi.Name, hint)
 		}
 		if t := m.Types[i.Type]; !sameTypes(t.Params, offered[n].params) || !sameTypes(t.Results, offered[n].results) {
 			return refuse("it imports %q.%q by another type than %s gives it", i.Module, i.Name, abi.Name)

@@ -38,6 +38,8 @@
 //
 // Everything that ends an invocation early is an [*abi.Error]: fuel_exhausted and
 // memory_exhausted for the bounds of [Limits], deadline_exceeded when the context
-// ended, plugin_failed for a trap or a breach of the ABI, and whatever the Host itself
-// returned. A cancelled context gives its own error, and what was closed [ErrClosed]. Nothing of an invocation that failed is used again.
+// ended, plugin_failed for a trap or a breach of the ABI, internal for a fault of the
+// host such as a panic of [Host].Exchange, and whatever the Host itself returned. A
+// cancelled context gives its own error, and what was closed [ErrClosed]. Nothing of an
+// invocation that failed is used again.
 package sandbox

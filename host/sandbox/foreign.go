@@ -48,7 +48,7 @@ func (h foreignHost) Exchange(ctx context.Context, request []byte) ([]byte, erro
 	if err := h.Charge(ctx, exchangeCost+uint64(len(request))*exchangeByteCost); err != nil {
 		return nil, err
 	}
-	return h.inv.host.Exchange(ctx, request)
+	return h.inv.exchange(ctx, request)
 }
 
 func (h foreignHost) Output(ctx context.Context, line []byte) {

@@ -12,10 +12,7 @@ import (
 
 // The engine gives a module the memory that it starts with, whatever the limit.
 func TestForeignModuleThatStartsTooLargeGetsNoMemory(t *testing.T) {
-	r, err := New(t.Context(), Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := New(Config{})
 	defer r.Close(t.Context())
 	binary, err := wat.Assemble([]byte(`(module (memory (export "memory") 4096)
 		(func (export "postern_invoke") (result i32) (i32.const 0)))`))

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -155,12 +156,22 @@ func request(ctx context.Context, inv *running, memory guestMemory, stack []uint
 		inv.breach("it asked for an exchange that is too long")
 	}
 	inv.spend(ctx, uint64(uint32(stack[1]))*exchangeByteCost)
-	reply, err := inv.host.Exchange(ctx, inv.slice(memory, stack[0], stack[1]))
+	reply, err := inv.exchange(ctx, inv.slice(memory, stack[0], stack[1]))
 	if err != nil {
 		inv.fail(err)
 	}
 	inv.waiting = reply
 	stack[0] = uint64(len(reply))
+}
+
+// exchange asks the host. A panic there is a fault of the host: the engine would make it a trap of the guest.
+func (inv *running) exchange(ctx context.Context, document []byte) (reply []byte, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			reply, err = nil, internal(fmt.Errorf("the host's Exchange panicked: %v", fault))
+		}
+	}()
+	return inv.host.Exchange(ctx, document)
 }
 
 func respond(ctx context.Context, inv *running, memory guestMemory, stack []uint64) {

@@ -45,7 +45,7 @@ const (
 	pageSize = 64 << 10
 )
 
-// Limits bounds one invocation. The time is bounded by its context.
+// Limits bounds one invocation; 0 is none at all, not a default. The time is bounded by its context.
 type Limits struct {
 	// Memory is how much linear memory the guest may have, in bytes, up to [MaxMemory].
 	Memory uint64

@@ -190,10 +190,7 @@ func TestInvocationsStartFromOneInitialisation(t *testing.T) {
 }
 
 func TestInvocationWaitsForAnInstanceNoLongerThanItsContext(t *testing.T) {
-	r, err := sandbox.New(t.Context(), sandbox.Config{Instances: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := sandbox.New(sandbox.Config{Instances: 1})
 	t.Cleanup(func() { r.Close(context.Background()) })
 	m := compile(t, r, guest{imports: posternImports(), pages: 1, invoke: bytes.Join([][]byte{
 		i32Const(0), i32Const(5), call(1), drop, i32Const(0), i32Const(2), call(2), i32Const(0)}, nil)})

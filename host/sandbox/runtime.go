@@ -33,10 +33,10 @@ type Runtime struct {
 }
 
 // New makes a runtime without modules. Close it when it is no longer needed.
-func New(_ context.Context, config Config) (*Runtime, error) {
+func New(config Config) *Runtime {
 	r := &Runtime{config: config.withDefaults(), compiling: semaphore.NewWeighted(1)}
 	r.store = openStore(r.config)
-	return r, nil
+	return r
 }
 
 // engineConfig has no CloseOnContextDone: woven code asks whether it is to end, for less,
@@ -91,9 +91,9 @@ type Source struct {
 	// Kind is "postern/1" or "extism/1".
 	Kind string
 	// Digest names the module's bytes: a digest of them that is hard to forge, in any
-	// form. What admission made of a module before is found by it.
+	// form. What admission made of a module before is found by it. Required.
 	Digest string
-	// Read returns the module's bytes, or why they are not those of Digest. It is
+	// Read returns the module's bytes, or why they are not those of Digest. Required: it is
 	// always called, and may run beside the search of the cache; its error ends that.
 	Read func() ([]byte, error)
 }
@@ -110,6 +110,9 @@ func Bytes(kind string, wasm []byte) Source {
 // is an [*abi.Error] with plugin_failed that tells what the module does that it must
 // not, that of Source.Read, or that of ctx.
 func (r *Runtime) Compile(ctx context.Context, source Source) (*Module, error) {
+	if source.Read == nil || source.Digest == "" {
+		return nil, errors.New("sandbox: Source.Read and Source.Digest must be set; Bytes makes a Source of a module's bytes")
+	}
 	if !r.users.enter() {
 		return nil, ErrClosed
 	}

@@ -31,10 +31,7 @@ func (s *script) Output(_ context.Context, line []byte) { s.output = append(s.ou
 
 func newRuntime(t *testing.T) *sandbox.Runtime {
 	t.Helper()
-	r, err := sandbox.New(t.Context(), sandbox.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := sandbox.New(sandbox.Config{})
 	t.Cleanup(func() { r.Close(context.Background()) })
 	return r
 }
@@ -257,10 +254,7 @@ func FuzzHostFunctions(f *testing.F) {
 	for _, seed := range [][2]int32{{0, 0}, {-1, 1}, {65535, 2}, {1 << 30, 1 << 30}, {-65536, 65536}} {
 		f.Add(seed[0], seed[1])
 	}
-	r, err := sandbox.New(context.Background(), sandbox.Config{})
-	if err != nil {
-		f.Fatal(err)
-	}
+	r := sandbox.New(sandbox.Config{})
 	f.Fuzz(func(t *testing.T, ptr, size int32) {
 		for _, body := range [][]byte{
 			slices.Concat(i32Const(int64(ptr)), call(0), i32Const(0)),

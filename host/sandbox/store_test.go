@@ -87,10 +87,7 @@ func newShelf(t *testing.T) *shelf {
 // process is the runtime of a new process.
 func (s *shelf) process(t *testing.T) *Runtime {
 	t.Helper()
-	r, err := New(t.Context(), Config{Cache: s.cache, Log: slog.New(slog.NewTextHandler(&s.log, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := New(Config{Cache: s.cache, Log: slog.New(slog.NewTextHandler(&s.log, nil))})
 	t.Cleanup(func() { r.Close(context.Background()) })
 	return r
 }

@@ -21,7 +21,7 @@ func TestRateHoldsInEverySpan(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			count, per := 1+random.IntN(10), time.Duration(1+random.IntN(60))*time.Second
-			rate := NewRate("connection.contoso.rate", count, per)
+			rate := NewLimit("connection.contoso.rate", Bounds{Count: count, Per: per})
 			var mu sync.Mutex
 			var admitted []time.Time
 			var waiting sync.WaitGroup
@@ -31,7 +31,7 @@ func TestRateHoldsInEverySpan(t *testing.T) {
 					time.Sleep(time.Duration(random.Int64N(int64(per)))) // of the bubble's clock
 				}
 				waiting.Go(func() {
-					if err := rate.Wait(t.Context()); err != nil {
+					if err := rate.Enter(t.Context(), Caller{}, 1); err != nil {
 						t.Error(err)
 					}
 					mu.Lock()
@@ -55,9 +55,9 @@ func TestRateHoldsInEverySpan(t *testing.T) {
 
 func TestRateIsUsedFully(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rate, start := NewRate("r", 10, time.Minute), time.Now()
+		rate, start := NewLimit("r", Bounds{Count: 10, Per: time.Minute}), time.Now()
 		for range 100 {
-			if err := rate.Wait(t.Context()); err != nil {
+			if err := rate.Enter(t.Context(), Caller{}, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -69,13 +69,13 @@ func TestRateIsUsedFully(t *testing.T) {
 
 func TestRateAdmitsInTheOrderOfAsking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rate := NewRate("r", 2, time.Minute)
+		rate := NewLimit("r", Bounds{Count: 2, Per: time.Minute})
 		var mu sync.Mutex
 		var order []int
 		var waiting sync.WaitGroup
 		for i := range 20 {
 			waiting.Go(func() {
-				if err := rate.Wait(t.Context()); err != nil {
+				if err := rate.Enter(t.Context(), Caller{}, 1); err != nil {
 					t.Error(err)
 				}
 				mu.Lock()
@@ -93,13 +93,13 @@ func TestRateAdmitsInTheOrderOfAsking(t *testing.T) {
 
 func TestRateThatComesTooLateIsThrottledAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rate, start := NewRate("connection.contoso.rate", 1, time.Minute), time.Now()
-		ctx, cancel := context.WithDeadline(t.Context(), start.Add(time.Minute-time.Nanosecond))
+		rate, start := NewLimit("connection.contoso.rate", Bounds{Count: 1, Per: time.Minute}), time.Now()
+		ctx, cancel := context.WithDeadline(t.Context(), start.Add(time.Minute))
 		defer cancel()
-		if err := rate.Wait(ctx); err != nil {
+		if err := rate.Enter(ctx, Caller{}, 1); err != nil {
 			t.Fatal(err)
 		}
-		err := rate.Wait(ctx)
+		err := rate.Enter(ctx, Caller{}, 1)
 		var failure *abi.Error
 		if !errors.As(err, &failure) || failure.Code != abi.Throttled || failure.Detail.RetryAfter != time.Minute || failure.Detail.Rule != "connection.contoso.rate" {
 			t.Errorf("got %v", err)
@@ -111,9 +111,9 @@ func TestRateThatComesTooLateIsThrottledAtOnce(t *testing.T) {
 			t.Errorf("it waited %v", waited)
 		}
 		// It took no place: the next one is on time.
-		ctx, cancel = context.WithDeadline(t.Context(), start.Add(time.Minute))
+		ctx, cancel = context.WithDeadline(t.Context(), start.Add(time.Minute+time.Nanosecond))
 		defer cancel()
-		if err := rate.Wait(ctx); err != nil || time.Since(start) != time.Minute {
+		if err := rate.Enter(ctx, Caller{}, 1); err != nil || time.Since(start) != time.Minute {
 			t.Errorf("the next waits %v, %v", time.Since(start), err)
 		}
 	})
@@ -121,24 +121,24 @@ func TestRateThatComesTooLateIsThrottledAtOnce(t *testing.T) {
 
 func TestRateEndsWithTheInvocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rate, start := NewRate("r", 1, time.Hour), time.Now()
+		rate, start := NewLimit("r", Bounds{Count: 1, Per: time.Hour}), time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
-		if err := rate.Wait(ctx); err != nil {
+		if err := rate.Enter(ctx, Caller{}, 1); err != nil {
 			t.Fatal(err)
 		}
 		time.AfterFunc(time.Minute, cancel)
-		if err := rate.Wait(ctx); !errors.Is(err, context.Canceled) || time.Since(start) != time.Minute {
+		if err := rate.Enter(ctx, Caller{}, 1); !errors.Is(err, context.Canceled) || time.Since(start) != time.Minute {
 			t.Errorf("got %v after %v", err, time.Since(start))
 		}
 	})
 }
 
-func TestNoRateAdmitsAll(t *testing.T) {
+func TestNoLimitAdmitsAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		for _, rate := range []*Rate{nil, {}, NewRate("r", 0, 0)} {
+		for _, rate := range []*Limit{nil, {}, NewLimit("r", Bounds{Count: 0, Per: 0})} {
 			for range 1000 {
-				if err := rate.Wait(t.Context()); err != nil {
+				if err := rate.Enter(t.Context(), Caller{}, 1); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -151,9 +151,9 @@ func TestNoRateAdmitsAll(t *testing.T) {
 
 func TestCallersThatGoAwayGiveTheirPlacesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := NewRate("connection.contoso.rate", 5, time.Minute)
+		r := NewLimit("connection.contoso.rate", Bounds{Count: 5, Per: time.Minute})
 		for range 5 {
-			if err := r.Wait(t.Context()); err != nil {
+			if err := r.Enter(t.Context(), Caller{}, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -161,7 +161,7 @@ func TestCallersThatGoAwayGiveTheirPlacesBack(t *testing.T) {
 		for range 5 {
 			ctx, cancel := context.WithCancel(t.Context())
 			group.Go(func() {
-				if err := r.Wait(ctx); !errors.Is(err, context.Canceled) {
+				if err := r.Enter(ctx, Caller{}, 1); !errors.Is(err, context.Canceled) {
 					t.Errorf("Wait: %v", err)
 				}
 			})
@@ -171,7 +171,7 @@ func TestCallersThatGoAwayGiveTheirPlacesBack(t *testing.T) {
 		group.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 		defer cancel()
-		if err := r.Wait(ctx); err != nil {
+		if err := r.Enter(ctx, Caller{}, 1); err != nil {
 			t.Errorf("those who went away still hold their places: %v", err)
 		}
 	})
