@@ -186,7 +186,10 @@ func (c *cli) furnish(server *graphtest.Server, files emulatedFiles, flags *emul
 	if err != nil {
 		return nil, fmt.Errorf("keep the client secret: %w", err)
 	}
-	app := graphtest.App{ClientID: emulatedClient, Name: "Postern", Secret: secret, Roles: emulatedRoles()}
+	app := graphtest.App{
+		ClientID: emulatedClient, Name: "Postern", Secret: secret, Roles: emulatedRoles(),
+		PublicClient: true, RedirectURIs: []string{"http://localhost"}, Scopes: emulatedScopes(),
+	}
 	if err := server.AddApp(app); err != nil {
 		return nil, err
 	}

@@ -25,6 +25,11 @@ func emulatedRoles() []string {
 	}
 }
 
+// emulatedScopes are the delegated permissions that users of the emulated tenant have consented to, for signing in by hand.
+func emulatedScopes() []string {
+	return []string{"Calendars.Read", "Group.ReadWrite.All", "Mail.Read", "Mail.Send", "MailboxSettings.Read", "User.Read"}
+}
+
 // Names of the emulator's files, in the folder of --dir.
 const (
 	caFile     = "ca.pem"
