@@ -109,7 +109,20 @@ func (c *Connection) managed(ctx context.Context) (*token, error) {
 		options.ID = azidentity.ClientID(c.config.ClientID)
 	}
 	credential, err := azidentity.NewManagedIdentityCredential(options)
-	return c.get(ctx, service, credential, err)
+	if err != nil {
+		return c.get(ctx, service, credential, err)
+	}
+	return c.get(ctx, service, uncached{credential}, nil)
+}
+
+// uncached is the credential of a managed identity, whose library keeps tokens for the whole process and would give out again one that
+// Graph refused. With claims it asks anew; it sends none.
+type uncached struct{ azcore.TokenCredential }
+
+// GetToken implements azcore.TokenCredential.
+func (u uncached) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	options.Claims = "{}"
+	return u.TokenCredential.GetToken(ctx, options)
 }
 
 func (c *Connection) clientOptions(service *tokenService) azcore.ClientOptions {
