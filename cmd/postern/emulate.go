@@ -259,5 +259,6 @@ func writeEmulatedConfig(files emulatedFiles, server *graphtest.Server, dir stri
 	for _, p := range plugins {
 		tables = append(tables, grantAll(p, emulatedName).Encode())
 	}
+	tables = append(tables, hostGrant(emulatedName))
 	return os.WriteFile(files.path(configFile), []byte(strings.Join(tables, "\n")), 0o644)
 }
