@@ -82,7 +82,9 @@ func TestActionsOfTheOtherKindOfTokenAreRefusedBeforeAnyCall(t *testing.T) {
 	user := signedInHouse(t, "Group.Read.All", "User.Read")
 	user.write(t, "postern.toml", strings.Replace(user.read(t, "postern.toml"), `"calendar.read"`, `"calendar.read", "calendar.group.read"`, 1))
 	user.open(t, furnishing{})
-	user.must(t, "event.list", group)
+	if _, err := user.run(t, "event.list", group); len(user.journal()) == 0 { // what Graph makes of it is not the matter here
+		t.Errorf("a signed-in user's request was kept back: %v", err)
+	}
 }
 
 func (h *house) read(t *testing.T, name string) string {
