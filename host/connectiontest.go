@@ -75,7 +75,8 @@ func (inv *invocation) testConnection(ctx context.Context, result *Result) error
 		counts[row.Status]++
 		result.Data = append(result.Data, encoded(row))
 	}
-	result.Message = fmt.Sprintf("Signed in. Of %d capabilities %d passed, %d failed, %d were not probed.", len(rows), counts[probePassed], counts[probeFailed], counts[probeNotProbed])
+	result.Message = fmt.Sprintf("Signed in. Of %d capabilities %d passed, %d failed, %d were not probed.",
+		len(rows), counts[probePassed], counts[probeFailed], counts[probeNotProbed])
 	if first == nil {
 		return nil
 	}
@@ -116,7 +117,9 @@ func (inv *invocation) try(ctx context.Context, g granted, action *manifests.Act
 		if len(row.Missing) > 0 {
 			row.Status = probeFailed
 			row.Message = "the token lacks " + strings.Join(row.Missing, ", ")
-			return row, &abi.Error{Code: abi.AccessDenied, Message: id + ": " + row.Message + "; postern doctor tells how an administrator adds it"}
+			return row, &abi.Error{
+				Code: abi.AccessDenied, Message: id + ": " + row.Message + "; postern doctor tells how an administrator adds it",
+			}
 		}
 		return row, nil
 	}
@@ -124,7 +127,9 @@ func (inv *invocation) try(ctx context.Context, g granted, action *manifests.Act
 }
 
 // read makes the request of a test under the grant that gives the capability, with its constraints and its place in the audit record.
-func (inv *invocation) read(ctx context.Context, g granted, action *manifests.Action, permit *policy.Permit, request *abi.GraphRequest, row probe) (probe, error) {
+func (inv *invocation) read(
+	ctx context.Context, g granted, action *manifests.Action, permit *policy.Permit, request *abi.GraphRequest, row probe,
+) (probe, error) {
 	under := &invocation{host: inv.host, id: inv.id, call: inv.call, log: inv.log}
 	under.resolved = resolved{g.installed, action, inv.connection, permit}
 	under.client, under.audit, under.blobs = inv.client, inv.audit, inv.blobs

@@ -47,8 +47,8 @@ type Unusable struct {
 	Reason string `json:"reason"`
 }
 
-// Diagnose compares what a connection's token holds with what the grants need. The claims are read to be shown; what the token may do, Graph alone
-// decides. The error is about the question: a token that cannot be had is an answer.
+// Diagnose compares what a connection's token holds with what the grants need. The claims are read to be shown; what the token may do,
+// Graph alone decides. The error is about the question: a token that cannot be had is an answer.
 func (h *Host) Diagnose(ctx context.Context, name string) (*Diagnosis, error) {
 	c, err := h.connectionNamed(name)
 	if err != nil {
@@ -72,7 +72,10 @@ func (h *Host) Diagnose(ctx context.Context, name string) (*Diagnosis, error) {
 		return d, nil
 	}
 	if !token.Readable {
-		d.Error = &abi.Error{Code: abi.NotSupported, Message: "the token's claims cannot be read, so there is nothing to compare; postern run connection.test tries the capabilities instead"}
+		d.Error = &abi.Error{
+			Code:    abi.NotSupported,
+			Message: "the token's claims cannot be read, so there is nothing to compare; postern run connection.test tries the capabilities instead",
+		}
 		return d, nil
 	}
 	d.Held = append(d.Held, token.Permissions...)
@@ -141,13 +144,14 @@ func (d *Diagnosis) advise(c *manifests.Connection, conn *connection.Connection)
 	list := strings.Join(names, ", ")
 	switch {
 	case len(names) == 0 && len(d.Surplus) > 0:
-		d.Next = fmt.Sprintf("remove %s from the application, unless something else needs it: nothing that is granted here does", strings.Join(d.Surplus, ", "))
+		d.Next = "remove " + strings.Join(d.Surplus, ", ") + " from the application, unless something else needs it: nothing that is granted here does"
 	case len(names) == 0:
 	case c.Auth == manifests.AuthManagedIdentity:
 		d.Next = fmt.Sprintf("assign the app roles %s of Microsoft Graph to the managed identity; a new token holds them, which may take hours", list)
 	default:
 		d.ConsentURL = conn.ConsentURL()
-		d.Next = fmt.Sprintf("add the %s permissions %s of Microsoft Graph to the application (Entra admin center, App registrations, API permissions), then consent for the tenant; ", d.Kind, list)
+		d.Next = fmt.Sprintf("add the %s permissions %s of Microsoft Graph to the application (Entra admin center, App registrations, "+
+			"API permissions), then consent for the tenant; ", d.Kind, list)
 		if c.Auth.Delegated() {
 			d.Next += "after that sign in again"
 			if len(c.Scopes) > 0 {

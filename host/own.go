@@ -46,8 +46,9 @@ func (h *Host) installedFor(grant *manifests.Grant) (*catalog.Installed, error) 
 	own := h.own()
 	if !grant.Version.Match(own.Version) {
 		return nil, &abi.Error{
-			Code:    abi.PolicyDenied,
-			Message: fmt.Sprintf("this program's own plugin is %s, which the grant %s (%s) does not allow; write version = \"^%d\"", own, grant.Name, grant.Version, own.Version.Major()),
+			Code: abi.PolicyDenied,
+			Message: fmt.Sprintf("this program's own plugin is %s, which the grant %s (%s) does not allow; write version = \"^%d\"",
+				own, grant.Name, grant.Version, own.Version.Major()),
 			Detail:  abi.Detail{Asked: own.String(), Rule: "grant." + grant.Name + ".version"},
 		}
 	}

@@ -11,11 +11,12 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/manifests"
 )
 
-// application gets a token of the application's own. Each makes its own credential: azidentity then has nothing in its cache that would have to be
-// forced out, and no secret stays in memory.
+// application gets a token of the application's own. Each makes its own credential: azidentity then has nothing in its cache that would
+// have to be forced out, and no secret stays in memory.
 func (c *Connection) application(ctx context.Context) (*token, error) {
 	switch c.config.Auth {
 	case manifests.AuthCertificate:
@@ -41,9 +42,8 @@ func (c *Connection) bySecret(ctx context.Context) (*token, error) {
 		return nil, err
 	}
 	service := c.service()
-	credential, err := azidentity.NewClientSecretCredential(c.config.Tenant, c.config.ClientID, secret.reveal(), &azidentity.ClientSecretCredentialOptions{
-		ClientOptions: c.clientOptions(service), DisableInstanceDiscovery: true,
-	})
+	credential, err := azidentity.NewClientSecretCredential(c.config.Tenant, c.config.ClientID, secret.reveal(),
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: c.clientOptions(service), DisableInstanceDiscovery: true})
 	return c.get(ctx, service, credential, err)
 }
 
@@ -104,7 +104,9 @@ func (c *Connection) automatic(ctx context.Context) (*token, error) {
 func (c *Connection) managed(ctx context.Context) (*token, error) {
 	service := c.service()
 	options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: c.clientOptions(service)}
-	options.Retry.StatusCodes = []int{http.StatusNotFound, http.StatusGone, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	options.Retry.StatusCodes = []int{
+		http.StatusNotFound, http.StatusGone, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable,
+	}
 	if c.config.ClientID != "" {
 		options.ID = azidentity.ClientID(c.config.ClientID)
 	}
@@ -142,7 +144,8 @@ func (c *Connection) clientOptions(service *tokenService) azcore.ClientOptions {
 // get asks a credential that was made, or not, for a token.
 func (c *Connection) get(ctx context.Context, service *tokenService, credential azcore.TokenCredential, err error) (*token, error) {
 	if err != nil {
-		return nil, c.failed(reason{"auth", "", "the credential library refuses the settings", "check tenant and client_id, and the environment variables whose names begin with AZURE_ or IDENTITY_"})
+		return nil, c.failed(reason{abi.Auth, "", "the credential library refuses the settings",
+			"check tenant and client_id, and the environment variables whose names begin with AZURE_ or IDENTITY_"})
 	}
 	clock := c.stopwatch()
 	got, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{c.graph.String() + "/.default"}})

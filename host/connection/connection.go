@@ -10,8 +10,13 @@
 //
 // A token is fetched when the first request needs it, kept in memory, and renewed five minutes before it expires.
 // Any number of requests that wait for one share one fetch. If a renewal fails while the old token is still good, the
-// old one is used and the renewal tried again half a minute later. The client secret is read for each fetch and then
-// forgotten, so a secret that is replaced in its file is picked up without a restart.
+// old one is used and the renewal tried again half a minute later. Secrets and certificates are read for each fetch and
+// then forgotten, so one that is replaced where it is kept is picked up without a restart.
+//
+// A connection whose [manifests.Auth] is delegated acts for a user, who signs in once ([Connection.Login]). What comes of
+// that is kept in an encrypted file, which processes share: see store.go for the format, delegated.go for the renewal.
+//
+// What a token permits is read from its claims for display alone ([Connection.Inspect]).
 //
 // The token endpoint follows from the operator's authority and tenant. No discovery document is read, so none can
 // redirect the secret; redirects are not followed, and no other origin is ever asked.

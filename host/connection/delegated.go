@@ -75,7 +75,8 @@ func (c *Connection) wasDropped(t *token) bool {
 func (c *Connection) keep(ctx context.Context, users *users, result public.AuthResult, clock stopwatch, signedIn time.Time) (*token, error) {
 	t := clock.token(result.AccessToken, result.ExpiresOn)
 	if users.cache.content == nil {
-		return nil, c.failed(reason{abi.Upstream, "", users.service.host() + " answered without a refresh token", "check that the application may have offline_access"})
+		return nil, c.failed(reason{abi.Upstream, "", users.service.host() + " answered without a refresh token",
+			"check that the application may have offline_access"})
 	}
 	kept := &record{
 		User: result.Account.PreferredUsername, Account: result.Account.HomeAccountID, SignedIn: signedIn,

@@ -160,9 +160,11 @@ func (s *tokenService) byNumber(number int64) (reason, bool) {
 	case 70011, 500011:
 		r.cause, r.remedy = "the token service does not know the Graph origin as an audience", "check that graph and authority belong to the same cloud"
 	case 65001:
-		r.code, r.cause, r.remedy = abi.Consent, "nobody has consented to the application's permissions", "let an administrator grant consent in the Entra admin centre: "+c.ConsentURL()
+		r.code, r.cause = abi.Consent, "nobody has consented to the application's permissions"
+		r.remedy = "let an administrator grant consent in the Entra admin centre: " + c.ConsentURL()
 	case 65004:
-		r.code, r.cause, r.remedy = abi.Consent, "the user declined to consent", "sign in again and accept, or let an administrator grant consent: "+c.ConsentURL()
+		r.code, r.cause = abi.Consent, "the user declined to consent"
+		r.remedy = "sign in again and accept, or let an administrator grant consent: " + c.ConsentURL()
 	case 90094:
 		r.code, r.cause, r.remedy = abi.Consent, "only an administrator can consent to these permissions", "send an administrator to "+c.ConsentURL()
 	case 650052, 650053:
@@ -170,7 +172,8 @@ func (s *tokenService) byNumber(number int64) (reason, bool) {
 	case 50076, 50079:
 		r.cause, r.remedy = "the account must prove itself again with a second factor", again
 	case 53000, 53001, 53002, 53004:
-		r.cause, r.remedy = "conditional access asks for a device or an application that it knows", "ask an administrator to exempt the application, or sign in from a managed device"
+		r.cause = "conditional access asks for a device or an application that it knows"
+		r.remedy = "ask an administrator to exempt the application, or sign in from a managed device"
 	case 53003:
 		r.cause, r.remedy = "conditional access blocks the sign-in", "ask an administrator to allow the application from this place"
 	case 50173:

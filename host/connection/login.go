@@ -113,7 +113,8 @@ func (c *Connection) inBrowser(ctx context.Context, users *users, prompt func(Pr
 	select {
 	case query = <-back.returned:
 	case <-ctx.Done():
-		return public.AuthResult{}, c.nobodyCame(ctx, "if the page shows AADSTS50011, add http://localhost to the application's redirect URIs of mobile and desktop applications")
+		return public.AuthResult{}, c.nobodyCame(ctx,
+			"if the page shows AADSTS50011, add http://localhost to the application's redirect URIs of mobile and desktop applications")
 	}
 	if !query.Has("code") {
 		return public.AuthResult{}, users.service.sentBack(query)

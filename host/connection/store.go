@@ -119,7 +119,8 @@ func (s *store) load(ctx context.Context) (*record, error) {
 	plain, err := aead.Open(nil, nil, content, s.bound())
 	r := new(record)
 	if err != nil || json.Unmarshal(plain, r) != nil {
-		return nil, problemf("restore the key, or "+s.connection.signIn(), "%s does not open: it was changed, is of another connection, or the key is another", path)
+		return nil, problemf("restore the key, or "+s.connection.signIn(),
+			"%s does not open: it was changed, is of another connection, or the key is another", path)
 	}
 	return r, nil
 }
