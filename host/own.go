@@ -20,7 +20,8 @@ import (
 //go:embed own.toml
 var ownManifest string
 
-// OwnPlugin is the name of the plugin that is the host itself: its actions are about connections, and no module runs them. One of that name in the plugins folder is never looked at.
+// OwnPlugin is the name of the plugin that is the host itself: its actions are about connections, and no module runs them. One of that name
+// in the plugins folder is never looked at.
 const OwnPlugin = "host"
 
 // own returns the host's own plugin.
@@ -49,7 +50,7 @@ func (h *Host) installedFor(grant *manifests.Grant) (*catalog.Installed, error) 
 			Code: abi.PolicyDenied,
 			Message: fmt.Sprintf("this program's own plugin is %s, which the grant %s (%s) does not allow; write version = \"^%d\"",
 				own, grant.Name, grant.Version, own.Version.Major()),
-			Detail:  abi.Detail{Asked: own.String(), Rule: "grant." + grant.Name + ".version"},
+			Detail: abi.Detail{Asked: own.String(), Rule: "grant." + grant.Name + ".version"},
 		}
 	}
 	return own, nil
