@@ -58,6 +58,9 @@ func (h *Host) Invoke(ctx context.Context, call Invocation) (*Result, error) {
 	if err == nil {
 		return result, nil
 	}
+	if !inv.isOwn() {
+		result.Data = []json.RawMessage{} // of a connection's test the rows are what tells what failed
+	}
 	return result, result.fail(coded(err))
 }
 
@@ -65,7 +68,7 @@ func (h *Host) Invoke(ctx context.Context, call Invocation) (*Result, error) {
 func (result *Result) fail(failure *abi.Error) error {
 	result.Status, result.Error = Failed, failure
 	result.Message = failure.Message
-	result.Data, result.Truncated = []json.RawMessage{}, false
+	result.Truncated = false
 	result.Summary.TotalObjectsSuccessful = 0
 	return failure
 }
@@ -120,6 +123,9 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 		return err
 	}
 	result.Parameter = abi.AppendValue(nil, checked)
+	if inv.isOwn() {
+		return inv.runOwn(ctx, result)
+	}
 	wait, err := h.load(ctx, inv.installed)
 	if err != nil {
 		return err

@@ -241,7 +241,10 @@ func (c *cli) furnish(server *graphtest.Server, files emulatedFiles, flags *emul
 	if err != nil {
 		return nil, fmt.Errorf("keep the client secret: %w", err)
 	}
-	app := graphtest.App{ClientID: emulatedClient, Name: "Postern", Secret: secret, Roles: emulatedRoles()}
+	app := graphtest.App{
+		ClientID: emulatedClient, Name: "Postern", Secret: secret, Roles: emulatedRoles(),
+		PublicClient: true, RedirectURIs: []string{"http://localhost"}, Scopes: emulatedScopes(),
+	}
 	if err := server.AddApp(app); err != nil {
 		return nil, err
 	}
@@ -308,5 +311,6 @@ func writeEmulatedConfig(files emulatedFiles, server *graphtest.Server, dir stri
 	for _, p := range plugins {
 		tables = append(tables, grantAll(p, emulatedName).Encode())
 	}
+	tables = append(tables, hostGrant(emulatedName))
 	return os.WriteFile(files.path(configFile), []byte(strings.Join(tables, "\n")), 0o644)
 }

@@ -70,9 +70,10 @@ func notGrantedCapability(grant *manifests.Grant, capability, action string) *ab
 }
 
 func wrongToken(action, capability string, scheme permissions.Scheme) *abi.Error {
-	needs := "a signed-in user: Microsoft Graph has no application permission for it"
+	needs := `a signed-in user: Microsoft Graph has no application permission for it; use a connection with auth = "authorization_code" or "device_code"`
 	if scheme == permissions.Delegated {
-		needs = "an application's own identity: Microsoft Graph has no delegated permission for it"
+		needs = `an application's own identity: Microsoft Graph has no delegated permission for it; ` +
+			`use a connection with auth = "certificate", "secret" or another of an application`
 	}
 	return &abi.Error{
 		Code:    abi.NotSupported,
