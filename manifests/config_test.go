@@ -337,8 +337,15 @@ version = ">=1.2, <2"
 connections = ["lab"]
 capabilities = ["mail.send", "mail.read"]
 actions = ["mail.send"]
+internal = ["*@contoso.com"]
+mark = true
+beta = true
 [grant.send.only]
 recipients = []
+hold = ["external", "*@fabrikam.com", "mail.send"]
+[grant.send.limits]
+sends = "30/1h"
+external_recipients = 2
 `},
 		{"new action beside a granted one", "1.2.0", "lab", "mail.search", []string{"mail.search"}, `[grant.send]
 plugin = "mail"
@@ -346,8 +353,15 @@ version = ">=1.2, <2"
 connections = ["lab"]
 capabilities = ["mail.send", "mail.search"]
 actions = ["mail.send", "mail.search"]
+internal = ["*@contoso.com"]
+mark = true
+beta = true
 [grant.send.only]
 recipients = []
+hold = ["external", "*@fabrikam.com", "mail.send"]
+[grant.send.limits]
+sends = "30/1h"
+external_recipients = 2
 `},
 		{"new grant beside one for several connections", "1.2.0", "contoso", "mail.send", []string{"mail.send"}, `[grant.mail-2]
 plugin = "mail"
