@@ -44,6 +44,7 @@ import (
 	"github.com/postern-dev/postern/host/catalog"
 	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/graph"
+	"github.com/postern-dev/postern/host/held"
 	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/host/sandbox/codecache"
 	"github.com/postern-dev/postern/host/state"
@@ -87,6 +88,7 @@ type Host struct {
 	audit   lazy[*audit.Log]
 	blobs   lazy[*blob.Store]
 	state   lazy[*state.Store]
+	held    lazy[*held.Store]
 	sealer  lazy[*graph.Sealer]
 	modules keyed[string, loaded]
 	clients keyed[string, *client]
@@ -147,6 +149,9 @@ func (h *Host) Close() error {
 	if store, ok := h.blobs.opened(); ok {
 		errs = append(errs, store.Close())
 	}
+	if store, ok := h.held.opened(); ok {
+		errs = append(errs, store.Close())
+	}
 	if store, ok := h.state.opened(); ok {
 		errs = append(errs, store.Close())
 	}
@@ -178,7 +183,7 @@ const linkKey = "links.key"
 // keep a link in its state.
 func (h *Host) links() (*graph.Sealer, error) {
 	return h.sealer.get(func() (*graph.Sealer, error) {
-		store, err := h.state.get(func() (*state.Store, error) { return state.Open(h.operator.StateDir()) })
+		store, err := h.states()
 		if err != nil {
 			return nil, err
 		}

@@ -115,9 +115,13 @@ func (f *finder) member(name string, member *fastjson.Value, spellings map[strin
 	case folded == "emailaddress":
 		return f.address(member)
 	case f.strict && (folded == "singlevalueextendedproperties" || folded == "multivalueextendedproperties"):
-		return checkProperties(member)
+		if err := checkProperties(member); err != nil {
+			return err
+		}
 	case folded == "internetmessageheaders":
-		return checkHeaders(member)
+		if err := checkHeaders(member); err != nil {
+			return err
+		}
 	}
 	return f.collect(member, folded)
 }
@@ -193,6 +197,9 @@ func checkProperties(v *fastjson.Value) error {
 
 // checkHeaders refuses headers of messages in the name of the host.
 func checkHeaders(v *fastjson.Value) error {
+	if v.Type() != fastjson.TypeArray {
+		return undecidable("internetMessageHeaders are not a list")
+	}
 	for _, header := range v.GetArray() {
 		forged := false
 		header.GetObject().Visit(func(_ []byte, member *fastjson.Value) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/valyala/fastjson"
+
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/manifests"
 )
@@ -103,12 +105,19 @@ func (p *Permit) outgoing(g *abi.GraphRequest, j *Judgement) error {
 	return p.addressed(j)
 }
 
-// Draft judges a request that sends a draft by the recipients of the draft.
-func (p *Permit) Draft(j *Judgement, recipients []string) error {
-	if len(recipients) > maxRecipients {
-		return tooManyRecipients()
+// Draft judges a request that sends a draft by what Graph says of the draft: its three lists of recipients, and to whom
+// replies go.
+func (p *Permit) Draft(j *Judgement, draft *fastjson.Value) error {
+	for _, name := range []string{"toRecipients", "ccRecipients", "bccRecipients"} {
+		if list := draft.Get(name); list == nil || list.Type() != fastjson.TypeArray {
+			return undecidable("Graph does not tell the " + name + " of the draft")
+		}
 	}
-	j.Recipients = recipients
+	f := finder{}
+	if err := f.collect(draft, ""); err != nil {
+		return err
+	}
+	j.Recipients = f.found
 	return p.addressed(j)
 }
 
