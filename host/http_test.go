@@ -100,10 +100,12 @@ func TestRequestByItsURIIsJudgedLikeAnyOther(t *testing.T) {
 		want       abi.Code
 	}{
 		{"another mailbox", map[string]any{"Uri": "/v1.0/users/dana@contoso.example/messages"}, abi.PolicyDenied},
+		{"a function for a key", map[string]any{"Uri": "/v1.0/users/" + soc + "/messages/delta"}, abi.InvalidInput},
 		{"another host", map[string]any{"Uri": "https://evil.example" + ok}, abi.InvalidInput},
 		{"userinfo", map[string]any{"Uri": h.graph.URL + "@evil.example" + ok}, abi.InvalidInput},
 		{"a dot segment", map[string]any{"Uri": ok + "/../../" + dana + "/messages"}, abi.InvalidInput},
 		{"an escaped dot segment", map[string]any{"Uri": "/v1.0/users/%2e%2e/groups"}, abi.InvalidInput},
+		{"full-width dots", map[string]any{"Uri": ok + "/%EF%BC%8E%EF%BC%8E"}, abi.InvalidInput},
 		{"an escaped separator", map[string]any{"Uri": "/v1.0/users/" + soc + "%2Fmessages"}, abi.InvalidInput},
 		{"a path that no capability has", map[string]any{"Uri": "/v1.0/users/" + soc + "/drive"}, abi.PolicyDenied},
 		{"a capability that is not granted", map[string]any{"Uri": "/v1.0/groups"}, abi.PolicyDenied},

@@ -37,15 +37,20 @@ actions = ["mail.get", "mail.forward"]
 
 func mail(t testing.TB) *manifests.Plugin {
 	t.Helper()
-	src, err := os.ReadFile("testdata/plugin.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plugin, err := manifests.ParsePlugin("plugin.toml", src)
+	plugin, err := manifests.ParsePlugin("plugin.toml", manifest(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return plugin
+}
+
+func manifest(t testing.TB) []byte {
+	t.Helper()
+	src, err := os.ReadFile("testdata/plugin.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
 }
 
 func config(t testing.TB, grants string) *manifests.Config {

@@ -177,6 +177,8 @@ func readSegment(part string) (segment, problem string) {
 	case problem != "":
 	case segment == "":
 		problem = "has an empty segment"
+	case strings.TrimSpace(segment) != segment:
+		problem = "has a segment that starts or ends with a blank"
 	case strings.Trim(segment, ".") == "":
 		problem = "has a dot segment"
 	case strings.ContainsAny(segment, "/\\;"):
