@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,10 +54,8 @@ func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest
 	}
 	if err != nil {
 		a.refusal = err
-		if held := coded(err).Detail.Held; held != "" {
-			r.Held = held
-		}
-		return a, inv.put(*r, audit.Denied, err)
+		r.Held = cmp.Or(coded(err).Detail.Held, r.Held)
+		return a, inv.unlessKept(inv.put(*r, audit.Denied, err), coded(err).Detail.Held)
 	}
 	a.request = &graph.Request{
 		Method: g.Method, Template: template, Beta: j.Request.Beta, Params: g.Params, Query: g.Query, Headers: g.Headers,

@@ -58,6 +58,9 @@ func TestRequestIsKeptForItsOwnerOnly(t *testing.T) {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
 	err = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
 		info, err := d.Info()
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s has mode %v", path, info.Mode())

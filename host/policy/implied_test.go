@@ -22,6 +22,7 @@ func TestRequestsToImpliedRecipientsAreSeen(t *testing.T) {
 		"POST /users/{user}/events/{event}/forward":                        true,
 		"PATCH /users/{user}/mailFolders/inbox/messageRules/{rule}":        true,
 		"POST /users/{user}/mailFolders/inbox/messageRules":                false,
+		"DELETE /users/{user}/mailFolders/inbox/messageRules/{rule}":       false,
 		"PATCH /users/{user}/events/{event}":                               true,
 		"PATCH /users/{user}/events()/{item}":                              true,
 		"DELETE /users/{user}/calendars/{calendar}/events/{event}":         true,

@@ -36,6 +36,8 @@ const (
 	stays reach = iota
 	// named: it goes to those that its body names, if it names any.
 	named
+	// mailed: it goes to those that its body names, and is sent even if none were found in MIME source.
+	mailed
 	// implied: it goes to some that Graph alone knows.
 	implied
 	// drafted: it goes to those that the draft names.
@@ -54,6 +56,8 @@ func reachOf(method, path string) reach {
 	switch last {
 	case "reply", "replyall", "accept", "decline", "tentativelyaccept", "cancel":
 		return implied // participants, attendees or an organizer
+	case "sendmail":
+		return mailed
 	case "conversations", "threads":
 		return implied // the group's members
 	case "send":
@@ -67,7 +71,7 @@ func reachOf(method, path string) reach {
 	switch {
 	case slices.Contains(segments, "mailboxsettings"):
 		return implied // an automatic reply goes to all who will write
-	case slices.Contains(segments, "messagerules") && method != http.MethodPost:
+	case slices.Contains(segments, "messagerules") && (method == http.MethodPatch || method == http.MethodPut):
 		return implied // it can switch on, or widen, a rule that forwards already
 	case slices.Contains(segments, "events") || slices.Contains(segments, "calendarview"):
 		if method != http.MethodPost || last == "forward" {
@@ -99,8 +103,7 @@ func (p *Permit) outgoing(g *abi.GraphRequest, j *Judgement) error {
 	if j.Recipients, err = p.find(g); err != nil {
 		return err
 	}
-	isSendMail := operations(j.Request.Path.String())[len(operations(j.Request.Path.String()))-1] == "sendmail"
-	j.Sends = j.reach >= implied || j.reach == named && (isSendMail || len(j.Recipients) > 0)
+	j.Sends = j.reach > named || j.reach == named && len(j.Recipients) > 0
 	j.Draft = j.reach == drafted && p.looksAtRecipients()
 	return p.addressed(j)
 }
