@@ -25,6 +25,17 @@ func TestRecipientsOfMIMESource(t *testing.T) {
 	}
 }
 
+func TestMIMEHeadersOfMoreThanOneReadingAreRefused(t *testing.T) {
+	for _, header := range []string{
+		"To: a@x.example\r\nTo: b@x.example", "To: a@x.example\nBcc: b@x.example", "To : a@x.example", "To: a@x.example (b)", "To: g: a@x.example;",
+		"Resent-To: a@x.example", "X-Receiver: a@x.example", "X-Postern-Action: x", "Unheard-Of: x", "To: =?utf-8?q?a?=", "To: é@x.example", "To", "",
+	} {
+		if found, problem := mimeRecipients([]byte(base64.StdEncoding.EncodeToString([]byte(header + "\r\n\r\nx")))); problem == "" {
+			t.Errorf("%q has the recipients %q", header, found)
+		}
+	}
+}
+
 func TestMIMESourceThatIsNoBase64OrHasNoEndIsRefused(t *testing.T) {
 	for _, text := range []string{"", "?", "VG86IGE=\n", "VG86IGFAeC5leGFtcGxl", "VG86IGE", base64.StdEncoding.EncodeToString([]byte("To: a@x.example\r\n" + strings.Repeat("X-A: b\r\n", 10_000) + "\r\nx"))} {
 		if found, problem := mimeRecipients([]byte(text)); problem == "" {
