@@ -44,6 +44,7 @@ import (
 	"github.com/postern-dev/postern/host/catalog"
 	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/graph"
+	"github.com/postern-dev/postern/host/held"
 	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/host/sandbox/codecache"
 	"github.com/postern-dev/postern/host/state"
@@ -91,6 +92,7 @@ type Host struct {
 	audit   lazy[*audit.Log]
 	blobs   lazy[*blob.Store]
 	state   lazy[*state.Store]
+	held    lazy[*held.Store]
 	sealer  lazy[*graph.Sealer]
 	modules keyed[string, loaded]
 	clients keyed[string, *client]
@@ -151,6 +153,9 @@ func (h *Host) Close() error {
 	if store, ok := h.blobs.opened(); ok {
 		errs = append(errs, store.Close())
 	}
+	if store, ok := h.held.opened(); ok {
+		errs = append(errs, store.Close())
+	}
 	if store, ok := h.state.opened(); ok {
 		errs = append(errs, store.Close())
 	}
@@ -202,7 +207,7 @@ func (h *Host) links() (*graph.Sealer, error) {
 
 // key returns a key of the installation, and makes it if it is not there.
 func (h *Host) key(name string, size int) ([]byte, error) {
-	store, err := h.state.get(func() (*state.Store, error) { return state.Open(h.operator.StateDir()) })
+	store, err := h.states()
 	if err != nil {
 		return nil, err
 	}

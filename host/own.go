@@ -92,14 +92,14 @@ func (inv *invocation) generateToken(ctx context.Context, result *Result) error 
 		Auth: string(inv.connection.Auth), Kind: token.Scheme.String(), Expires: token.Expires.UTC().Truncate(time.Second),
 		Permissions: token.Permissions, User: token.User,
 	}
-	row.Message = fmt.Sprintf("A new %s token by %s, good until %s, holds %s.", row.Kind, row.Auth, row.Expires.Format(time.RFC3339), held(token))
+	row.Message = fmt.Sprintf("A new %s token by %s, good until %s, holds %s.", row.Kind, row.Auth, row.Expires.Format(time.RFC3339), permitted(token))
 	result.Message = row.Message
 	result.Data = append(result.Data, encoded(row))
 	return nil
 }
 
-// held names what a token permits.
-func held(t *connection.Token) string {
+// permitted names what a token permits.
+func permitted(t *connection.Token) string {
 	switch {
 	case !t.Readable:
 		return "permissions that cannot be read"

@@ -90,7 +90,14 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			Connections:  []string{"lab"},
 			Capabilities: []string{"mail.send"},
 			Actions:      []string{"mail.send"},
-			Only:         Only{RecipientsSet: true},
+			Only: Only{RecipientsSet: true, Hold: []Hold{
+				{text: "external"}, {"*@fabrikam.com", pattern(t, "*@fabrikam.com")}, {text: "mail.send"},
+			}},
+			Sends:              Rate{30, time.Hour},
+			ExternalRecipients: ptr(2),
+			Internal:           []Pattern{pattern(t, "*@contoso.com")},
+			Mark:               true,
+			Beta:               true,
 		}},
 	}
 	if diff := cmp.Diff(want, got, compareConfigs); diff != "" {
@@ -192,6 +199,13 @@ func TestConfigIsRefused(t *testing.T) {
 		{"pattern twice", `"*@phish.contoso.com"`, `"soc@contoso.com"`},
 		{"limit above the bound", `memory = "16MiB"`, `memory = "1GiB"`},
 		{"unknown limit", `exchanges = 100`, `requests = 100`},
+		{"more sends than are remembered", `sends = "30/1h"`, `sends = "10001/1h"`},
+		{"external recipients without internal", `internal = ["*@contoso.com"]`, ``},
+		{"negative external recipients", "external_recipients = 2", "external_recipients = -1"},
+		{"hold of an action of another grant", `"mail.send"]
+[grant.send.limits]`, `"mail.get"]
+[grant.send.limits]`},
+		{"hold of a word", `hold = ["external"`, `hold = ["External"`},
 		{"no connection at all", "[connection.", "[host."},
 		{"origin that is no URL", `"https://graph.microsoft.us"`, `"https://graph microsoft.us"`},
 		{"list of secrets", `{ env = "LAB_SECRET" }`, `[1]`},
@@ -325,8 +339,15 @@ version = ">=1.2, <2"
 connections = ["lab"]
 capabilities = ["mail.send", "mail.read"]
 actions = ["mail.send"]
+internal = ["*@contoso.com"]
+mark = true
+beta = true
 [grant.send.only]
 recipients = []
+hold = ["external", "*@fabrikam.com", "mail.send"]
+[grant.send.limits]
+sends = "30/1h"
+external_recipients = 2
 `},
 		{"new action beside a granted one", "1.2.0", "lab", "mail.search", []string{"mail.search"}, `[grant.send]
 plugin = "mail"
@@ -334,8 +355,15 @@ version = ">=1.2, <2"
 connections = ["lab"]
 capabilities = ["mail.send", "mail.search"]
 actions = ["mail.send", "mail.search"]
+internal = ["*@contoso.com"]
+mark = true
+beta = true
 [grant.send.only]
 recipients = []
+hold = ["external", "*@fabrikam.com", "mail.send"]
+[grant.send.limits]
+sends = "30/1h"
+external_recipients = 2
 `},
 		{"new grant beside one for several connections", "1.2.0", "contoso", "mail.send", []string{"mail.send"}, `[grant.mail-2]
 plugin = "mail"
@@ -494,3 +522,5 @@ func TestLoadReadsFilesWithinTheirBound(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func ptr[T any](v T) *T { return &v }

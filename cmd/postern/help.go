@@ -54,6 +54,19 @@ Files of the host, relative to the folder of postern.toml, with their defaults:
   state = "state"              # what outlives a process: the keys of sealed links and of the cache
   cache = "cache"              # compiled modules; may be removed at any time
 
+What is sent can be capped and held, see docs/policy.md:
+
+  [grant.mail]
+  internal = ["*@contoso.com"]     # your own addresses
+  mark = true                      # a header x-postern-action on messages
+  beta = true                      # requests of Graph's beta version
+  [grant.mail.only]
+  recipients = ["*@contoso.com"]   # who may receive at all
+  hold = ["external"]              # what waits for "postern held release"
+  [grant.mail.limits]
+  sends = "30/1h"                  # what is sent to anybody
+  external_recipients = 5          # outside internal, of one body
+
 "postern explain ACTION" tells whether an action is allowed, and the lines that would allow
 it. Ready-made policies are in examples/policies.`
 

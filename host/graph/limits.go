@@ -20,6 +20,8 @@ const (
 	maxBodyBlobs = 100
 	// maxErrorBody is how much of an error's body is read, in bytes.
 	maxErrorBody = 64 << 10
+	// maxText is the longest body of text that is answered as it is, in bytes. Longer ones become blobs.
+	maxText = 1 << 20
 	// maxResponseHeaders bounds the headers of an answer, in bytes.
 	maxResponseHeaders = 64 << 10
 	// maxIdle is how many connections to Graph are kept open for later.
