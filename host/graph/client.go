@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/valyala/fastjson"
@@ -67,7 +69,36 @@ func (r *Request) isWrite() bool { return r.Method != http.MethodGet }
 func (r *Request) leavesTraces() bool { return r.isWrite() && r.Upload == "" }
 
 // isRepeatable reports whether doing it twice is the same as once.
-func (r *Request) isRepeatable() bool { return r.Method != http.MethodPost || r.Upload != "" }
+func (r *Request) isRepeatable() bool {
+	switch r.Method {
+	case http.MethodPost:
+		return r.Upload != ""
+	case http.MethodDelete:
+		return !r.goesToDeletedItems()
+	default:
+		return true
+	}
+}
+
+// goesToDeletedItems reports whether a DELETE moves a thing to Deleted Items and leaves it its id. A second
+// DELETE would find it there and go further: to Recoverable Items with a message, to nowhere with a folder. A message
+// gets another id with the move, unless the request asks for immutable ids.
+// Source: https://learn.microsoft.com/graph/outlook-immutable-id
+func (r *Request) goesToDeletedItems() bool {
+	segments := r.Template.Segments()
+	if len(segments) < 2 || segments[len(segments)-1].Parameter == "" {
+		return false
+	}
+	switch strings.ToLower(segments[len(segments)-2].Literal) {
+	case "mailfolders", "childfolders":
+		return true
+	case "messages":
+		return slices.ContainsFunc(r.Headers, func(h abi.Pair) bool {
+			return strings.EqualFold(h.Name, "Prefer") && strings.Contains(strings.ToLower(h.Value), "immutableid")
+		})
+	}
+	return false
+}
 
 // Answer is what Graph answered.
 type Answer struct {

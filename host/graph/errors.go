@@ -119,7 +119,7 @@ func (c *call) refusal(res *http.Response, body []byte, now time.Time) *abi.Erro
 	case 4:
 		e.Code, advice = abi.BadQuery, "Graph cannot serve the request as it is written"
 	}
-	if res.StatusCode/100 == 5 && c.req.leavesTraces() && res.StatusCode != http.StatusNotImplemented && res.StatusCode != http.StatusInsufficientStorage && !unprocessed(res) {
+	if c.req.leavesTraces() && !undone(res) {
 		return unknownOutcome(e, "Graph answered "+strconv.Itoa(res.StatusCode))
 	}
 	where := areaOf(c.req.Template.String())
@@ -135,6 +135,16 @@ func (c *call) refusal(res *http.Response, body []byte, now time.Time) *abi.Erro
 	}
 	e.Message = advice + " (Graph answered " + answer + " to " + c.req.Method + " " + c.req.Template.String() + ")"
 	return e
+}
+
+// undone reports whether a refusal means that nothing was done. One of the gateways' does not, and a status that
+// is none means nothing at all.
+func undone(res *http.Response) bool {
+	switch res.StatusCode {
+	case http.StatusNotImplemented, http.StatusInsufficientStorage:
+		return true
+	}
+	return res.StatusCode/100 == 3 || res.StatusCode/100 == 4 || unprocessed(res)
 }
 
 // unprocessed reports whether a refusal promises that nothing was done: 503 with
