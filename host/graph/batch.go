@@ -222,14 +222,16 @@ func (b *batch) send(ctx context.Context, items []*item) {
 		return
 	}
 	defer res.Body.Close()
-	content := newGuard(res.Body, outer.token)
+	content := newGuard(contentOf(res, res.Body), outer.token)
 	if res.StatusCode == http.StatusOK {
 		b.read(ctx, outer, content, items)
 		return
 	}
-	problem, err := io.ReadAll(io.LimitReader(content, maxErrorBody))
-	if err != nil {
-		problem = nil
+	problem := []byte(nil)
+	if res.StatusCode >= http.StatusOK {
+		if problem, err = io.ReadAll(io.LimitReader(content, maxErrorBody)); err != nil {
+			problem = nil
+		}
 	}
 	for _, i := range items {
 		i.refused(res, problem)

@@ -168,6 +168,7 @@ func NewTransport(roots *x509.CertPool) *http.Transport {
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeaders,
 		MaxIdleConnsPerHost:    maxIdle,
+		DisableCompression:     true, // contentOf bounds it
 		Protocols:              protocols,
 	}
 }

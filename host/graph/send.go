@@ -90,9 +90,12 @@ func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) 
 	defer res.Body.Close()
 	counted := &counter{Reader: res.Body}
 	defer func() { c.trace.BytesIn += counted.n }()
-	content := newGuard(counted, c.token)
+	content := newGuard(contentOf(res, counted), c.token)
 	c.trace.Status = res.StatusCode
 	c.trace.RequestID = word(content.header(res, "request-id"))
+	if res.StatusCode < http.StatusOK { // another protocol begins here, which no time bounds
+		return nil, c.refusal(res, nil, time.Now())
+	}
 	if res.StatusCode/100 != 2 {
 		body, err := io.ReadAll(io.LimitReader(content, maxErrorBody))
 		if errors.Is(err, errEcho) {
@@ -311,6 +314,7 @@ func (c *call) build(ctx context.Context, target string) (*http.Request, error) 
 	req.Header.Set("User-Agent", c.client.settings.UserAgent)
 	req.Header.Set("client-request-id", c.id)
 	req.Header.Set("return-client-request-id", "true")
+	req.Header.Set("Accept-Encoding", "gzip")
 	req.Header.Set("Accept", "application/json")
 	if c.req.Save {
 		req.Header.Set("Accept", "*/*")
@@ -374,7 +378,7 @@ func (c *call) late(ctx context.Context) error {
 // broken is the error of an answer that ended too soon or could not be kept.
 func (c *call) broken(ctx context.Context, err error) error {
 	var coded *abi.Error
-	if !errors.As(err, &coded) && !errors.Is(err, errEcho) {
+	if !errors.As(err, &coded) && !errors.Is(err, errEcho) && !errors.Is(err, errEncoding) && !errors.Is(err, errPadding) {
 		c.doubt = open
 	}
 	switch {
@@ -382,6 +386,10 @@ func (c *call) broken(ctx context.Context, err error) error {
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the answer broke off")
 	case errors.As(err, &coded):
 		return coded
+	case errors.Is(err, errEncoding):
+		return c.malformed("comes in an encoding that was not asked for")
+	case errors.Is(err, errPadding):
+		return c.malformed("is longer compressed than it is; check what stands between")
 	case errors.Is(err, errEcho):
 		return c.malformed("repeats the connection's token and was thrown away; check the connection's graph origin and what stands between")
 	default:
