@@ -23,7 +23,10 @@ func (s *tokenService) explain() *abi.Error {
 		Time:       s.connection.now(),
 	}}
 	var problem string
+	var coded *abi.Error
 	switch {
+	case errors.As(a.failure, &coded): // of host/dial, or of the proxy's credentials
+		e.Code, problem = coded.Code, coded.Message
 	case a.failure != nil:
 		e.Code, problem = abi.Upstream, s.unreachable(a.failure)
 	case a.status == http.StatusOK:
@@ -161,6 +164,8 @@ func reason(err error) string {
 		return "its name cannot be resolved"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer in time"
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "the proxy of the connection does not answer"
 	case errors.As(err, &op) && op.Op == "dial":
 		return "it takes no connections"
 	default:

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/postern-dev/postern/manifests"
 )
 
 // maxSecret bounds a client secret in bytes. Entra's own have 40.
@@ -31,9 +33,20 @@ func (redacted) LogValue() slog.Value         { return slog.StringValue(mask) }
 
 // source is where a secret is: a file or an environment variable.
 type source struct {
+	what      string // for messages
 	file, env string
 	getenv    func(string) string
 	log       *slog.Logger
+}
+
+// sourceOf is where the configuration says that a secret is.
+func sourceOf(what string, named manifests.Source, opts Options, log *slog.Logger) source {
+	s := source{what: what, getenv: opts.Getenv, log: log}
+	if file, ok := named.File(); ok {
+		s.file = resolve(opts.Dir, file)
+	}
+	s.env, _ = named.Env()
+	return s
 }
 
 // read gets the secret. The error never holds a part of it.
@@ -55,7 +68,7 @@ func (s source) read() (redacted, error) {
 	case len(text) > maxSecret:
 		return redacted{}, fmt.Errorf("%s is over %d bytes; put only the secret's value there", where, maxSecret)
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return redacted{}, fmt.Errorf("%s holds a space, a line break or another character that no client secret has; put only the secret's value there", where)
+		return redacted{}, fmt.Errorf("%s holds a space, a line break or another character that no %s has; put only the secret's value there", where, s.what)
 	}
 	return redact(text), nil
 }
@@ -70,7 +83,7 @@ func (s source) readFile() ([]byte, error) {
 		return nil, fmt.Errorf("%s is not a regular file; put the secret's value in one", s.file)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		s.log.Warn("other users may read the client secret; make its file readable to you alone", "file", s.file, "mode", info.Mode().Perm().String())
+		s.log.Warn("other users may read the "+s.what+"; make its file readable to you alone", "file", s.file, "mode", info.Mode().Perm().String())
 	}
 	f, err := os.Open(s.file)
 	if err != nil {

@@ -2,7 +2,6 @@ package connection
 
 import (
 	"bytes"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/dial"
 )
 
 const (
@@ -26,9 +26,6 @@ const (
 	maxRoots = 1 << 20
 	// discovery ends the path of the document that would name the token endpoint.
 	discovery = "/v2.0/.well-known/openid-configuration"
-	// connectTimeout and idleTimeout bound the steps and the rest of a connection to the token service.
-	connectTimeout = 10 * time.Second
-	idleTimeout    = 90 * time.Second
 )
 
 // tokenService carries the requests of one fetch, and keeps of the last answer what an error may be made of.
@@ -90,7 +87,7 @@ var (
 // fail keeps why no answer came, and tells azcore when trying again cannot help.
 func (s *tokenService) fail(err error) error {
 	s.answer = answer{failure: err}
-	if errors.Is(err, errForeign) || errors.Is(err, errTooLong) || untrusted(err) {
+	if errors.Is(err, errForeign) || errors.Is(err, errTooLong) || untrusted(err) || errors.As(err, new(*abi.Error)) {
 		return final{err}
 	}
 	return err
@@ -151,15 +148,11 @@ func reply(req *http.Request, status int, body []byte) *http.Response {
 	}
 }
 
-// newTransport makes the transport to a token service whose certificate roots signed; nil is the system's.
-func newTransport(roots *x509.CertPool) *http.Transport {
-	return &http.Transport{
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   connectTimeout,
-		ResponseHeaderTimeout: tryTimeout,
-		IdleConnTimeout:       idleTimeout,
-		ForceAttemptHTTP2:     true,
-	}
+// newTransport makes the transport to a token service.
+func newTransport(way dial.Way) *http.Transport {
+	transport := way.Transport()
+	transport.ResponseHeaderTimeout = tryTimeout
+	return transport
 }
 
 // readRoots reads certificates in PEM and adds them to the system's.

@@ -2,10 +2,7 @@ package graph
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,6 +12,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/dial"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -149,28 +147,12 @@ func NewClient(origin *url.URL, auth Authorizer, transport http.RoundTripper, se
 	return &Client{origin: origin, auth: auth, transport: transport, settings: settings}
 }
 
-// NewTransport makes the transport of one connection: TLS 1.2 or later, no proxy,
-// bounded headers and times. roots are the authorities to
-// trust; nil for the system's.
-//
-// It speaks HTTP/1.1 only. Go's HTTP/2 client sends a request again, without end and
-// unseen by its caller, when a server resets the stream, whether or not the server has
-// carried it out; over HTTP/1.1 it does so only while nothing was written.
-func NewTransport(roots *x509.CertPool) *http.Transport {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
-	return &http.Transport{
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		TLSHandshakeTimeout:    handshakeTimeout,
-		ResponseHeaderTimeout:  headerTimeout,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxResponseHeaders,
-		MaxIdleConnsPerHost:    maxIdle,
-		DisableCompression:     true, // contentOf bounds it
-		Protocols:              protocols,
-	}
+// NewTransport makes the transport of one connection to Graph and its upload sessions, by the way that
+// host/connection tells.
+func NewTransport(way dial.Way) *http.Transport {
+	transport := way.Transport()
+	transport.ResponseHeaderTimeout = headerTimeout
+	return transport
 }
 
 // Do makes the request. The values of the answer belong to p. The error is an

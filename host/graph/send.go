@@ -352,10 +352,11 @@ func ending(err error) string {
 // failed is the error of a request that got no answer. left tells whether it may
 // have reached Graph.
 func (c *call) failed(ctx context.Context, err error, left bool) error {
+	var coded *abi.Error
 	switch {
 	case left:
 		c.doubt = open
-	case !untrusted(err):
+	case !untrusted(err) && !errors.As(err, &coded):
 		c.doubt = untouched
 	}
 	switch {
@@ -365,6 +366,8 @@ func (c *call) failed(ctx context.Context, err error, left bool) error {
 		return c.late(ctx)
 	case ctx.Err() != nil:
 		return c.unsent(ctx.Err())
+	case errors.As(err, &coded): // of host/dial or host/connection
+		return &abi.Error{Code: coded.Code, Message: coded.Message, Detail: c.detail()}
 	default:
 		return &abi.Error{Code: abi.Upstream, Message: "Graph cannot be reached at " + c.client.origin.Host + ": " + networkProblem(err), Detail: c.detail()}
 	}
@@ -426,6 +429,8 @@ func networkProblem(err error) string {
 		return "its certificate is for another name"
 	case errors.As(err, &invalid):
 		return "its certificate is not valid now"
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "the proxy does not answer; is it running, and is the connection's proxy right?"
 	case errors.As(err, &dns):
 		return "its name is not known"
 	case errors.As(err, &op) && op.Op == "dial":

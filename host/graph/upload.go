@@ -221,11 +221,15 @@ func (u *upload) send(ctx context.Context, method string, body io.Reader, prepar
 	res, err := u.client.transport.RoundTrip(req)
 	if err != nil {
 		leave()
-		if u.doubt = open; untrusted(err) {
+		var coded *abi.Error
+		if u.doubt = open; untrusted(err) || errors.As(err, &coded) {
 			u.doubt = lasting
 		}
 		if ctx.Err() != nil {
 			return nil, &abi.Error{Code: abi.DeadlineExceeded, Message: ending(ctx.Err()) + " during the upload; nothing was attached", Detail: u.detail()}
+		}
+		if coded != nil {
+			return nil, &abi.Error{Code: coded.Code, Message: coded.Message, Detail: u.detail()}
 		}
 		return nil, &abi.Error{Code: abi.Upstream, Message: "the upload session cannot be reached at " + u.host + ": " + networkProblem(err), Detail: u.detail()}
 	}

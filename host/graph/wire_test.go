@@ -21,6 +21,7 @@ import (
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/blob"
+	"github.com/postern-dev/postern/host/dial"
 )
 
 // wires are connections in memory to servers that say whatever they like, byte for byte. TLS is left out: it would
@@ -80,7 +81,7 @@ func (l lockedWriter) Write(b []byte) (int, error) {
 // client is one whose every connection leads to the wires.
 func (x *wires) client(t *testing.T, settings Settings) *Client {
 	x.heard = map[string]*bytes.Buffer{}
-	transport := NewTransport(nil)
+	transport := NewTransport(dial.Way{})
 	transport.DialTLSContext = x.dial
 	transport.DialContext = x.dial
 	t.Cleanup(func() {
