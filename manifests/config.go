@@ -259,7 +259,7 @@ func readConnection(name string, t *table) Connection {
 	c.ClientSecret = readSource(t, "client_secret")
 	if t.has("proxy_credentials") {
 		c.ProxyCredentials = readSource(t, "proxy_credentials")
-		if c.Proxy == "" || c.Proxy == ProxyFromEnvironment {
+		if !t.has("proxy") || c.Proxy == ProxyFromEnvironment {
 			t.flaw("proxy_credentials", flawf("name the proxy in proxy", "there is no proxy that they are for"))
 		}
 	}
