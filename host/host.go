@@ -321,6 +321,7 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 			Retry: graph.Retry{Attempts: c.RetryCount, MaxWait: c.RetryWaitTime},
 
 			UploadHosts: c.UploadHosts,
+			Scheme:      connection.Scheme(c.Auth),
 			UserAgent:   "postern/" + Version,
 		}), idle}, nil
 	})

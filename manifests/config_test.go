@@ -312,7 +312,7 @@ func TestCheckFindsWhatOnlyThePluginCanTell(t *testing.T) {
 	if c, err = ParseConfig("postern.toml", []byte(src)); err != nil {
 		t.Fatal(err)
 	}
-	wantProblem(t, c.Check(p), `postern.toml:30: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
+	wantProblem(t, c.Check(p), `postern.toml:32: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
 postern.toml:33: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
 postern.toml:35: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
 	p.Version = semver.MustParse("2.0.0")

@@ -14,6 +14,7 @@ import (
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/dial"
 	"github.com/postern-dev/postern/manifests"
+	"github.com/postern-dev/postern/manifests/permissions"
 )
 
 // Authorizer adds the credential to a request, if and only if it goes to its own
@@ -138,6 +139,8 @@ type Settings struct {
 	Retry Retry
 	// UploadHosts are where upload sessions may be: host[:port], or *.domain for all below a domain.
 	UploadHosts []string
+	// Scheme is the kind of token that requests carry, by which a refusal is explained. The zero value explains less.
+	Scheme permissions.Scheme
 	// UserAgent names the host to Graph.
 	UserAgent string
 }
