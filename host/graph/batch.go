@@ -68,7 +68,6 @@ type item struct {
 	*call
 	target string // relative to the version
 	text   []byte // of the body, nil without one
-	done   bool
 	answer *Answer
 	failed *failure
 	// inDoubt says that an attempt may have been carried out.

@@ -103,7 +103,8 @@ func (c *call) explain(e *abi.Error, advice string, where area) string {
 		return advice
 	}
 	least := permissions.Least(scheme, c.req.Method, path)
-	if people := permissions.Least(permissions.Delegated, c.req.Method, path); where == group && scheme == permissions.Application && len(least) == 0 && len(people) > 0 {
+	people := permissions.Least(permissions.Delegated, c.req.Method, path)
+	if where == group && scheme == permissions.Application && len(least) == 0 && len(people) > 0 {
 		e.Code = abi.NotSupported
 		return "no application can do this by itself; run it on a connection that signs a person in, with the permission " + strings.Join(people, " or ")
 	}

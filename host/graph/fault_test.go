@@ -107,17 +107,12 @@ func TestNoFaultMakesAWriteHappenTwiceOrLiesAboutIt(t *testing.T) {
 	for _, w := range writes() {
 		t.Run(w.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				server, err := graphtest.NewServer(graphtest.WithoutNetwork())
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer server.Close()
-				n := 0
+				at, n := newTenant(t), 0
 				for _, by := range ways(&w) {
 					for _, f := range append(troubles(), trouble{name: "no fault", Fault: graphtest.Fault{Method: "none"}}) {
 						for often, times := range map[string]int{"once": 1, "for good": -1} {
 							f.Times, n = times, n+1
-							for _, problem := range meet(newOffice(t, server, store.NewSet(1<<30), n), &w, by, f) {
+							for _, problem := range meet(newOffice(t, at, store.NewSet(1<<30), n), &w, by, f) {
 								t.Errorf("%s, %s, %s: %s", by.name, f.name, often, problem)
 							}
 						}
@@ -198,11 +193,7 @@ func TestAMailThatIsDeliveredBefore504IsDeliveredOnce(t *testing.T) {
 // What a guest makes conditional stays so, and what changed meanwhile is told as that.
 func TestAConditionalWriteTellsOfTheChangeMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server, err := graphtest.NewServer(graphtest.WithoutNetwork())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer server.Close()
+		at := newTenant(t)
 		for n, tc := range []struct {
 			name, etag string
 			fault      graphtest.Fault
@@ -213,16 +204,17 @@ func TestAConditionalWriteTellsOfTheChangeMeanwhile(t *testing.T) {
 			{"refused before the effect", "", graphtest.Fault{Status: 429}, ""},
 			{"unanswered after the effect", "", graphtest.Fault{Status: 504, AfterEffect: true}, abi.OutcomeUnknown},
 		} {
-			o := newOffice(t, server, nil, n)
-			read := string(o.ask("GET", "/users/"+o.me+"/messages/"+url.PathEscape(o.draft), "").GetStringBytes("@odata.etag"))
+			o := newOffice(t, at, nil, n)
 			w := write{method: "PATCH", path: messageX, params: ofDraft, body: `{"subject":"Changed"}`}
-			w.headers = append(immutable(), abi.Pair{Name: "If-Match", Value: cmp.Or(tc.etag, read)})
+			req := w.request(o)
+			read := string(o.ask("GET", "/users/"+o.me+"/messages/"+url.PathEscape(o.draft), "").GetStringBytes("@odata.etag"))
+			req.Headers = append(immutable(), abi.Pair{Name: "If-Match", Value: cmp.Or(tc.etag, read)})
 			if tc.fault.Method == "" {
 				tc.fault.Method = "PATCH"
 			}
-			server.Fault(tc.fault)
-			_, _, err := o.client(&w).Do(t.Context(), new(fastjson.Parser), w.request(o), nil)
-			server.ClearFaults()
+			at.server.Fault(tc.fault)
+			_, _, err := o.client(&w).Do(t.Context(), new(fastjson.Parser), req, nil)
+			at.server.ClearFaults()
 			var told *abi.Error
 			if tc.want == "" && err != nil || tc.want != "" && (!errors.As(err, &told) || told.Code != tc.want) {
 				t.Errorf("%s: got %v", tc.name, err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/valyala/fastjson"
 
@@ -17,63 +18,82 @@ import (
 	"github.com/postern-dev/postern/host/graphtest"
 )
 
-// office is a part of an emulated tenant in which every write has something to write to: a mailbox with one mail and
-// two folders, another mailbox, a meeting that each of the two invites to, and a group with one thread.
-type office struct {
-	t         *testing.T
+// tenant is an emulated one, with a token of an application and one of a person.
+type tenant struct {
 	server    *graphtest.Server
-	soc       *graphtest.Mailbox
-	me, dana  string // addresses
-	group     string
-	thread    graphtest.Thread
-	app, user string // tokens
-	blobs     *blob.Set
-	// ids of what the writes are about: in the mailbox of soc, except invited, which is a meeting of dana's.
-	message, draft, folder, rule, meeting, invited string
+	app, user string
 }
 
-// newOffice furnishes the office with the number n.
-func newOffice(t *testing.T, server *graphtest.Server, blobs *blob.Set, n int) *office {
+const lead = "lead@contoso.example"
+
+func newTenant(t *testing.T) *tenant {
 	t.Helper()
-	o := &office{t: t, server: server, blobs: blobs, me: fmt.Sprintf("soc%d@contoso.example", n), dana: fmt.Sprintf("dana%d@contoso.example", n)}
-	must := func(err error) {
-		if err != nil {
-			t.Helper()
-			t.Fatal(err)
-		}
+	server, err := graphtest.NewServer(graphtest.WithoutNetwork())
+	if err != nil {
+		t.Fatal(err)
 	}
-	var err error
-	o.soc, err = server.AddMailbox(o.me)
-	must(err)
-	_, err = server.AddMailbox(o.dana)
-	must(err)
-	g, err := server.AddGroup(fmt.Sprint("Respond ", n), graphtest.Members(o.me, o.dana), graphtest.Owners(o.me))
-	must(err)
-	o.group = g.ID()
-	o.thread, err = g.AddThread("Case 7", graphtest.Post{From: o.dana, HTML: "<p>first</p>"})
-	must(err)
-	o.app, err = server.Token(graphtest.Token{Roles: []string{
+	t.Cleanup(func() { server.Close() })
+	if _, err := server.AddMailbox(lead); err != nil {
+		t.Fatal(err)
+	}
+	const long = 1000 * time.Hour
+	n := &tenant{server: server}
+	n.app, err = server.Token(graphtest.Token{Lifetime: long, Roles: []string{
 		"Mail.ReadWrite", "Mail.Read", "Mail.Send", "MailboxSettings.Read", "MailboxSettings.ReadWrite", "Calendars.ReadWrite", "User.Read.All",
 	}})
-	must(err)
-	o.user, err = server.Token(graphtest.Token{User: o.me, Scopes: []string{"Group.ReadWrite.All", "Group-Conversation.ReadWrite.All"}})
-	must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.user, err = server.Token(graphtest.Token{Lifetime: long, User: lead, Scopes: []string{"Group.ReadWrite.All", "Group-Conversation.ReadWrite.All"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// office is a mailbox with one mail and another mailbox, which each write furnishes with what it is about.
+type office struct {
+	*tenant
+	t        *testing.T
+	soc      *graphtest.Mailbox
+	me, dana string // addresses
+	blobs    *blob.Set
+	group    string
+	thread   graphtest.Thread
+	message  string // in the inbox
+	draft    string // if there is one
+}
+
+// newOffice is the one with the number n.
+func newOffice(t *testing.T, at *tenant, blobs *blob.Set, n int) *office {
+	t.Helper()
+	o := &office{tenant: at, t: t, blobs: blobs, me: fmt.Sprintf("soc%d@contoso.example", n), dana: fmt.Sprintf("dana%d@contoso.example", n)}
+	var err error
+	o.soc, err = at.server.AddMailbox(o.me)
+	o.must(err)
+	_, err = at.server.AddMailbox(o.dana)
+	o.must(err)
 	o.message, err = o.soc.AddEML("inbox", strings.NewReader(
 		"From: "+o.dana+"\r\nTo: "+o.me+"\r\nSubject: Report\r\nMessage-ID: <report@contoso.example>\r\n\r\nsee attached\r\n"))
-	must(err)
-	o.folder, err = o.soc.AddFolder("Cases")
-	must(err)
-	o.rule, err = o.soc.AddRule(`{"displayName":"Old","sequence":1,"isEnabled":true,"actions":{"markAsRead":true}}`)
-	must(err)
-	o.draft = o.post("/users/"+o.me+"/messages", `{"subject":"Draft","toRecipients":`+o.toDana()+`}`)
-	o.meeting = o.post("/users/"+o.me+"/events", `{"subject":"Mine",`+hour+`,"attendees":`+o.toDana()+`}`)
-	o.post("/users/"+o.dana+"/events", `{"subject":"Hers",`+hour+`,"attendees":[{"emailAddress":{"address":"`+o.me+`"}}]}`)
-	for _, event := range o.rows("/users/" + o.me + "/events") {
-		if string(event.GetStringBytes("subject")) == "Hers" {
-			o.invited = string(event.GetStringBytes("id"))
-		}
-	}
+	o.must(err)
 	return o
+}
+
+func (o *office) must(err error) {
+	if err != nil {
+		o.t.Helper()
+		o.t.Fatal(err)
+	}
+}
+
+// withGroup gives the office a group with one thread.
+func (o *office) withGroup(n string) {
+	o.t.Helper()
+	g, err := o.server.AddGroup("Respond "+n, graphtest.Members(lead), graphtest.Owners(lead))
+	o.must(err)
+	o.group = g.ID()
+	o.thread, err = g.AddThread("Case 7", graphtest.Post{From: o.dana, HTML: "<p>first</p>"})
+	o.must(err)
 }
 
 func (o *office) toDana() string { return `[{"emailAddress":{"address":"` + o.dana + `"}}]` }
@@ -171,6 +191,9 @@ func (w *write) isGroup() bool { return strings.HasPrefix(w.path, "/groups/") }
 // request is the write in an office.
 func (w *write) request(o *office) *graph.Request {
 	o.t.Helper()
+	if w.isGroup() {
+		o.withGroup(o.me)
+	}
 	var params []abi.Pair
 	if w.params != nil {
 		params = w.params(o)
@@ -192,16 +215,46 @@ func (w *write) request(o *office) *graph.Request {
 
 func immutable() []abi.Pair { return []abi.Pair{{Name: "Prefer", Value: `IdType="ImmutableId"`}} }
 
-// The parameters of the writes.
+// The parameters of the writes, which bring what they name into being.
+
 func ofMessage(o *office) []abi.Pair { return []abi.Pair{{Name: "message", Value: o.message}} }
-func ofDraft(o *office) []abi.Pair   { return []abi.Pair{{Name: "message", Value: o.draft}} }
-func ofFolder(o *office) []abi.Pair  { return []abi.Pair{{Name: "folder", Value: o.folder}} }
-func ofRule(o *office) []abi.Pair    { return []abi.Pair{{Name: "rule", Value: o.rule}} }
-func ofMeeting(o *office) []abi.Pair { return []abi.Pair{{Name: "event", Value: o.meeting}} }
-func ofInvited(o *office) []abi.Pair { return []abi.Pair{{Name: "event", Value: o.invited}} }
-func ofThread(o *office) []abi.Pair  { return []abi.Pair{{Name: "thread", Value: o.thread.ID}} }
+
+func ofDraft(o *office) []abi.Pair {
+	o.draft = o.post("/users/"+o.me+"/messages", `{"subject":"Draft","toRecipients":`+o.toDana()+`}`)
+	return []abi.Pair{{Name: "message", Value: o.draft}}
+}
+
+func ofFolder(o *office) []abi.Pair {
+	id, err := o.soc.AddFolder("Cases")
+	o.must(err)
+	return []abi.Pair{{Name: "folder", Value: id}}
+}
+
+func ofRule(o *office) []abi.Pair {
+	id, err := o.soc.AddRule(`{"displayName":"Old","sequence":1,"isEnabled":true,"actions":{"markAsRead":true}}`)
+	o.must(err)
+	return []abi.Pair{{Name: "rule", Value: id}}
+}
+
+// ofMeeting is one to which the mailbox invites.
+func ofMeeting(o *office) []abi.Pair {
+	return []abi.Pair{{Name: "event", Value: o.post("/users/"+o.me+"/events", `{"subject":"Mine",`+hour+`,"attendees":`+o.toDana()+`}`)}}
+}
+
+// ofInvited is one to which it is invited.
+func ofInvited(o *office) []abi.Pair {
+	o.post("/users/"+o.dana+"/events", `{"subject":"Hers",`+hour+`,"attendees":[{"emailAddress":{"address":"`+o.me+`"}}]}`)
+	return []abi.Pair{{Name: "event", Value: string(o.rows("/users/" + o.me + "/events")[0].GetStringBytes("id"))}}
+}
+
+func ofConversation(o *office) []abi.Pair {
+	return []abi.Pair{{Name: "conversation", Value: o.thread.ConversationID}}
+}
+
+func ofThread(o *office) []abi.Pair { return []abi.Pair{{Name: "thread", Value: o.thread.ID}} }
+
 func ofPost(o *office) []abi.Pair {
-	return []abi.Pair{{Name: "thread", Value: o.thread.ID}, {Name: "post", Value: o.thread.PostIDs[0]}}
+	return append(ofThread(o), abi.Pair{Name: "post", Value: o.thread.PostIDs[0]})
 }
 
 const (
@@ -250,9 +303,9 @@ func writes() []write {
 		{name: "forward", method: "POST", path: messageX + "/forward", params: ofMessage, body: `{"comment":"look","toRecipients":$DANA}`,
 			effects: func(o *office) int { return o.sent("Report") }},
 		{name: "createReply", method: "POST", path: messageX + "/createReply", params: ofMessage, body: `{"comment":"yes"}`,
-			effects: func(o *office) int { return len(o.soc.Messages("drafts")) - 1 }},
+			effects: func(o *office) int { return len(o.soc.Messages("drafts")) }},
 		{name: "createForward", method: "POST", path: messageX + "/createForward", params: ofMessage, body: `{"toRecipients":$DANA}`,
-			effects: func(o *office) int { return len(o.soc.Messages("drafts")) - 1 }},
+			effects: func(o *office) int { return len(o.soc.Messages("drafts")) }},
 		{name: "move", method: "POST", path: messageX + "/move", params: ofMessage, body: `{"destinationId":"archive"}`,
 			effects: func(o *office) int { return o.in("archive", "Report") }},
 		{name: "copy", method: "POST", path: messageX + "/copy", params: ofMessage, body: `{"destinationId":"archive"}`,
@@ -314,7 +367,7 @@ func writes() []write {
 		{name: "thread create", method: "POST", path: groups + "/threads", body: `{"topic":"New","posts":[` + post + `]}`,
 			effects: func(o *office) int { return o.threads() - 1 }},
 		{name: "thread create in a conversation", method: "POST", path: groups + "/conversations/{conversation}/threads",
-			params:  func(o *office) []abi.Pair { return []abi.Pair{{Name: "conversation", Value: o.thread.ConversationID}} },
+			params:  ofConversation,
 			body:    `{"topic":"New","posts":[` + post + `]}`,
 			effects: func(o *office) int { return o.threads() - 1 }},
 		{name: "thread reply", method: "POST", path: threadX + "/reply", params: ofThread, body: `{"post":` + post + `}`,
