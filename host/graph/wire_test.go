@@ -429,3 +429,58 @@ func TestHostileUploadServers(t *testing.T) {
 		})
 	}
 }
+
+func TestACompressedAnswerIsAskedForAndRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		list := `{"value":[` + strings.Repeat(`{"id":"1"},`, 5000) + `{"id":"2"}]}`
+		packed := packedBy(func(w io.Writer) { io.WriteString(w, list) })
+		x := &wires{serve: func(_ string, w io.Writer, r *http.Request, n int) bool {
+			if r.Header.Get("Accept-Encoding") != "gzip" {
+				t.Errorf("asked for %q", r.Header.Get("Accept-Encoding"))
+			}
+			if n > 1 { // nothing at all is nothing, compressed or not
+				return raw(head(200, "Content-Encoding: gzip", "Content-Length: 0"))(w, r, n)
+			}
+			return raw(whole200(packed, "Content-Encoding: gzip"))(w, r, n)
+		}}
+		client := x.client(t, Settings{})
+		answer, trace := x.ends(t, client, messages(t), fineCode, 0)
+		if text(answer.Body) != list || trace.BytesIn != int64(len(packed)) {
+			t.Errorf("%d bytes came of %d, on the wire %d of %d", len(text(answer.Body)), len(list), trace.BytesIn, len(packed))
+		}
+		if answer, _ := x.ends(t, client, messages(t), fineCode, 0); answer.Body != nil {
+			t.Errorf("got %s", text(answer.Body))
+		}
+	})
+}
+
+func FuzzCompressedAnswers(f *testing.F) {
+	f.Add([]byte(packedBy(func(w io.Writer) { io.WriteString(w, `{"value":[]}`) })))
+	f.Add([]byte("\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03name"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		// Again and again, as a server without end would.
+		endless := &repeated{text: body}
+		res := &http.Response{Header: http.Header{"Content-Encoding": {"gzip"}}}
+		out, err := io.Copy(io.Discard, io.LimitReader(contentOf(res, endless), 1<<20))
+		if most := out + maxPadding + 64<<10; endless.read > most {
+			t.Errorf("%d bytes were read for %d, %v", endless.read, out, err)
+		}
+	})
+}
+
+// repeated says its text for ever; nothing if there is none.
+type repeated struct {
+	text []byte
+	read int64
+}
+
+func (r *repeated) Read(b []byte) (n int, err error) {
+	for len(r.text) > 0 && n < len(b) {
+		copied := copy(b[n:], r.text[int((r.read+int64(n))%int64(len(r.text))):])
+		n += copied
+	}
+	if r.read += int64(n); n == 0 {
+		err = io.EOF
+	}
+	return n, err
+}
