@@ -44,6 +44,7 @@ import (
 	"github.com/postern-dev/postern/host/catalog"
 	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/graph"
+	"github.com/postern-dev/postern/host/held"
 	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/host/sandbox/codecache"
 	"github.com/postern-dev/postern/host/state"
@@ -69,6 +70,9 @@ type Config struct {
 	// returns what is called when that has ended, in success or not. From the code cache that takes milliseconds, and
 	// without it seconds. It may be called for several modules at once.
 	Admitting func(plugin string) (ended func())
+	// Keyring is where connections look for what the operator's file keeps in a keyring. Nil is the operating system's, which is not
+	// touched unless the file names it.
+	Keyring connection.Keyring
 	// Now is the clock that stamps invocations and audit lines. Nil is [time.Now].
 	Now func() time.Time
 }
@@ -82,11 +86,13 @@ type Host struct {
 	running  lifecycle
 
 	// What a command may not need is opened when first used.
+	builtIn lazy[*catalog.Installed]
 	sandbox lazy[*sandbox.Runtime]
 	cache   lazy[*codecache.Cache]
 	audit   lazy[*audit.Log]
 	blobs   lazy[*blob.Store]
 	state   lazy[*state.Store]
+	held    lazy[*held.Store]
 	sealer  lazy[*graph.Sealer]
 	modules keyed[string, loaded]
 	clients keyed[string, *client]
@@ -147,6 +153,9 @@ func (h *Host) Close() error {
 	if store, ok := h.blobs.opened(); ok {
 		errs = append(errs, store.Close())
 	}
+	if store, ok := h.held.opened(); ok {
+		errs = append(errs, store.Close())
+	}
 	if store, ok := h.state.opened(); ok {
 		errs = append(errs, store.Close())
 	}
@@ -188,17 +197,25 @@ const linkKey = "links.key"
 // keep a link in its state.
 func (h *Host) links() (*graph.Sealer, error) {
 	return h.sealer.get(func() (*graph.Sealer, error) {
-		store, err := h.state.get(func() (*state.Store, error) { return state.Open(h.operator.StateDir()) })
-		if err != nil {
-			return nil, err
-		}
-		key, err := store.Key(linkKey, graph.KeySize)
+		key, err := h.key(linkKey, graph.KeySize)
 		if err != nil {
 			return nil, err
 		}
 		return graph.NewSealer(key)
 	})
 }
+
+// key returns a key of the installation, and makes it if it is not there.
+func (h *Host) key(name string, size int) ([]byte, error) {
+	store, err := h.states()
+	if err != nil {
+		return nil, err
+	}
+	return store.Key(name, size)
+}
+
+// tokensDir is the folder, in the state folder, of the encrypted tokens of signed-in users.
+const tokensDir = "tokens"
 
 func (h *Host) auditLog() (*audit.Log, error) {
 	log, err := h.audit.get(func() (*audit.Log, error) { return audit.Open(h.operator.AuditFile()) })
@@ -306,7 +323,9 @@ func (h *Host) admit(ctx context.Context, i *catalog.Installed, source sandbox.S
 func (h *Host) client(c *manifests.Connection) (*client, error) {
 	return h.clients.get(c.Name, func() (*client, error) {
 		conn, err := connection.Open(*c, connection.Options{
-			Transport: h.config.Transport, Dir: h.operator.Dir, Logger: h.log,
+			Transport: h.config.Transport, Dir: h.operator.Dir, Logger: h.log, Keyring: h.config.Keyring,
+			Provider: h.operator.Provider, TokenKey: h.operator.Host.TokenKey,
+			TokensDir: filepath.Join(h.operator.StateDir(), tokensDir), Key: h.key,
 		})
 		if err != nil {
 			return nil, &abi.Error{Code: abi.InvalidInput, Message: "the operator's file: " + err.Error()}

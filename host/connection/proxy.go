@@ -11,26 +11,25 @@ import (
 
 	"golang.org/x/net/http/httpproxy"
 
-	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/manifests"
 )
 
 // setProxy makes the connection's way lead through its proxy. The operator has named it, so it may be at any address.
-func (c *Connection) setProxy(m manifests.Connection, opts Options) error {
-	switch m.Proxy {
+func (c *Connection) setProxy(getenv func(string) string) error {
+	switch c.config.Proxy {
 	case "":
 		return nil
 	case manifests.ProxyFromEnvironment:
-		return c.setEnvironmentProxy(opts.Getenv)
+		return c.setEnvironmentProxy(getenv)
 	}
-	proxy, err := parseProxy(m.Proxy)
+	proxy, err := parseProxy(c.config.Proxy)
 	if err != nil {
 		return err
 	}
 	c.way.Proxy = http.ProxyURL(proxy)
 	c.way.Named = append(c.way.Named, hostPort(proxy))
-	if m.ProxyCredentials != (manifests.Source{}) {
-		c.way.ProxyHeader = proxyHeader(sourceOf("password", m.ProxyCredentials, opts, c.log))
+	if !c.config.ProxyCredentials.IsZero() {
+		c.way.ProxyHeader = c.proxyHeader
 	}
 	return nil
 }
@@ -70,29 +69,28 @@ func parseProxy(text string) (*url.URL, error) {
 	return proxy, nil
 }
 
-// hostPort is where a proxy is dialled.
-func hostPort(proxy *url.URL) string {
+// hostPort is where an http or https address is dialled.
+func hostPort(u *url.URL) string {
 	switch {
-	case proxy.Port() != "":
-		return proxy.Host
-	case proxy.Scheme == "https":
-		return proxy.Host + ":443"
+	case u.Port() != "":
+		return u.Host
+	case u.Scheme == "https":
+		return u.Host + ":443"
 	default:
-		return proxy.Host + ":80"
+		return u.Host + ":80"
 	}
 }
 
 // proxyHeader makes the header that authorises to the proxy, with the secret as it is then.
-func proxyHeader(secret source) func(context.Context, *url.URL, string) (http.Header, error) {
-	return func(context.Context, *url.URL, string) (http.Header, error) {
-		credentials, err := secret.read()
-		if err == nil && !strings.Contains(credentials.reveal(), ":") {
-			err = errors.New("there is no colon between user and password; write USER:PASSWORD")
-		}
-		if err != nil {
-			return nil, &abi.Error{Code: abi.Auth, Message: "proxy_credentials: " + err.Error()}
-		}
-		basic := base64.StdEncoding.EncodeToString([]byte(credentials.reveal()))
-		return http.Header{"Proxy-Authorization": {"Basic " + basic}}, nil
+func (c *Connection) proxyHeader(ctx context.Context, _ *url.URL, _ string) (http.Header, error) {
+	const key = "proxy_credentials"
+	credentials, err := c.secrets.word(ctx, c.config.ProxyCredentials, key)
+	if err == nil && !strings.Contains(credentials.reveal(), ":") {
+		err = problemf("write USER:PASSWORD", "there is no colon between user and password")
 	}
+	if err != nil {
+		return nil, c.misplaced(key, err)
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(credentials.reveal()))
+	return http.Header{"Proxy-Authorization": {"Basic " + basic}}, nil
 }

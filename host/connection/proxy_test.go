@@ -10,13 +10,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/connection"
+	"github.com/postern-dev/postern/host/dial"
 	"github.com/postern-dev/postern/host/graphtest"
 )
 
-// behind opens a connection to Microsoft's own hosts with the settings, of which a proxy leads to the server.
+// behind opens a connection to Microsoft's own hosts with the settings, of which a proxy leads to the server. env is both the environment
+// and the keyring.
 func behind(t *testing.T, server *graphtest.Server, env map[string]string, settings ...string) *connection.Connection {
 	t.Helper()
 	dir := t.TempDir()
@@ -29,7 +32,9 @@ func behind(t *testing.T, server *graphtest.Server, env map[string]string, setti
 	}
 	config := configured(t, append(settings, `client_secret = { file = "secret" }`, `ca_file = "ca.pem"`)...)
 	config.Tenant = server.Tenant()
-	conn, err := connection.Open(config, connection.Options{Dir: dir, Getenv: func(name string) string { return env[name] }})
+	conn, err := connection.Open(config, connection.Options{
+		Dir: dir, Getenv: func(name string) string { return env[name] }, Keyring: memoryKeyring(env),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,25 +120,32 @@ func TestTheProxysPasswordIsReadForEachConnectionAndNeverTold(t *testing.T) {
 	defer proxy.Close()
 	server := tenantWith(t, app())
 	env := map[string]string{}
-	conn := behind(t, server, env, fmt.Sprintf("proxy = %q", proxy.URL), `proxy_credentials = { env = "PROXY" }`)
+	inVariable := behind(t, server, env, fmt.Sprintf("proxy = %q", proxy.URL), `proxy_credentials = { env = "PROXY" }`)
+	inKeyring := behind(t, server, env, fmt.Sprintf("proxy = %q", proxy.URL), `proxy_credentials = { keyring = "proxy" }`)
 	for credentials, want := range map[string]string{
-		"":                     "PROXY is empty or not set",
-		canary:                 "no colon",
+		"":                     "is empty or not set",
+		canary:                 "no colon between",
 		"soc:" + canary + "\t": "holds a space",
 		"soc:" + canary:        "wants credentials, or other ones",
 	} {
-		env["PROXY"], asked = credentials, nil
-		err := conn.Authorize(t.Context(), request(t, "https://graph.microsoft.com/v1.0/users"))
-		var failure *abi.Error
-		if !errors.As(err, &failure) || failure.Code != abi.Auth || !strings.Contains(failure.Message, want) || !strings.Contains(failure.Message, "proxy_credentials") {
-			t.Errorf("%q: got %v", credentials, err)
-		}
-		if strings.Contains(fmt.Sprintf("%v %+v", err, failure), canary) {
-			t.Errorf("the password is in %v", err)
-		}
-		sent := "CONNECT login.microsoftonline.com:443 Basic " + base64.StdEncoding.EncodeToString([]byte(credentials))
-		if credentials == "soc:"+canary && (len(asked) != 1 || asked[0] != sent) || credentials != "soc:"+canary && len(asked) != 0 {
-			t.Errorf("%q: the proxy was asked %q", credentials, asked)
+		env["PROXY"], env["postern/proxy"] = credentials, credentials
+		for _, conn := range []*connection.Connection{inVariable, inKeyring} {
+			asked = nil
+			status, err := conn.Status(t.Context())
+			var failure *abi.Error
+			if !errors.As(err, &failure) || failure.Code != abi.Auth || !strings.Contains(failure.Message, want) || !strings.Contains(failure.Message, "proxy_credentials") {
+				t.Errorf("%q: got %v", credentials, err)
+			}
+			if status.Code != abi.Auth || !strings.Contains(status.Cause, want) || status.Remedy == "" || strings.Contains(status.Cause, status.Remedy) {
+				t.Errorf("%q: got %+v", credentials, status)
+			}
+			if strings.Contains(fmt.Sprintf("%v %+v %+v", err, failure, status), canary) {
+				t.Errorf("the password is in %v", err)
+			}
+			sent := "CONNECT login.microsoftonline.com:443 Basic " + base64.StdEncoding.EncodeToString([]byte(credentials))
+			if credentials == "soc:"+canary && (len(asked) != 1 || asked[0] != sent) || credentials != "soc:"+canary && len(asked) != 0 {
+				t.Errorf("%q: the proxy was asked %q", credentials, asked)
+			}
 		}
 	}
 }
@@ -160,5 +172,40 @@ func TestOnlyTheOriginsThatWereNamedMayBeOnThisMachine(t *testing.T) {
 	}
 	if errors.As(err, &failure) && strings.Contains(failure.Message, "resolves") {
 		t.Errorf("the origin that the operator named: %v", err)
+	}
+}
+
+func TestTheTokensOfAManagedIdentityAloneComeFromBesideThisMachineAndByNoProxy(t *testing.T) {
+	asked := 0
+	identity := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked++; r.Header.Get("X-IDENTITY-HEADER") != canary {
+			t.Errorf("asked without the secret of the environment: %v", r.Header)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"access_token":"a.b.c","expires_on":"%d","resource":"https://graph.microsoft.com","token_type":"Bearer"}`, time.Now().Add(time.Hour).Unix())
+	}))
+	defer identity.Close()
+	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("the proxy was asked for %s", r.URL) }))
+	defer proxy.Close()
+	t.Setenv("IDENTITY_ENDPOINT", identity.URL+"/msi/token")
+	t.Setenv("IDENTITY_HEADER", canary)
+	config := configured(t, `auth = "managed_identity"`, fmt.Sprintf("proxy = %q", proxy.URL))
+	conn, err := connection.Open(config, connection.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	req := request(t, "https://graph.microsoft.com/v1.0/users")
+	if err := conn.Authorize(t.Context(), req); err != nil || req.Header.Get("Authorization") != "Bearer a.b.c" || asked != 1 {
+		t.Fatalf("got %v after %d questions", err, asked)
+	}
+	toGraph := conn.Way()
+	if toGraph.Proxy == nil {
+		t.Error("requests to Graph go past the proxy")
+	}
+	toGraph.Proxy = nil
+	var refused *dial.Error
+	if _, err := toGraph.Transport().RoundTrip(request(t, identity.URL)); !errors.As(err, &refused) || asked != 1 {
+		t.Errorf("Graph's way leads to the identity service: %v", err)
 	}
 }

@@ -15,8 +15,10 @@ func public(name string) func(network, address string, _ syscall.RawConn) error 
 		if err == nil && !isInternal(at.Addr()) {
 			return nil
 		}
-		return &abi.Error{Code: abi.Upstream, Message: name + " resolves to " + address +
-			", an address of this machine or its network, and was not connected to; check the DNS, or name the proxy that leads there in proxy"}
+		return &Error{
+			abi.Upstream, name + " resolves to " + address + ", an address of this machine or its network, and was not connected to",
+			"check the DNS, or name the proxy that leads there in proxy",
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ type Way struct {
 //
 // Addresses are looked at when they are dialled, after the name was resolved, so that no second answer of the DNS can
 // differ from the one that was checked. With a proxy, it is the proxy that resolves names: only its own address is seen.
-// Errors that are the operator's to mend are [*abi.Error].
+// Errors that are the operator's to mend are [*Error].
 func (w Way) Transport() *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -91,11 +91,12 @@ func (w Way) names(address string) bool {
 // microsoft are the hosts of Graph, of the token services and of upload sessions in Microsoft's clouds.
 // Source: https://learn.microsoft.com/graph/deployments
 func microsoft() []string {
-	return append([]string{
-		"graph.microsoft.com", "graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn",
-		"login.microsoftonline.com", "login.microsoft.com", "login.microsoftonline.us", "login.chinacloudapi.cn",
-		"login.partner.microsoftonline.cn",
-	}, manifests.DefaultUploadHosts()...)
+	hosts := append(manifests.DefaultUploadHosts(), "login.microsoft.com", "login.partner.microsoftonline.cn")
+	for _, cloud := range manifests.Clouds() {
+		graph, authority := cloud.Origins()
+		hosts = append(hosts, strings.TrimPrefix(graph, "https://"), strings.TrimPrefix(authority, "https://"))
+	}
+	return hosts
 }
 
 func matches(named []string, host, port string) bool {
@@ -124,10 +125,13 @@ func connected(_ context.Context, proxy *url.URL, _ *http.Request, res *http.Res
 	case http.StatusOK:
 		return nil
 	case http.StatusProxyAuthRequired:
-		return &abi.Error{Code: abi.Auth, Message: "the proxy " + proxy.Host + " wants credentials, or other ones (407); name their place in proxy_credentials"}
+		return &Error{abi.Auth, "the proxy " + proxy.Host + " wants credentials, or other ones (407)", "name their place in proxy_credentials"}
 	case http.StatusForbidden, http.StatusMethodNotAllowed:
-		return &abi.Error{Code: abi.Upstream, Message: "the proxy " + proxy.Host + " does not lead there (" + strconv.Itoa(res.StatusCode) + "); ask who runs it to allow the hosts of the connection"}
+		return &Error{
+			abi.Upstream, "the proxy " + proxy.Host + " does not lead there (" + strconv.Itoa(res.StatusCode) + ")",
+			"ask who runs it to allow the hosts of the connection",
+		}
 	default:
-		return &abi.Error{Code: abi.Upstream, Message: "the proxy " + proxy.Host + " could not connect; try again, and check proxy"}
+		return &Error{abi.Upstream, "the proxy " + proxy.Host + " could not connect", "try again, and check proxy"}
 	}
 }

@@ -36,7 +36,7 @@ type Outcome struct {
 // Batchable reports whether a request can be one of a batch: it answers with JSON once, and its body is known
 // before it is sent.
 func (r *Request) Batchable() bool {
-	return !r.Save && r.Upload == "" && r.PageLimit == 0 && !isContent(r.Template) && !opensUpload(r.Template) && !hasBlob(r.Body)
+	return !r.Save && r.Upload == "" && r.PageLimit == 0 && !r.Beta && !r.AnyStatus && r.ContentType == "" && !isContent(r.Template) && !opensUpload(r.Template) && !hasBlob(r.Body)
 }
 
 func hasBlob(v *fastjson.Value) bool {

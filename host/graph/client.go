@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -36,11 +37,18 @@ type Saver interface {
 type Request struct {
 	Method   string
 	Template manifests.Template
-	Params   []abi.Pair
-	Query    []abi.Pair
-	Headers  []abi.Pair
+	// Beta sends it to Graph's beta version.
+	Beta    bool
+	Params  []abi.Pair
+	Query   []abi.Pair
+	Headers []abi.Pair
 	// Body is nil, or a tree that was read by [abi.Parse].
 	Body *fastjson.Value
+	// ContentType is the media type of a Body that is a text instead of JSON.
+	ContentType string
+	// AnyStatus makes an answer of every status, with its headers and its body, unless it leaves open whether a write was
+	// carried out. A body that is no JSON is a text, or a blob.
+	AnyStatus bool
 	// PageLimit is how many rows of a list to merge; 0 for one answer as it is.
 	PageLimit int
 	// Save keeps the answer as a blob.
@@ -163,5 +171,8 @@ func NewTransport(way dial.Way) *http.Transport {
 func (c *Client) Do(ctx context.Context, p *fastjson.Parser, req *Request, blobs Saver) (*Answer, Trace, error) {
 	call := &call{client: c, req: req, blobs: blobs, id: uuid.NewString()}
 	answer, err := call.do(ctx, p)
+	if refused := call.refused; err != nil && refused != nil && !errors.Is(err, abi.OutcomeUnknown) && ofStatus(err, refused.Status) {
+		return refused, call.trace, nil
+	}
 	return answer, call.trace, err
 }

@@ -20,6 +20,8 @@ const (
 	maxBodyBlobs = 100
 	// maxErrorBody is how much of an error's body is read, in bytes.
 	maxErrorBody = 64 << 10
+	// maxText is the longest body of text that is answered as it is, in bytes. Longer ones become blobs.
+	maxText = 1 << 20
 	// replyEnvelope is what a reply holds besides Graph's answer, in bytes, and
 	// replyValues in values.
 	replyEnvelope = 64 << 10

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -31,6 +32,8 @@ type call struct {
 	trace  Trace
 	// token is what the latest request was authorised with. No answer may repeat it.
 	token string
+	// refused is the latest answer that was no success, for a request that takes any status.
+	refused *Answer
 	// entered says that the limits have let it in already.
 	entered bool
 	// doubt and after are what is known of the latest attempt, if it failed.
@@ -54,7 +57,7 @@ func (c *call) do(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
 	case !c.req.isWrite():
 		return nil, &abi.Error{Code: abi.InvalidInput, Message: "a GET carries no body; leave body out"}
 	default:
-		if c.body, err = newBody(c.req.Body, c.blobs); err != nil {
+		if c.body, err = c.newBody(); err != nil {
 			return nil, err
 		}
 	}
@@ -103,9 +106,18 @@ func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) 
 		}
 		err = c.refusal(res, body, time.Now())
 		c.weigh(res)
+		if c.req.AnyStatus {
+			c.refused = c.anyAnswer(res, content, body)
+		}
 		return nil, err
 	}
 	answer := &Answer{Status: res.StatusCode, Headers: told(func(name string) string { return content.header(res, name) })}
+	if c.req.AnyStatus {
+		answer.Headers = c.headersOf(res, content)
+		if media := mediaType(content.header(res, "Content-Type")); !c.req.Save && media != jsonType && res.StatusCode != http.StatusNoContent {
+			return c.plain(ctx, p, content, media, answer)
+		}
+	}
 	if c.req.Save {
 		blob, err := c.blobs.Create(ctx, content, mediaType(content.header(res, "Content-Type")))
 		if err != nil {
@@ -142,7 +154,7 @@ func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, med
 	if len(b) > abi.MaxReply-replyEnvelope {
 		return c.unusable(abi.TooLarge, fmt.Sprintf("is over %d MiB", abi.MaxReply>>20)+"; ask for fewer rows or members, or save it as a blob")
 	}
-	if media != "application/json" {
+	if media != jsonType {
 		return c.malformed("is not JSON but " + media)
 	}
 	v, err := abi.Parse(p, b, abi.MaxReply)
@@ -320,7 +332,7 @@ func (c *call) build(ctx context.Context, target string) (*http.Request, error) 
 		req.Header.Set("Accept", "*/*")
 	}
 	if c.body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", cmp.Or(c.req.ContentType, jsonType))
 	}
 	return req, nil
 }

@@ -17,7 +17,7 @@ import (
 // query options. Whatever the values are, the path has the template's segments.
 func buildURL(origin *url.URL, req *Request) (string, error) {
 	var b strings.Builder
-	b.WriteString(origin.Scheme + "://" + origin.Host + apiVersion)
+	b.WriteString(origin.Scheme + "://" + origin.Host + req.version())
 	if err := appendPath(&b, req.Template, req.Params); err != nil {
 		return "", err
 	}
