@@ -88,11 +88,29 @@ func ways(w *write) []way {
 	if w.blob != nil { // which a batch does not take
 		return []way{{name: "alone", send: alone}, {name: "in its pieces", method: http.MethodPut, send: alone}}
 	}
-	return []way{
-		{name: "alone", send: alone},
-		{name: "in a batch", send: inBatch},
-		{name: "in a batch that meets it as a whole", method: http.MethodPost, path: "/$batch", send: inBatch},
+	ways := []way{{name: "alone", send: alone}, {name: "alone, for any status", send: forAnyStatus}}
+	if w.beta { // which a batch does not take either
+		return ways
 	}
+	return append(ways,
+		way{name: "in a batch", send: inBatch},
+		way{name: "in a batch that meets it as a whole", method: http.MethodPost, path: "/$batch", send: inBatch},
+	)
+}
+
+// forAnyStatus makes the write as one whose caller judges the answer, and judges it: a page in place of JSON tells nothing.
+func forAnyStatus(ctx context.Context, c *graph.Client, req *graph.Request, o *office) error {
+	req.AnyStatus = true
+	answer, _, err := c.Do(ctx, new(fastjson.Parser), req, o.blobs)
+	switch {
+	case err != nil:
+		return err
+	case answer.Status/100 != 2:
+		return fmt.Errorf("status %d", answer.Status)
+	case answer.Body != nil && answer.Body.Type() == fastjson.TypeString:
+		return abi.OutcomeUnknown
+	}
+	return nil
 }
 
 // Every write by every fault by every way, once and for good: what the caller is told is true. Success means one

@@ -182,6 +182,8 @@ type write struct {
 	// effects counts how often it has been carried out. A deletion that went further than it should counts twice.
 	effects func(o *office) int
 	headers []abi.Pair
+	// beta is for one that is in the beta version only, and goes alone.
+	beta bool
 	// blob is put into the upload session.
 	blob []byte
 }
@@ -199,7 +201,7 @@ func (w *write) request(o *office) *graph.Request {
 		params = w.params(o)
 	}
 	req := request(o.t, w.method, w.path, strings.ReplaceAll(w.body, "$DANA", o.toDana()), params...)
-	req.Headers, req.Params[0].Value = w.headers, o.me
+	req.Headers, req.Beta, req.Params[0].Value = w.headers, w.beta, o.me
 	if w.isGroup() {
 		req.Params[0] = abi.Pair{Name: "group", Value: o.group}
 	}
@@ -322,6 +324,9 @@ func writes() []write {
 			}},
 		{name: "permanentDelete", method: "POST", path: messageX + "/permanentDelete", params: ofMessage,
 			effects: func(o *office) int { return gone(o.in("inbox", "Report"), 0) }},
+		{name: "reportMessage", method: "POST", path: messageX + "/reportMessage", params: ofMessage, beta: true,
+			body:    `{"ReportAction":"phish","IsMessageMoveRequested":true}`,
+			effects: func(o *office) int { return o.in("junkemail", "Report") }},
 		{name: "attachment add", method: "POST", path: messageX + "/attachments", params: ofDraft, headers: immutable(),
 			body:    `{"@odata.type":"#microsoft.graph.fileAttachment","name":"a.txt","contentBytes":"eA=="}`,
 			effects: func(o *office) int { return o.attachments() }},
