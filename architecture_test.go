@@ -28,10 +28,11 @@ func layers() []layer {
 		{"sdk", []string{"abi"}},
 		{"plugins", []string{"sdk", "abi"}},
 		{"manifests", nil},
-		{"host/", []string{"manifests", "abi"}}, // the packages below host do not know each other
+		{"host/", []string{"host/dial", "manifests", "abi"}}, // the packages below host know of each other only the way out
 		{"host", []string{"host", "manifests", "abi"}},
 		{"cmd", []string{"host", "manifests", "abi"}},
 		{"examples/embed", []string{"host", "manifests", "abi"}},
+		{"examples/secret-provider", []string{"host/connection/provider"}},
 		{"bench", nil},
 		{"conformance", []string{"host/sandbox/wasm"}}, // the opcodes; the kit knows no more of this host
 	}
@@ -40,14 +41,17 @@ func layers() []layer {
 // reserved are imports that one layer alone may have; "host." is the package itself, without those below it.
 func reserved() map[string][]string {
 	return map[string][]string{
-		"github.com/Azure/azure-sdk-for-go/sdk/azidentity": {"host/connection"},
-		"github.com/Azure/azure-sdk-for-go/sdk/azcore":     {"host/connection"},
-		"github.com/tetratelabs/wazero":                    {"host/sandbox"},
-		"github.com/extism/go-sdk":                         {"host/sandbox/extism"},
-		"github.com/prometheus":                            {"host.", "host/metrics"},
-		"go.opentelemetry.io":                              {"host."},
-		"crypto/tls":                                       {"host/connection", "host/graph", "host/graphtest"},
-		"net":                                              {"host/connection", "host/graph", "host/graphtest", "manifests", "cmd/postern"},
+		"github.com/Azure/azure-sdk-for-go/sdk/azidentity":           {"host/connection"},
+		"github.com/Azure/azure-sdk-for-go/sdk/azcore":               {"host/connection"},
+		"github.com/AzureAD/microsoft-authentication-library-for-go": {"host/connection", "host/graphtest"},
+		"github.com/hashicorp/go-plugin":                             {"host/connection/provider"},
+		"github.com/zalando/go-keyring":                              {"host/connection"},
+		"github.com/tetratelabs/wazero":                              {"host/sandbox"},
+		"github.com/extism/go-sdk":                                   {"host/sandbox/extism"},
+		"github.com/prometheus":                                      {"host.", "host/metrics"},
+		"go.opentelemetry.io":                                        {"host."},
+		"crypto/tls":                                                 {"host/dial", "host/connection", "host/graph", "host/graphtest"},
+		"net":                                                        {"host/dial", "host/connection", "host/graph", "host/graphtest", "manifests", "cmd/postern"},
 	}
 }
 

@@ -47,6 +47,8 @@ const (
 	MaxWord = 256
 	// MaxPath bounds a path template, in bytes.
 	MaxPath = 512
+	// MaxURI bounds the URI of an "http" exchange, in bytes.
+	MaxURI = 8 << 10
 	// MaxLogMessage bounds one log message, in bytes.
 	MaxLogMessage = 4 << 10
 	// MaxPageLimit is the most rows that one paged request may ask for.

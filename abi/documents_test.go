@@ -67,7 +67,7 @@ func fullError() *abi.Error {
 	return &abi.Error{Code: abi.PolicyDenied, Message: "not allowed; \"ask\"\n", Detail: abi.Detail{
 		Status: 403, GraphCode: "ErrorAccessDenied", InnerCode: "inner", RequestID: "r", ClientRequestID: "c",
 		Time: time.Date(2026, 11, 21, 20, 0, 0, 5_000_000, time.UTC), RetryAfter: 1500 * time.Millisecond,
-		Parameter: "user", Asked: "GET /users/{user}", Rule: "grant.mail", Allow: "[grant.mail]\nversion = \"^1\"\n", Near: []string{"mail.get", "mail.send"},
+		Parameter: "user", Asked: "GET /users/{user}", Rule: "grant.mail", Allow: "[grant.mail]\nversion = \"^1\"\n", Held: "h", Near: []string{"mail.get", "mail.send"},
 	}}
 }
 
@@ -96,6 +96,7 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		"exchange/graph":   &abi.Exchange{Op: abi.OpGraph, Graph: &full},
 		"exchange/paged":   &abi.Exchange{Op: abi.OpGraph, Graph: &paged},
 		"exchange/link":    &abi.Exchange{Op: abi.OpGraph, Graph: &linked},
+		"exchange/http":    &abi.Exchange{Op: abi.OpHTTP, HTTP: &abi.HTTPRequest{Method: "POST", URI: "/v1.0/users?$top=1", Headers: full.Headers, Body: value(`"eA=="`), ContentType: "text/plain"}},
 		"exchange/batch":   &abi.Exchange{Op: abi.OpBatch, Batch: []abi.GraphRequest{full, paged, linked}},
 		"exchange/rows":    &abi.Exchange{Op: abi.OpRows, Rows: []*fastjson.Value{value(`{"a":{}}`)}},
 		"exchange/no rows": &abi.Exchange{Op: abi.OpRows, Rows: []*fastjson.Value{}},
@@ -193,6 +194,7 @@ func TestBounds(t *testing.T) {
 		"requests of a batch": {abi.MaxBatch, func(n int) (string, string) {
 			return "exchange", `{"op":"batch","requests":` + items(n, `{"capability":"c","method":"GET","path":"/u"}`) + "}"
 		}},
+		"uri":         {abi.MaxURI, text("exchange", `{"op":"http","method":"GET","uri":%}`)},
 		"upload":      {abi.MaxWord, text("exchange", `{"op":"graph","capability":"c","method":"POST","path":"/u","upload":%}`)},
 		"blob name":   {abi.MaxWord, text("exchange", `{"op":"blob","name":%,"length":1}`)},
 		"blob length": {abi.MaxBlobRead, number("exchange", `{"op":"blob","name":"n","length":%}`)},
@@ -222,6 +224,7 @@ func TestBounds(t *testing.T) {
 		"asked":             {log, text("reply", `{"error":{"code":"internal","detail":{"asked":%}}}`)},
 		"rule":              {log, text("reply", `{"error":{"code":"internal","detail":{"rule":%}}}`)},
 		"allow":             {log, text("reply", `{"error":{"code":"internal","detail":{"allow":%}}}`)},
+		"held":              {abi.MaxWord, text("reply", `{"error":{"code":"policy_denied","detail":{"held":%}}}`)},
 		"near": {20, func(n int) (string, string) {
 			return "reply", `{"error":{"code":"internal","detail":{"near":` + items(n, `"n"`) + `}}}`
 		}},
@@ -272,7 +275,7 @@ func TestMembersThatTheContractDoesNotNameAreRefused(t *testing.T) {
 		"invocation": {`{"abi":1,"invocation":"i","action":"a","parameters":{},"now":"2026-11-21T20:00:00Z"~}`},
 		"result":     {`{"data":[]~}`, `{"error":{"code":"internal"~}}`, `{"error":{"code":"internal","detail":{"status":400~}}}`},
 		"exchange": {
-			`{"op":"graph","capability":"c","method":"GET","path":"/u"~}`, `{"op":"graph","link":"l","page":{"limit":1~}}`, `{"op":"batch","requests":[{"link":"l"}]~}`,
+			`{"op":"graph","capability":"c","method":"GET","path":"/u"~}`, `{"op":"graph","link":"l","page":{"limit":1~}}`, `{"op":"http","method":"GET","uri":"/v1.0/users"~}`, `{"op":"batch","requests":[{"link":"l"}]~}`,
 			`{"op":"batch","requests":[{"link":"l"~}]}`, `{"op":"rows","rows":[]~}`, `{"op":"blob","data":""~}`, `{"op":"log","level":"info"~}`,
 		},
 		"reply": {`{"status":200~}`, `{"blob":{"name":"n"~}}`, `{"replies":[{"status":200~}]}`},

@@ -35,6 +35,8 @@ type Detail struct {
 	// Asked is what was asked for, Rule what decided, and Allow the lines of TOML
 	// that would allow it, for [PolicyDenied].
 	Asked, Rule, Allow string
+	// Held is the id under which a request is kept for an operator to release, with [PolicyDenied]: it was not sent.
+	Held string
 	// Near lists things of a similar name that do exist.
 	Near []string
 }
@@ -72,6 +74,7 @@ func (e *Error) AppendJSON(dst []byte) []byte {
 	w.text("asked", cut(d.Asked, MaxLogMessage))
 	w.text("rule", cut(d.Rule, MaxLogMessage))
 	w.text("allow", cut(d.Allow, MaxLogMessage))
+	w.text("held", cut(d.Held, MaxWord))
 	w.texts("near", d.Near[:min(len(d.Near), maxNear)], MaxLogMessage)
 	w.close()
 	w.close()
@@ -141,6 +144,8 @@ func (r *reader) detail(v *fastjson.Value, d *Detail) {
 			d.Rule = r.text(v, name, MaxLogMessage)
 		case "allow":
 			d.Allow = r.text(v, name, MaxLogMessage)
+		case "held":
+			d.Held = r.text(v, name, MaxWord)
 		case "near":
 			for _, item := range r.array(v, name, maxNear) {
 				d.Near = append(d.Near, r.text(item, name, MaxLogMessage))

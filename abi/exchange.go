@@ -15,6 +15,8 @@ type Op string
 const (
 	// OpGraph makes one Graph request.
 	OpGraph Op = "graph"
+	// OpHTTP makes one Graph request that is given as a URI, and takes any status for an answer.
+	OpHTTP Op = "http"
 	// OpBatch makes several; each is judged by itself.
 	OpBatch Op = "batch"
 	// OpRows hands over result rows so far, so that neither side holds a long list whole.
@@ -26,12 +28,13 @@ const (
 )
 
 // Ops are all operations of version 1.
-func Ops() []Op { return []Op{OpGraph, OpBatch, OpRows, OpBlob, OpLog} }
+func Ops() []Op { return []Op{OpGraph, OpHTTP, OpBatch, OpRows, OpBlob, OpLog} }
 
 // Exchange is one request of a guest to its host. Op says which of the others is set.
 type Exchange struct {
 	Op    Op
 	Graph *GraphRequest
+	HTTP  *HTTPRequest
 	Batch []GraphRequest
 	Rows  []*fastjson.Value
 	Blob  *BlobRequest
@@ -58,6 +61,9 @@ type GraphRequest struct {
 	Headers []Pair
 	// Body is sent as JSON. {"$blob":"name"} in it stands for the blob's bytes in base64.
 	Body *fastjson.Value
+	// ContentType is the media type of a Body that is no JSON: Body is then a text, sent as it is. Empty is JSON.
+	// "text/plain" is what Graph calls the MIME source of a mail, which is in base64.
+	ContentType string
 	// PageLimit asks the host to follow @odata.nextLink and return one merged list of
 	// at most this many rows. 0 leaves paging to the guest.
 	PageLimit int
@@ -73,6 +79,19 @@ type GraphRequest struct {
 	// Link redeems a sealed next or delta link of an earlier reply. Nothing but
 	// PageLimit may stand beside it.
 	Link string
+}
+
+// HTTPRequest is one Graph request by its URI. The host finds the request of a granted capability that the URI is one of, and
+// judges it as any other. Any status that is known for certain is a reply.
+type HTTPRequest struct {
+	// Method is GET, POST, PATCH, PUT or DELETE.
+	Method string
+	// URI is an absolute one on the connection's Graph origin, or a path such as /v1.0/users/ann%40contoso.com?$select=id.
+	URI string
+	// Headers, Body and ContentType are those of a [GraphRequest].
+	Headers     []Pair
+	Body        *fastjson.Value
+	ContentType string
 }
 
 // BlobRequest reads Length bytes at Offset of the blob Name, or creates a blob
@@ -108,6 +127,12 @@ func (x *Exchange) AppendJSON(dst []byte) []byte {
 	switch x.Op {
 	case OpGraph:
 		x.Graph.members(&w)
+	case OpHTTP:
+		w.text("method", x.HTTP.Method)
+		w.text("uri", x.HTTP.URI)
+		w.pairs("headers", x.HTTP.Headers)
+		w.value("body", x.HTTP.Body)
+		w.text("content_type", x.HTTP.ContentType)
 	case OpBatch:
 		w.name("requests")
 		w.b = append(w.b, '[')
@@ -148,6 +173,7 @@ func (g *GraphRequest) members(w *writer) {
 	w.pairs("query", g.Query)
 	w.pairs("headers", g.Headers)
 	w.value("body", g.Body)
+	w.text("content_type", g.ContentType)
 	if g.PageLimit > 0 {
 		w.name("page")
 		w.open()
@@ -181,6 +207,8 @@ func ParseExchange(p *fastjson.Parser, b []byte) (*Exchange, error) {
 	switch x.Op {
 	case OpGraph:
 		x.Graph = r.graph(v, true)
+	case OpHTTP:
+		x.HTTP = r.http(v)
 	case OpBatch:
 		x.Batch = r.batch(v)
 	case OpRows:
@@ -190,7 +218,7 @@ func ParseExchange(p *fastjson.Parser, b []byte) (*Exchange, error) {
 	case OpLog:
 		x.Log = r.log(v)
 	default:
-		r.fail("op must be graph, batch, rows, blob or log")
+		r.fail("op must be graph, http, batch, rows, blob or log")
 	}
 	return x, r.err()
 }
@@ -253,6 +281,8 @@ func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
 			g.Headers = r.pairs(v, key)
 		case "body":
 			g.Body = v
+		case "content_type":
+			g.ContentType = r.word(v, key)
 		case "page":
 			g.PageLimit = r.page(v)
 		case "save":
@@ -287,13 +317,66 @@ func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
 	case g.Upload != "" && (g.Save || g.PageLimit > 0 || g.Method != "POST"):
 		r.fail("upload goes with the POST of a createUploadSession, and without save and page")
 	default:
-		switch g.Method {
-		case "GET", "POST", "PATCH", "PUT", "DELETE":
-		default:
-			r.fail("method must be GET, POST, PATCH, PUT or DELETE")
-		}
+		r.method(g.Method)
+	}
+	if g.Link == "" {
+		r.content(g.Body, g.ContentType)
 	}
 	return g
+}
+
+func (r *reader) method(method string) {
+	switch method {
+	case "GET", "POST", "PATCH", "PUT", "DELETE":
+	default:
+		r.fail("method must be GET, POST, PATCH, PUT or DELETE")
+	}
+}
+
+// content checks a body that is not JSON.
+func (r *reader) content(body *fastjson.Value, contentType string) {
+	if contentType == "" {
+		return
+	}
+	if body == nil || body.Type() != fastjson.TypeString {
+		r.fail("a body with content_type must be a string")
+	}
+	if !isTextType(contentType) {
+		r.fail("content_type must be text/ and lower-case letters; leave it out for JSON")
+	}
+}
+
+func isTextType(contentType string) bool {
+	subtype, isText := strings.CutPrefix(contentType, "text/")
+	return isText && subtype != "" && strings.Trim(subtype, "abcdefghijklmnopqrstuvwxyz") == ""
+}
+
+func (r *reader) http(v *fastjson.Value) *HTTPRequest {
+	h := &HTTPRequest{}
+	r.object(v, "it", func(key string, v *fastjson.Value) bool {
+		switch key {
+		case "op":
+		case "method":
+			h.Method = r.word(v, key)
+		case "uri":
+			h.URI = r.text(v, key, MaxURI)
+		case "headers":
+			h.Headers = r.pairs(v, key)
+		case "body":
+			h.Body = v
+		case "content_type":
+			h.ContentType = r.word(v, key)
+		default:
+			return false
+		}
+		return true
+	})
+	if h.URI == "" {
+		r.fail("uri must be there")
+	}
+	r.method(h.Method)
+	r.content(h.Body, h.ContentType)
+	return h
 }
 
 func (r *reader) page(v *fastjson.Value) (limit int) {

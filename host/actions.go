@@ -49,7 +49,7 @@ type Permissions struct {
 	Delegated   []string `json:"delegated"`
 }
 
-// Actions lists the actions of all installed plugins, sorted by id and then by
+// Actions lists the actions of the host itself and of all installed plugins, sorted by id and then by
 // version, the highest first. Plugins whose manifest cannot be read are left out;
 // [Host.Catalog] tells why.
 func (h *Host) Actions() ([]Action, error) {
@@ -58,7 +58,14 @@ func (h *Host) Actions() ([]Action, error) {
 		return nil, err
 	}
 	actions := []Action{}
+	own := h.own()
+	for a := range own.Plugin.Actions {
+		actions = append(actions, h.describe(own, &own.Plugin.Actions[a]))
+	}
 	for _, name := range names {
+		if name == OwnPlugin {
+			continue
+		}
 		versions, err := h.catalog.Versions(name)
 		if err != nil {
 			return nil, err
@@ -105,7 +112,7 @@ func (h *Host) granted(id string) *catalog.Installed {
 		if !slices.Contains(grant.Actions, id) {
 			continue
 		}
-		i, err := h.catalog.Resolve(grant)
+		i, err := h.installedFor(grant)
 		if err != nil {
 			continue // what keeps it from running, running it tells
 		}

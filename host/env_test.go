@@ -28,6 +28,8 @@ type house struct {
 	graph  *graphtest.Server
 	tenant *graphtest.SampleTenant
 	log    *safeBuffer
+	// at is the host's time, if it is not the machine's, from the next open on.
+	at time.Time
 }
 
 // furnishing says what of a house is out of the ordinary.
@@ -129,6 +131,9 @@ func (h *house) open(tb testing.TB, f furnishing) {
 		Sandbox:  runtime(tb),
 		Logger:   slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
+	if !h.at.IsZero() {
+		options.Now = func() time.Time { return h.at }
+	}
 	if f.inProcess {
 		options.Transport = h.graph.RoundTripper()
 	}
@@ -151,6 +156,20 @@ func (h *house) operator(tb testing.TB) *manifests.Config {
 		tb.Fatal(err)
 	}
 	return config
+}
+
+// narrow changes the operator's file, and opens the host anew.
+func (h *house) narrow(tb testing.TB, old, new string) {
+	tb.Helper()
+	config, err := os.ReadFile(filepath.Join(h.dir, "postern.toml"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if !strings.Contains(string(config), old) {
+		tb.Fatalf("the file has no %q", old)
+	}
+	h.write(tb, "postern.toml", strings.Replace(string(config), old, new, 1))
+	h.open(tb, furnishing{})
 }
 
 func (h *house) write(tb testing.TB, name, content string) {

@@ -30,6 +30,8 @@ type exchanges struct {
 	request  fastjson.Parser
 	answer   fastjson.Parser
 	reply    []byte
+	// held are the ids of requests that wait for an operator.
+	held []string
 	// refusals are the last errors that replies carried.
 	refusals []*abi.Error
 	// writes counts the writes that were carried out or may have been, and unknown
@@ -75,6 +77,8 @@ func (inv *invocation) exchange(ctx context.Context, request []byte) (op abi.Op,
 	switch x.Op {
 	case abi.OpGraph:
 		reply, err = inv.graph(ctx, &inv.answer, abi.OpGraph, x.Graph)
+	case abi.OpHTTP:
+		reply, err = inv.http(ctx, x.HTTP)
 	case abi.OpBatch:
 		reply, err = inv.batch(ctx, x.Batch)
 	default:

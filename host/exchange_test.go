@@ -103,6 +103,7 @@ actions = ["probe.ask"]
 `})
 	tries := map[abi.Op]string{
 		abi.OpGraph: list("", ""),
+		abi.OpHTTP:  `{"op":"http","method":"GET","uri":"/v1.0/users/soc%40contoso.example/messages"}`,
 		abi.OpBatch: `{"op":"batch","requests":[` + strings.Replace(list("", ""), `"op":"graph",`, "", 1) + `]}`,
 		abi.OpRows:  `{"op":"rows","rows":[{}]}`,
 		abi.OpBlob:  `{"op":"blob","data":"aGVsbG8="}`,

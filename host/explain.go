@@ -6,7 +6,6 @@ import (
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
-	"github.com/postern-dev/postern/manifests"
 )
 
 // Explanation says whether an action may run on a connection, and why. Nothing
@@ -22,8 +21,13 @@ type Explanation struct {
 	Grant  string     `json:"grant,omitempty"`
 	// Requests are all that the action can make of Graph, with the decision on each.
 	Requests []ExplainedRequest `json:"requests"`
-	// Only are the constraints on values and recipients.
+	// Only are the constraints on values and recipients, and what is held.
 	Only map[string][]string `json:"only"`
+	// Internal are the addresses that are not external.
+	Internal []string `json:"internal,omitempty"`
+	// Mark says that messages get a header, and Beta that requests of Graph's beta version are allowed.
+	Mark bool `json:"mark,omitempty"`
+	Beta bool `json:"beta,omitempty"`
 	// Limits of one invocation.
 	Limits ExplainedLimits `json:"limits,omitzero"`
 }
@@ -43,6 +47,10 @@ type ExplainedLimits struct {
 	Timeout   string `json:"timeout"`
 	Exchanges int    `json:"exchanges"`
 	Rate      string `json:"rate"`
+	// Sends bounds what is sent to anybody, and ExternalRecipients the recipients of one body that are not internal; nil
+	// is no bound.
+	Sends              string `json:"sends"`
+	ExternalRecipients *int   `json:"external_recipients,omitempty"`
 }
 
 // Explain tells whether an action may run on a connection. Its error is about the
@@ -74,12 +82,18 @@ func (h *Host) Explain(action, connection string) (*Explanation, error) {
 	x.Grant = grant.Name
 	x.Reason = fmt.Sprintf("grant.%s allows it for %s (%s)", grant.Name, r.installed, grant.Version)
 	limits := r.permit.Limits
-	x.Limits = ExplainedLimits{limits.Memory.String(), limits.Fuel, limits.Timeout.String(), limits.Exchanges, grant.Rate.String()}
+	x.Limits = ExplainedLimits{
+		limits.Memory.String(), limits.Fuel, limits.Timeout.String(), limits.Exchanges, grant.Rate.String(), grant.Sends.String(), grant.ExternalRecipients,
+	}
+	x.Internal, x.Mark, x.Beta = texts(grant.Internal), grant.Mark, grant.Beta
 	for name, patterns := range grant.Only.Params {
 		x.Only[name] = texts(patterns)
 	}
 	if grant.Only.RecipientsSet {
 		x.Only["recipients"] = texts(grant.Only.Recipients)
+	}
+	if len(grant.Only.Hold) > 0 {
+		x.Only["hold"] = texts(grant.Only.Hold)
 	}
 	for _, id := range slices.Concat(r.action.Capabilities, r.action.Optional) {
 		capability, _ := r.installed.Plugin.Capability(id)
@@ -88,14 +102,18 @@ func (h *Host) Explain(action, connection string) (*Explanation, error) {
 			explained.Decision, explained.Reason = audit.Denied, coded(err).Message
 		}
 		for _, request := range capability.Requests {
-			explained.Request = request.String()
-			x.Requests = append(x.Requests, explained)
+			one := explained
+			one.Request = request.String()
+			if err := r.permit.CoversRequest(request); err != nil && one.Reason == "" {
+				one.Decision, one.Reason = audit.Denied, coded(err).Message
+			}
+			x.Requests = append(x.Requests, one)
 		}
 	}
 	return x, nil
 }
 
-func texts(patterns []manifests.Pattern) []string {
+func texts[T fmt.Stringer](patterns []T) []string {
 	out := make([]string, len(patterns))
 	for i, p := range patterns {
 		out[i] = p.String()

@@ -31,8 +31,8 @@ func (l *Layers) Exchange(ctx context.Context, request []byte) ([]byte, error) {
 }
 
 // Graph is the client of the invocation's connection, and the request that an exchange asks of it.
-func (l *Layers) Graph(g *abi.GraphRequest) (*graph.Client, *graph.Request, error) {
-	a, err := l.inv.judge(abi.OpGraph, g)
+func (l *Layers) Graph(ctx context.Context, g *abi.GraphRequest) (*graph.Client, *graph.Request, error) {
+	a, err := l.inv.judge(ctx, abi.OpGraph, g)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -49,6 +49,7 @@ import (
 	"github.com/postern-dev/postern/host/catalog"
 	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/graph"
+	"github.com/postern-dev/postern/host/held"
 	"github.com/postern-dev/postern/host/metrics"
 	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/host/sandbox/codecache"
@@ -81,6 +82,9 @@ type Config struct {
 	// Tracing, if it is not nil, makes a span of each invocation, of each exchange in it, and of each Graph request in that,
 	// with its retries as events. They hold no values of parameters, and Graph is not told of them.
 	Tracing trace.TracerProvider
+	// Keyring is where connections look for what the operator's file keeps in a keyring. Nil is the operating system's, which is not
+	// touched unless the file names it.
+	Keyring connection.Keyring
 	// Now is the clock that stamps invocations and audit lines. Nil is [time.Now].
 	Now func() time.Time
 }
@@ -96,11 +100,13 @@ type Host struct {
 	tracer   trace.Tracer     // nil without
 
 	// What a command may not need is opened when first used.
+	builtIn lazy[*catalog.Installed]
 	sandbox lazy[*sandbox.Runtime]
 	cache   lazy[*codecache.Cache]
 	audit   lazy[*audit.Log]
 	blobs   lazy[*blob.Store]
 	state   lazy[*state.Store]
+	held    lazy[*held.Store]
 	sealer  lazy[*graph.Sealer]
 	modules keyed[string, loaded]
 	clients keyed[string, *client]
@@ -166,6 +172,9 @@ func (h *Host) Close() error {
 	if store, ok := h.blobs.opened(); ok {
 		errs = append(errs, store.Close())
 	}
+	if store, ok := h.held.opened(); ok {
+		errs = append(errs, store.Close())
+	}
 	if store, ok := h.state.opened(); ok {
 		errs = append(errs, store.Close())
 	}
@@ -207,17 +216,25 @@ const linkKey = "links.key"
 // keep a link in its state.
 func (h *Host) links() (*graph.Sealer, error) {
 	return h.sealer.get(func() (*graph.Sealer, error) {
-		store, err := h.state.get(func() (*state.Store, error) { return state.Open(h.operator.StateDir()) })
-		if err != nil {
-			return nil, err
-		}
-		key, err := store.Key(linkKey, graph.KeySize)
+		key, err := h.key(linkKey, graph.KeySize)
 		if err != nil {
 			return nil, err
 		}
 		return graph.NewSealer(key)
 	})
 }
+
+// key returns a key of the installation, and makes it if it is not there.
+func (h *Host) key(name string, size int) ([]byte, error) {
+	store, err := h.states()
+	if err != nil {
+		return nil, err
+	}
+	return store.Key(name, size)
+}
+
+// tokensDir is the folder, in the state folder, of the encrypted tokens of signed-in users.
+const tokensDir = "tokens"
 
 func (h *Host) auditLog() (*audit.Log, error) {
 	log, err := h.audit.get(func() (*audit.Log, error) { return audit.Open(h.operator.AuditFile()) })
@@ -330,13 +347,15 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 	return h.clients.get(c.Name, func() (*client, error) {
 		conn, err := connection.Open(*c, connection.Options{
 			Transport: h.config.Transport, Dir: h.operator.Dir, Logger: h.log, Fetched: h.fetched(c.Name),
+			Keyring: h.config.Keyring, Provider: h.operator.Provider, TokenKey: h.operator.Host.TokenKey,
+			TokensDir: filepath.Join(h.operator.StateDir(), tokensDir), Key: h.key,
 		})
 		if err != nil {
 			return nil, &abi.Error{Code: abi.InvalidInput, Message: "the operator's file: " + err.Error()}
 		}
 		transport, idle := h.config.Transport, func() {}
 		if transport == nil {
-			own := graph.NewTransport(conn.RootCAs())
+			own := graph.NewTransport(conn.Way())
 			transport, idle = own, own.CloseIdleConnections
 		}
 		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, graph.Settings{
@@ -344,6 +363,7 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 			Retry: graph.Retry{Attempts: c.RetryCount, MaxWait: c.RetryWaitTime},
 
 			UploadHosts: c.UploadHosts,
+			Scheme:      connection.Scheme(c.Auth),
 			UserAgent:   "postern/" + Version,
 			Observer:    h.observer(c.Name),
 		}), idle}, nil

@@ -58,17 +58,21 @@ func (h *Host) Invoke(ctx context.Context, call Invocation) (*Result, error) {
 		err = recordErr
 	}
 	ended(err, took)
-	if err == nil {
-		return result, nil
+	if err != nil {
+		if !inv.isOwn() {
+			result.Data = []json.RawMessage{} // of a connection's test the rows are what tells what failed
+		}
+		err = result.fail(coded(err))
 	}
-	return result, result.fail(coded(err))
+	result.tellHeld(inv.held)
+	return result, err
 }
 
 // fail turns the result into that of a failure.
 func (result *Result) fail(failure *abi.Error) error {
 	result.Status, result.Error = Failed, failure
 	result.Message = failure.Message
-	result.Data, result.Truncated = []json.RawMessage{}, false
+	result.Truncated = false
 	result.Summary.TotalObjectsSuccessful = 0
 	return failure
 }
@@ -97,6 +101,8 @@ type invocation struct {
 	log  *slog.Logger
 	// started says that the module ran: policy and parameters allowed it.
 	started bool
+	// release is set if there is no guest, but an operator who releases a held request.
+	release *release
 	// usage is what the module used.
 	usage sandbox.Usage
 	resolved
@@ -123,6 +129,9 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 		return err
 	}
 	result.Parameter = abi.AppendValue(nil, checked)
+	if inv.isOwn() {
+		return inv.runOwn(ctx, result)
+	}
 	wait, err := h.load(ctx, inv.installed)
 	if err != nil {
 		return err
@@ -195,7 +204,7 @@ func (inv *invocation) attested(e *abi.Error) *abi.Error {
 		}
 	}
 	own := *e
-	own.Detail.Asked, own.Detail.Rule, own.Detail.Allow = "", "", ""
+	own.Detail.Asked, own.Detail.Rule, own.Detail.Allow, own.Detail.Held = "", "", "", ""
 	switch own.Code {
 	case abi.PolicyDenied, abi.Auth, abi.Consent, abi.FuelExhausted, abi.MemoryExhausted, abi.DeadlineExceeded, abi.ExchangeLimit, abi.Internal:
 		own.Code, own.Message = abi.PluginFailed, "the plugin says: "+own.Message
@@ -242,6 +251,9 @@ func (inv *invocation) record(op abi.Op) audit.Record {
 	}
 	if inv.installed != nil {
 		r.Plugin = inv.installed.String()
+	}
+	if inv.release != nil {
+		r.Held, r.Operator = inv.release.ID, inv.release.operator
 	}
 	return r
 }

@@ -9,20 +9,21 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/dial"
 	"github.com/postern-dev/postern/host/graph"
 	"github.com/postern-dev/postern/host/graphtest"
 )
 
 // BenchmarkPipeline reads one message from the emulated Graph over TLS on loopback: by plain net/http, which leaves the answer
-// as it is or reads its JSON, by the pipeline
-// of host/graph with the connection's tokens, limits and retries, and by an exchange, which adds the judging and the audit
-// record. They take turns, so that a machine that is slower for a while is so for all of them.
+// as it is or reads its JSON, by the pipeline of host/graph with the connection's tokens, limits and retries, and by an
+// exchange, which adds the judging and the audit record. They take turns, so that a machine that is slower for a while is so for all of them.
 func BenchmarkPipeline(b *testing.B) {
 	const rounds = 400 // ten counts of it stay below what one mailbox takes in ten minutes
 	h := furnish(b, furnishing{plugins: []string{"../plugins/mail"}, grants: `
@@ -48,7 +49,7 @@ rate = "1000000/1s"
 	if err != nil {
 		b.Fatal(err)
 	}
-	client, request, err := layers.Graph(exchange.Graph)
+	client, request, err := layers.Graph(b.Context(), exchange.Graph)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -120,7 +121,8 @@ func plainly(tb testing.TB, h *house, path string, read func(body io.Reader) err
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(h.graph.CAPEM())
-	transport := graph.NewTransport(roots)
+	transport := graph.NewTransport(dial.Way{Roots: roots, Named: []string{strings.TrimPrefix(h.graph.URL, "https://")}})
+	transport.DisableCompression = false // as net/http has it, and the pipeline by itself
 	tb.Cleanup(transport.CloseIdleConnections)
 	client := &http.Client{Transport: transport}
 	return func() error {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
 	"github.com/postern-dev/postern/host/graph"
-	"github.com/postern-dev/postern/manifests"
+	"github.com/postern-dev/postern/host/policy"
 )
 
 // asked is a Graph request of the guest that policy has allowed and the audit record knows of.
@@ -30,30 +31,42 @@ type asked struct {
 
 // judge holds a Graph request against the permit. A refusal, of policy or of Graph, is an error in the reply; what
 // is returned as an error ends the invocation.
-func (inv *invocation) judge(op abi.Op, g *abi.GraphRequest) (*asked, error) {
+func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest) (*asked, error) {
 	a := &asked{from: g, record: inv.record(op), started: time.Now()}
 	r := &a.record
 	link, err := inv.redeem(g)
-	var template manifests.Template
+	var j policy.Judgement
 	if err == nil {
-		template, r.Recipients, err = inv.permit.Request(g)
+		j, err = inv.permit.Request(g)
 	}
+	template := j.Request.Path
 	if err == nil && link == "" {
 		err = graph.CheckParams(template, g.Params)
 	}
-	r.Capability, r.Method, r.Template = g.Capability, g.Method, g.Path
+	var draft string
+	if err == nil && j.Draft {
+		draft, err = inv.readDraft(ctx, g, &j)
+	}
+	if err == nil {
+		err = inv.letGo(g, &j, draft)
+	}
+	r.Capability, r.Method, r.Template, r.Recipients = g.Capability, g.Method, g.Path, j.Recipients
 	if template.String() != "" { // else the values are a guest's own text, as long as it likes
 		r.Params, r.Query = g.Params, g.Query
 	}
 	if err != nil {
 		a.refusal = err
-		return a, inv.put(*r, audit.Denied, err)
+		r.Held = cmp.Or(coded(err).Detail.Held, r.Held)
+		return a, inv.unlessKept(inv.put(*r, audit.Denied, err), coded(err).Detail.Held)
 	}
 	a.request = &graph.Request{
-		Method: g.Method, Template: template, Params: g.Params, Query: g.Query, Headers: g.Headers,
-		Body: g.Body, PageLimit: g.PageLimit, Save: g.Save, Upload: g.Upload, After: g.After, URL: link,
+		Method: g.Method, Template: template, Beta: j.Request.Beta, Params: g.Params, Query: g.Query, Headers: g.Headers,
+		Body: inv.marked(g, &j), ContentType: g.ContentType, PageLimit: g.PageLimit, Save: g.Save, Upload: g.Upload, After: g.After, URL: link,
 		Keep: inv.permit.Constrained(), Limit: inv.host.limit(inv.permit.Grant),
 		Caller: graph.Caller{Plugin: inv.installed.Name, Invocation: inv.id},
+	}
+	if draft != "" {
+		a.request.Headers = ifMatch(g.Headers, draft)
 	}
 	if g.Method == http.MethodGet {
 		return a, nil
@@ -84,13 +97,33 @@ func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
 
 // graph judges and makes one Graph request.
 func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op, g *abi.GraphRequest) (*abi.Reply, error) {
-	a, err := inv.judge(op, g)
+	a, err := inv.judge(ctx, op, g)
 	if err != nil {
 		return nil, err
 	}
 	var o graph.Outcome
 	if a.refusal == nil {
 		o = inv.send(ctx, p, a.request)
+	}
+	return inv.conclude(a, o)
+}
+
+// http makes one Graph request that is given as a URI. Any status is a reply to it.
+func (inv *invocation) http(ctx context.Context, h *abi.HTTPRequest) (*abi.Reply, error) {
+	g, err := inv.permit.URI(inv.connection.Graph, h)
+	if err != nil {
+		r := inv.record(abi.OpHTTP)
+		r.Method = h.Method
+		return &abi.Reply{Error: coded(err)}, inv.put(r, audit.Denied, err)
+	}
+	a, err := inv.judge(ctx, abi.OpHTTP, g)
+	if err != nil {
+		return nil, err
+	}
+	var o graph.Outcome
+	if a.refusal == nil {
+		a.request.AnyStatus = true
+		o = inv.send(ctx, &inv.answer, a.request)
 	}
 	return inv.conclude(a, o)
 }
@@ -194,7 +227,7 @@ func (inv *invocation) batch(ctx context.Context, requests []abi.GraphRequest) (
 	all := make([]*asked, len(requests))
 	for i := range requests {
 		var err error
-		if all[i], err = inv.judge(abi.OpBatch, &requests[i]); err != nil {
+		if all[i], err = inv.judge(ctx, abi.OpBatch, &requests[i]); err != nil {
 			return nil, inv.afterWrite(err)
 		}
 	}

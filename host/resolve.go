@@ -57,7 +57,7 @@ func (h *Host) resolve(id, name string) (resolved, error) {
 	if !ok {
 		return r, h.notGranted(id, r.connection.Name)
 	}
-	if r.installed, err = h.catalog.Resolve(grant); err != nil {
+	if r.installed, err = h.installedFor(grant); err != nil {
 		return r, err
 	}
 	if err := h.fits(r.installed.Plugin); err != nil {

@@ -36,6 +36,8 @@ type Result struct {
 	Summary   Summary `json:"summary"`
 	// Blobs are the files that the invocation saved, to be read from the host's store.
 	Blobs []Blob `json:"blobs,omitempty"`
+	// Held are the ids of requests that were not sent, and wait for an operator to release them.
+	Held []string `json:"held,omitempty"`
 	// Error is set exactly if Status is Failed.
 	Error *abi.Error `json:"error,omitempty"`
 }

@@ -80,6 +80,9 @@ const (
 	MaxPath        = 1024 // bytes of a file or folder name
 	MaxModules     = 2000 // approved modules in a lock
 
+	MaxExternalRecipients = 500    // of one body: what Exchange Online takes for a message by default
+	MaxSends              = 10_000 // in the time of a grant's sends
+
 	MaxRateCount = 1_000_000
 	MinRatePer   = time.Second
 	MaxRatePer   = 24 * time.Hour

@@ -1,7 +1,6 @@
 package manifests
 
 import (
-	"fmt"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -18,6 +17,8 @@ type Config struct {
 	Host Host
 	// Connections by name, at most [MaxConnections]. TOML: [connection.NAME].
 	Connections []Connection
+	// Providers by name, at most [MaxProviders]. TOML: [provider.NAME].
+	Providers []Provider
 	// Grants by name, at most [MaxGrants]. None is no error: nothing runs. TOML: [grant.NAME].
 	Grants []Grant
 
@@ -40,30 +41,62 @@ type Host struct {
 	State string
 	// Cache is the folder of compiled modules. It may be removed at any time. TOML: cache, default "cache".
 	Cache string
+	// TokenKey says where the key is that the tokens of signed-in users are encrypted with: 32 bytes in base64. TOML: token_key =
+	// { keyring = "…" }, { env = "…" } or { file = "…" }, default a file in the state folder, made when first needed.
+	TokenKey Source
 }
 
 // Connection is one tenant and one application identity.
 type Connection struct {
 	// Name by which invocations and grants refer to it: [a-z][a-z0-9_-]{0,62}.
 	Name string
-	// Tenant is the directory id or a verified domain of it. TOML: tenant, required.
+	// Tenant is the directory id or a verified domain of it. TOML: tenant, required but for managed_identity.
 	Tenant string
-	// ClientID is the application (client) id. TOML: client_id, required.
+	// ClientID is the application (client) id. TOML: client_id, required but for managed_identity, where its absence means the
+	// identity that the system has assigned.
 	ClientID string
-	// Auth is how the application proves who it is. TOML: auth, default "secret", the only way of this version.
+	// Auth is the way to sign in, which says what of the following keys it needs and takes. TOML: auth, default "secret".
 	Auth Auth
-	// ClientSecret says where the secret is. TOML: client_secret = { file = "…" } or { env = "…" }, required.
+	// ClientSecret says where the secret is. TOML: client_secret = { file = "…" }, or another [Source].
 	ClientSecret Source
-	// Graph is the https origin of Microsoft Graph. TOML: graph, default [DefaultGraph].
+	// SecretExpires is the end of the secret, which Entra tells no client; zero if unknown. TOML: client_secret_expires = 2027-01-31.
+	SecretExpires time.Time
+	// Certificate says where the certificate is: PEM, or PFX (PKCS #12), with its private key unless PrivateKey has it. TOML: certificate.
+	Certificate Source
+	// CertificatePassword says where the password of a PFX is. TOML: certificate_password.
+	CertificatePassword Source
+	// PrivateKey says where the private key is, in PEM, when it is not beside the certificate. TOML: private_key.
+	PrivateKey Source
+	// Thumbprint is the SHA-1 (40 digits) or SHA-256 (64) of the certificate in lower-case hexadecimal. With a certificate it is
+	// checked; with PrivateKey alone it stands for it. TOML: certificate_thumbprint; colons, blanks and letter case do not matter.
+	Thumbprint string
+	// FederatedToken says where the token is that stands for a credential. TOML: federated_token, default the file that the
+	// environment variable [FederatedTokenEnv] names.
+	FederatedToken Source
+	// Scopes are the delegated permissions that a sign-in asks for, such as Mail.Read, at most [MaxScopes]. Empty asks for all that the
+	// application is registered with. TOML: scopes.
+	Scopes []string
+	// TestMailbox is the mailbox by which connection.test tries what needs one. TOML: test_mailbox, default none.
+	TestMailbox string
+	// Cloud is the Microsoft cloud that the tenant is in, which Graph and Authority follow. TOML: cloud, default "global".
+	Cloud Cloud
+	// Graph is the https origin of Microsoft Graph. TOML: graph, default that of the cloud.
 	Graph string
-	// Authority is the https origin of the token service. TOML: authority, default [DefaultAuthority].
+	// Authority is the https origin of the token service. TOML: authority, default that of the cloud.
 	Authority string
-	// CAFile holds one more root certificate (PEM) to trust for these two origins only. TOML: ca_file, default none.
+	// CAFile holds one more root certificate (PEM) to trust for these two origins, upload sessions and an https proxy only. TOML: ca_file, default none.
 	CAFile string
 	// UploadHosts are where the upload sessions of large attachments may be, beside the Graph origin: a host, host:port, or
 	// *.domain for every host below it; at most [MaxUploadHosts]. The bytes of attachments go there, and no token.
 	// TOML: upload_hosts = ["outlook.office.com"], default [DefaultUploadHosts].
 	UploadHosts []string
+	// Proxy is the HTTP proxy (CONNECT) by which the connection reaches Graph, its token service and its upload sessions:
+	// an http or https origin, or [ProxyFromEnvironment]. TOML: proxy = "http://proxy.example:8080", default none:
+	// HTTPS_PROXY and its kind are not looked at.
+	Proxy string
+	// ProxyCredentials says where the user and the password for the proxy are, as USER:PASSWORD. They are read for each
+	// connection to it. TOML: proxy_credentials = { file = "…" }, or another [Source], default none.
+	ProxyCredentials Source
 	// Rate bounds the requests of the whole connection. TOML: rate = "100/60s", default unlimited.
 	Rate Rate
 	// RetryCount is how often a request is sent at most when it fails for a reason that may pass, 1 to
@@ -73,6 +106,9 @@ type Connection struct {
 	// default [DefaultRetryWaitTime].
 	RetryWaitTime time.Duration
 }
+
+// ProxyFromEnvironment is the Proxy that is the one of HTTPS_PROXY and NO_PROXY, in upper or lower case.
+const ProxyFromEnvironment = "environment"
 
 // MaxUploadHosts is how many hosts of upload sessions a connection may name.
 const MaxUploadHosts = 20
@@ -90,43 +126,6 @@ const (
 	DefaultRetryWaitTime = 60 * time.Second
 	MaxRetryWaitTime     = 10 * time.Minute
 )
-
-// The origins of the global Microsoft cloud.
-// Source: https://learn.microsoft.com/graph/deployments
-const (
-	DefaultGraph     = "https://graph.microsoft.com"
-	DefaultAuthority = "https://login.microsoftonline.com"
-)
-
-// Auth is a way for a connection to sign in.
-type Auth string
-
-// AuthSecret is a client secret, the OAuth 2.0 client credentials flow.
-const AuthSecret Auth = "secret"
-
-// Source says where a secret is kept. It never holds the secret, so it may be printed.
-type Source struct{ file, env string }
-
-// File returns the name of the file that holds the secret, as it was written.
-func (s Source) File() (string, bool) { return s.file, s.file != "" }
-
-// Env returns the name of the environment variable that holds the secret.
-func (s Source) Env() (string, bool) { return s.env, s.env != "" }
-
-// Equal reports whether both name the same place.
-func (s Source) Equal(other Source) bool { return s == other }
-
-// String names the place, for messages.
-func (s Source) String() string {
-	switch {
-	case s.file != "":
-		return fmt.Sprintf("file %q", s.file)
-	case s.env != "":
-		return "environment variable " + s.env
-	default:
-		return "nowhere"
-	}
-}
 
 // Resolve returns path as it is if it is absolute, and otherwise below the folder of the file.
 func (c *Config) Resolve(path string) string {
@@ -184,12 +183,18 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 	}
 	root := &table{report: r, values: values}
 	c := &Config{Dir: filepath.Dir(name), file: name, lines: r.lines}
-	c.Host = readHost(root)
-	names, tables := root.named("connection", MaxConnections)
-	for i, t := range tables {
+	hostTable, hasHost := root.child("host")
+	c.Host = readHost(hostTable, hasHost)
+	names, connections := root.named("connection", MaxConnections)
+	for i, t := range connections {
 		c.Connections = append(c.Connections, readConnection(names[i], t))
 	}
-	names, tables = root.named("grant", MaxGrants)
+	names, providers := root.named("provider", MaxProviders)
+	for i, t := range providers {
+		c.Providers = append(c.Providers, readProvider(names[i], t))
+	}
+	checkSources(c, connections, hostTable)
+	names, tables := root.named("grant", MaxGrants)
 	for i, t := range tables {
 		c.Grants = append(c.Grants, readGrant(names[i], t))
 	}
@@ -201,9 +206,8 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 	return c, nil
 }
 
-func readHost(root *table) Host {
+func readHost(t *table, ok bool) Host {
 	h := Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state", Cache: "cache"}
-	t, ok := root.child("host")
 	if !ok {
 		return h
 	}
@@ -213,6 +217,7 @@ func readHost(root *table) Host {
 	h.Blobs = parsed(t, "blobs", h.Blobs, parsePath)
 	h.State = parsed(t, "state", h.State, parsePath)
 	h.Cache = parsed(t, "cache", h.Cache, parsePath)
+	h.TokenKey = readSource(t, "token_key")
 	t.finish()
 	return h
 }
@@ -228,14 +233,15 @@ func readConnection(name string, t *table) Connection {
 	if _, f := parseLocalName(name); f != nil {
 		t.self(f)
 	}
+	cloud := parsed(t, "cloud", CloudGlobal, parseCloud)
+	graph, authority := cloud.Origins()
 	c := Connection{
 		Name:      name,
-		Tenant:    parsedRequired(t, "tenant", `"contoso.onmicrosoft.com"`, parseTenant),
-		ClientID:  parsedRequired(t, "client_id", `"00000000-0000-0000-0000-000000000000"`, parseClientID),
-		Auth:      parsed(t, "auth", AuthSecret, parseAuth),
-		Graph:     parsed(t, "graph", DefaultGraph, parseOrigin),
-		Authority: parsed(t, "authority", DefaultAuthority, parseOrigin),
+		Cloud:     cloud,
+		Graph:     parsed(t, "graph", graph, parseOrigin),
+		Authority: parsed(t, "authority", authority, parseOrigin),
 		CAFile:    parsed(t, "ca_file", "", parsePath),
+		Proxy:     parsed(t, "proxy", "", parseProxy),
 		Rate:      parsed(t, "rate", Rate{}, parseRate),
 
 		RetryCount:    int(t.integer("retry_count", 1, MaxRetryCount, DefaultRetryCount)),
@@ -245,9 +251,37 @@ func readConnection(name string, t *table) Connection {
 	if !t.has("upload_hosts") {
 		c.UploadHosts = DefaultUploadHosts()
 	}
-	c.ClientSecret = readSource(t, "client_secret")
+	readIdentity(t, &c)
+	c.ProxyCredentials = readSource(t, "proxy_credentials")
+	if t.has("proxy_credentials") && (!t.has("proxy") || c.Proxy == ProxyFromEnvironment) {
+		t.flaw("proxy_credentials", flawf("name the proxy in proxy", "there is no proxy that they are for"))
+	}
 	t.finish()
 	return c
+}
+
+// parseProxy accepts http://host:port, https://host:port and the word for the environment. It never quotes the value: an
+// operator may have put a password there.
+func parseProxy(proxy string) (string, *flaw) {
+	const example = `write for example "http://proxy.example:8080", or "environment"`
+	if proxy == ProxyFromEnvironment {
+		return proxy, nil
+	}
+	if strings.Contains(proxy, "@") {
+		return "", flawf("move them to proxy_credentials = { file = \"…\" }; treat the old password as leaked",
+			"a user and a password are never written in this file")
+	}
+	origin, ok := strings.CutPrefix(proxy, "http://")
+	if !ok {
+		origin, ok = strings.CutPrefix(proxy, "https://")
+	}
+	if !ok {
+		return "", flawf(example, "the value is not an http or https proxy")
+	}
+	if _, f := parseOrigin("https://" + origin); f != nil {
+		return "", flawf(example, "the value is not a proxy's scheme, lower-case host and port alone")
+	}
+	return proxy, nil
 }
 
 // parseTenant accepts a directory id or domain. The words that stand for many tenants are refused: an application
@@ -269,18 +303,6 @@ func parseClientID(id string) (string, *flaw) {
 		return "", flawf("write the application (client) id that the portal shows", "%q is not an application id", shorten(id))
 	}
 	return id, nil
-}
-
-func parseAuth(auth string) (Auth, *flaw) {
-	const offered = `write "secret", the only way to sign in that this version offers`
-	switch auth {
-	case string(AuthSecret):
-		return AuthSecret, nil
-	case "certificate", "automatic", "device_code", "authorization_code", "managed_identity", "workload_identity":
-		return AuthSecret, flawf(offered, "%q is not offered in this version", auth)
-	default:
-		return AuthSecret, flawf(offered, "%q is not a way to sign in", shorten(auth))
-	}
 }
 
 // parseOrigin accepts https://host or https://host:port, in lower case, and nothing behind it.
@@ -322,40 +344,4 @@ func parseUploadHost(host string) (string, *flaw) {
 // isHost accepts a domain, a single label such as localhost, or an IP address.
 func isHost(host string) bool {
 	return net.ParseIP(host) != nil || isDomain(host) || host != "" && isDomain(host+".x")
-}
-
-// readSource reads where a secret is. It never quotes a value: an operator may have put the secret itself there.
-func readSource(t *table, key string) Source {
-	const example = `write { file = "client-secret" } or { env = "POSTERN_CLIENT_SECRET" }`
-	v, ok := t.take(key)
-	if !ok {
-		t.flaw(key, flawf(example, "the key is missing"))
-		return Source{}
-	}
-	if _, inline := v.(string); inline {
-		t.flaw(key, flawf("move the secret to a file or an environment variable and "+example+"; treat the old one as leaked", "a secret is never written in this file"))
-		return Source{}
-	}
-	source, ok := t.child(key)
-	if !ok {
-		return Source{}
-	}
-	s := Source{
-		file: parsed(source, "file", "", parsePath),
-		env:  parsed(source, "env", "", parseEnv),
-	}
-	if source.has("file") == source.has("env") {
-		source.self(flawf(example, "the place of the secret is not exactly one of file and env"))
-	}
-	source.finish()
-	return s
-}
-
-// parseEnv accepts the portable names of POSIX: letters, digits and '_', not a digit first.
-func parseEnv(name string) (string, *flaw) {
-	ok := name != "" && len(name) <= maxName && (name[0] < '0' || name[0] > '9')
-	if !ok || strings.ContainsFunc(name, func(c rune) bool { return !isWord(c) }) {
-		return "", flawf("write the variable's name, for example POSTERN_CLIENT_SECRET", "the value is not the name of an environment variable")
-	}
-	return name, nil
 }

@@ -46,6 +46,7 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			ClientID:     "11111111-2222-3333-4444-555555555555",
 			Auth:         AuthSecret,
 			ClientSecret: Source{file: "client-secret"},
+			Cloud:        CloudGlobal,
 			Graph:        "https://graph.microsoft.us",
 			Authority:    "https://login.microsoftonline.us",
 			CAFile:       "ca.pem",
@@ -54,12 +55,16 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			UploadHosts:   []string{"outlook.office365.us", "*.outlook.example", "localhost:8443"},
 			RetryCount:    5,
 			RetryWaitTime: 90 * time.Second,
+
+			Proxy:            "http://proxy.example:8080",
+			ProxyCredentials: Source{file: "proxy-password"},
 		}, {
 			Name:         "lab",
 			Tenant:       "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
 			ClientID:     "11111111-2222-3333-4444-555555555555",
 			Auth:         AuthSecret,
 			ClientSecret: Source{env: "LAB_SECRET"},
+			Cloud:        CloudGlobal,
 			Graph:        DefaultGraph,
 			Authority:    DefaultAuthority,
 
@@ -88,7 +93,14 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			Connections:  []string{"lab"},
 			Capabilities: []string{"mail.send"},
 			Actions:      []string{"mail.send"},
-			Only:         Only{RecipientsSet: true},
+			Only: Only{RecipientsSet: true, Hold: []Hold{
+				{text: "external"}, {"*@fabrikam.com", pattern(t, "*@fabrikam.com")}, {text: "mail.send"},
+			}},
+			Sends:              Rate{30, time.Hour},
+			ExternalRecipients: ptr(2),
+			Internal:           []Pattern{pattern(t, "*@contoso.com")},
+			Mark:               true,
+			Beta:               true,
 		}},
 	}
 	if diff := cmp.Diff(want, got, compareConfigs); diff != "" {
@@ -141,7 +153,7 @@ func TestConfigIsRefused(t *testing.T) {
 		{"tenant that is no domain", `tenant = "contoso.onmicrosoft.com"`, `tenant = "contoso/onmicrosoft.com"`},
 		{"no tenant", "tenant = \"contoso.onmicrosoft.com\"\n", ""},
 		{"client id that is a name", `"11111111-2222-3333-4444-555555555555"`, `"postern"`},
-		{"auth of a later version", `auth = "secret"`, `auth = "certificate"`},
+		{"certificate without its place", `auth = "secret"`, `auth = "certificate"`},
 		{"unknown auth", `auth = "secret"`, `auth = "password"`},
 		{"inline secret", `client_secret = { file = "client-secret" }`, `client_secret = "Zm9vYmFyLXZlcnktc2VjcmV0"`},
 		{"inline secret without quotes", `client_secret = { file = "client-secret" }`, `client_secret = Zm9vYmFyLXZlcnktc2VjcmV0`},
@@ -168,6 +180,14 @@ func TestConfigIsRefused(t *testing.T) {
 		{"no attempt at all", "retry_count = 5", "retry_count = 0"},
 		{"too many attempts", "retry_count = 5", "retry_count = 11"},
 		{"too long a wait", `"90s"`, `"11m"`},
+		{"proxy with a password", `"http://proxy.example:8080"`, `"http://soc:Zm9vYmFyLXZlcnktc2VjcmV0@proxy.example:8080"`},
+		{"proxy of another kind", `"http://proxy.example:8080"`, `"socks5://proxy.example:1080"`},
+		{"proxy with a path", `"http://proxy.example:8080"`, `"http://proxy.example:8080/x"`},
+		{"proxy without a scheme", `"http://proxy.example:8080"`, `"proxy.example:8080"`},
+		{"inline password of the proxy", `{ file = "proxy-password" }`, `"soc:Zm9vYmFyLXZlcnktc2VjcmV0"`},
+		{"password of the proxy from nobody", `{ file = "proxy-password" }`, `{ provider = "vault" }`},
+		{"password without a proxy", `proxy = "http://proxy.example:8080"`, ``},
+		{"password beside the environment's", `"http://proxy.example:8080"`, `"environment"`},
 		{"name of a connection", "[connection.lab]", "[connection.Lab]"},
 		{"grant that is no plugin's name", "[grant.send]\nplugin = \"mail\"", "[grant.send_mail]"},
 		{"no version", "version = \"^1\"\n", ""},
@@ -190,6 +210,13 @@ func TestConfigIsRefused(t *testing.T) {
 		{"pattern twice", `"*@phish.contoso.com"`, `"soc@contoso.com"`},
 		{"limit above the bound", `memory = "16MiB"`, `memory = "1GiB"`},
 		{"unknown limit", `exchanges = 100`, `requests = 100`},
+		{"more sends than are remembered", `sends = "30/1h"`, `sends = "10001/1h"`},
+		{"external recipients without internal", `internal = ["*@contoso.com"]`, ``},
+		{"negative external recipients", "external_recipients = 2", "external_recipients = -1"},
+		{"hold of an action of another grant", `"mail.send"]
+[grant.send.limits]`, `"mail.get"]
+[grant.send.limits]`},
+		{"hold of a word", `hold = ["external"`, `hold = ["External"`},
 		{"no connection at all", "[connection.", "[host."},
 		{"origin that is no URL", `"https://graph.microsoft.us"`, `"https://graph microsoft.us"`},
 		{"list of secrets", `{ env = "LAB_SECRET" }`, `[1]`},
@@ -302,9 +329,9 @@ func TestCheckFindsWhatOnlyThePluginCanTell(t *testing.T) {
 	if c, err = ParseConfig("postern.toml", []byte(src)); err != nil {
 		t.Fatal(err)
 	}
-	wantProblem(t, c.Check(p), `postern.toml:30: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
-postern.toml:31: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
-postern.toml:33: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
+	wantProblem(t, c.Check(p), `postern.toml:32: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
+postern.toml:33: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
+postern.toml:35: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
 	p.Version = semver.MustParse("2.0.0")
 	if err := c.Check(p); err != nil {
 		t.Errorf("Check of a version that no grant is for: %v", err)
@@ -323,8 +350,15 @@ version = ">=1.2, <2"
 connections = ["lab"]
 capabilities = ["mail.send", "mail.read"]
 actions = ["mail.send"]
+internal = ["*@contoso.com"]
+mark = true
+beta = true
 [grant.send.only]
 recipients = []
+hold = ["external", "*@fabrikam.com", "mail.send"]
+[grant.send.limits]
+sends = "30/1h"
+external_recipients = 2
 `},
 		{"new action beside a granted one", "1.2.0", "lab", "mail.search", []string{"mail.search"}, `[grant.send]
 plugin = "mail"
@@ -332,8 +366,15 @@ version = ">=1.2, <2"
 connections = ["lab"]
 capabilities = ["mail.send", "mail.search"]
 actions = ["mail.send", "mail.search"]
+internal = ["*@contoso.com"]
+mark = true
+beta = true
 [grant.send.only]
 recipients = []
+hold = ["external", "*@fabrikam.com", "mail.send"]
+[grant.send.limits]
+sends = "30/1h"
+external_recipients = 2
 `},
 		{"new grant beside one for several connections", "1.2.0", "contoso", "mail.send", []string{"mail.send"}, `[grant.mail-2]
 plugin = "mail"
@@ -492,3 +533,5 @@ func TestLoadReadsFilesWithinTheirBound(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func ptr[T any](v T) *T { return &v }

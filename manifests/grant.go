@@ -28,6 +28,20 @@ type Grant struct {
 	Limits Limits
 	// Rate bounds the requests under this grant, in addition to the connection's own. TOML: [grant.NAME.limits] rate, default unlimited.
 	Rate Rate
+	// Sends bounds the requests that send something to somebody, over all processes that share the state folder. Count is at
+	// most [MaxSends]. TOML: [grant.NAME.limits] sends = "30/1h", default unlimited.
+	Sends Rate
+	// ExternalRecipients is how many recipients outside Internal one body may name, 0 to [MaxExternalRecipients]; nil is no
+	// bound. TOML: [grant.NAME.limits] external_recipients, needs internal, default unlimited.
+	ExternalRecipients *int
+	// Internal are the addresses that count as the operator's own, for ExternalRecipients and for the entry "external" of
+	// hold. It allows nothing by itself. TOML: internal = ["*@contoso.com"], at most [MaxPatterns], default none.
+	Internal []Pattern
+	// Mark puts a header x-postern-action with the action's id on each message that is made under the grant, where Graph
+	// takes headers. TOML: mark, default false.
+	Mark bool
+	// Beta lets the capabilities use those of their requests that are of Graph's beta version. TOML: beta, default false.
+	Beta bool
 }
 
 // Only constrains what may be named and who may receive.
@@ -41,10 +55,56 @@ type Only struct {
 	Recipients []Pattern
 	// RecipientsSet tells a constraint that allows nobody from the absence of a constraint.
 	RecipientsSet bool
+	// Hold says which requests that send are kept for an operator to release, instead of being sent. TOML: hold, at most
+	// [MaxPatterns] entries, see [Hold]; default none.
+	Hold []Hold
 }
 
-// recipientsKey is the key of [grant.NAME.only] that is not the name of a template parameter.
-const recipientsKey = "recipients"
+// Keys of [grant.NAME.only] that are not the names of template parameters.
+const (
+	recipientsKey = "recipients"
+	holdKey       = "hold"
+)
+
+// Hold is one entry of a grant's hold list. As text it is one of:
+//
+//   - "*": whatever sends something to somebody
+//   - "external": whatever sends to somebody outside the grant's internal, or to recipients that only Graph knows
+//   - "mail.send": whatever this action of the grant sends
+//   - "ceo@contoso.com", "*@fabrikam.com": whatever sends to a recipient that the [Pattern] matches, or to recipients that only Graph knows
+type Hold struct {
+	text    string
+	pattern Pattern // of an address; zero for the other forms
+}
+
+// The entries of a hold list that are words.
+const (
+	HoldAll      = "*"
+	HoldExternal = "external"
+)
+
+func parseHold(text string) (Hold, *flaw) {
+	switch {
+	case text == HoldAll || text == HoldExternal:
+		return Hold{text: text}, nil
+	case strings.Contains(text, "@"):
+		pattern, f := parsePattern(text)
+		return Hold{text, pattern}, f
+	}
+	if _, f := parseID(text); f != nil {
+		return Hold{}, flawf(`write "*", "external", an address such as "*@fabrikam.com", or an action of the grant`, "%q cannot be held", shorten(text))
+	}
+	return Hold{text: text}, nil
+}
+
+// String returns the entry as it was written.
+func (h Hold) String() string { return h.text }
+
+// Equal reports whether both were written alike.
+func (h Hold) Equal(other Hold) bool { return h == other }
+
+// Pattern returns the pattern of an entry that is about an address.
+func (h Hold) Pattern() (p Pattern, ok bool) { return h.pattern, h.pattern != Pattern{} }
 
 func readGrant(name string, t *table) Grant {
 	if _, f := parseLocalName(name); f != nil {
@@ -57,20 +117,58 @@ func readGrant(name string, t *table) Grant {
 		Connections:  grantList(t, "connections", `["contoso"]`, parseLocalName),
 		Capabilities: grantList(t, "capabilities", `["mail.read"]`, parseID),
 		Actions:      grantList(t, "actions", `["mail.get"]`, parseID),
+		Mark:         t.boolean("mark"),
+		Beta:         t.boolean("beta"),
 	}
+	g.Internal, _ = list(t, "internal", MaxPatterns, parsePattern)
 	if _, f := parsePluginName(g.Plugin); f != nil && !t.has("plugin") {
 		t.flaw("plugin", flawf(`write plugin = "…" with the name of the plugin`, "the grant's name is not a plugin's name"))
 	}
 	if only, ok := t.child("only"); ok {
 		g.Only = readOnly(only)
+		checkHold(only, g)
 	}
 	if limits, ok := t.child("limits"); ok {
-		g.Limits = readLimits(limits, Limits{})
-		g.Rate = parsed(limits, "rate", Rate{}, parseRate)
-		limits.finish()
+		readGrantLimits(limits, &g)
 	}
 	t.finish()
 	return g
+}
+
+func readGrantLimits(t *table, g *Grant) {
+	g.Limits = readLimits(t, Limits{})
+	g.Rate = parsed(t, "rate", Rate{}, parseRate)
+	g.Sends = parsed(t, "sends", Rate{}, parseSends)
+	if most := t.integer("external_recipients", 0, MaxExternalRecipients, -1); most >= 0 {
+		n := int(most)
+		g.ExternalRecipients = &n
+		if len(g.Internal) == 0 {
+			t.flaw("external_recipients", flawf(`write internal = ["*@contoso.com"] in the grant`, "without internal every recipient is external"))
+		}
+	}
+	t.finish()
+}
+
+// parseSends is parseRate with a bound of its own: the times of the latest sends are kept in a file.
+func parseSends(text string) (Rate, *flaw) {
+	r, f := parseRate(text)
+	if f == nil && r.Count > MaxSends {
+		f = flawf(`write for example "30/1h"`, "%q is over %d sends", shorten(text), MaxSends)
+	}
+	return r, f
+}
+
+// checkHold refuses entries that would hold nothing, or everything by mistake.
+func checkHold(only *table, g Grant) {
+	for _, h := range g.Only.Hold {
+		_, isAddress := h.Pattern()
+		switch {
+		case h.text == HoldExternal && len(g.Internal) == 0:
+			only.flaw(holdKey, flawf(`write internal = ["*@contoso.com"] in the grant`, "without internal every recipient is external"))
+		case len(g.Actions) > 0 && h.text != HoldExternal && h.text != HoldAll && !isAddress && !slices.Contains(g.Actions, h.text):
+			only.flaw(holdKey, flawf(suggest(h.text, g.Actions), "the grant has no action %q", h.text))
+		}
+	}
 }
 
 // grantList reads one of the lists without which a grant allows nothing.
@@ -85,12 +183,13 @@ func grantList(t *table, key, example string, parse func(string) (string, *flaw)
 func readOnly(t *table) Only {
 	o := Only{RecipientsSet: t.has(recipientsKey)}
 	o.Recipients, _ = list(t, recipientsKey, MaxPatterns, parsePattern)
+	o.Hold, _ = list(t, holdKey, MaxPatterns, parseHold)
 	if len(t.values) > MaxOnlyKeys {
 		t.self(flawf("remove some", "more than %d keys are constrained", MaxOnlyKeys))
 		return o
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.values)) {
-		if key == recipientsKey {
+		if key == recipientsKey || key == holdKey {
 			continue
 		}
 		if f := checkOnlyKey(key); f != nil {

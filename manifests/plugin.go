@@ -45,21 +45,35 @@ type Capability struct {
 	ID string
 	// Description of what it allows, for the operator who grants it, at most [MaxDescription] characters. TOML: description, required.
 	Description string
-	// Requests that it covers, 1 to [MaxRequests]. TOML: requests = ["GET /users/{user}/messages"], required.
+	// Requests that it covers, 1 to [MaxRequests]. TOML: requests = ["GET /users/{user}/messages"], required. One of Graph's
+	// beta version is written "GET beta:/users/{user}"; its permissions are those of the same request of v1.0.
 	Requests []Request
 	// Permissions that the requests need: for each scheme that is stated, every request is allowed by one of them and
 	// each of them allows a request. TOML: permissions = { application = […], delegated = […] }, at least one of both.
 	Permissions Permissions
 }
 
-// Request is a method and a path template, without a version: all requests go to Graph v1.0.
+// Request is a method and a path template. It goes to Graph v1.0, or to the beta version if that is written before the
+// path, "GET beta:/users/{user}", and the grant says beta = true.
 type Request struct {
 	Method string // GET, POST, PATCH, PUT or DELETE
 	Path   Template
+	Beta   bool
 }
 
+// betaPrefix stands before the path of a request to Graph's beta version.
+const betaPrefix = "beta:"
+
 // String returns the request as the manifest writes it.
-func (r Request) String() string { return r.Method + " " + r.Path.String() }
+func (r Request) String() string { return r.Method + " " + r.Target() }
+
+// Target is the path with the version before it if that is not v1.0: what a guest asks for.
+func (r Request) Target() string {
+	if r.Beta {
+		return betaPrefix + r.Path.String()
+	}
+	return r.Path.String()
+}
 
 // Permissions names Microsoft Graph permissions for each kind of token, sorted, at most [MaxStatedPermissions] each.
 type Permissions struct {
@@ -215,8 +229,9 @@ func parseRequest(text string) (Request, *flaw) {
 	default:
 		return Request{}, flawf("write GET, POST, PATCH, PUT or DELETE", "%q is not a method", shorten(method))
 	}
+	path, beta := strings.CutPrefix(path, betaPrefix)
 	template, f := parseTemplate(path)
-	return Request{method, template}, f
+	return Request{method, template, beta}, f
 }
 
 // readPermissions reads the permissions of one scheme and judges them by the permission table. complete says that

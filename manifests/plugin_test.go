@@ -35,15 +35,15 @@ func TestPluginHoldsEveryKeyOfItsManifest(t *testing.T) {
 			ID:          "mail.read",
 			Description: "Read messages and their attachments",
 			Requests: []Request{
-				{"GET", template("/users/{user}/messages")},
-				{"GET", template("/users/{user}/messages/{message}")},
-				{"GET", template("/users/{user}/messages/{message}/$value")},
+				{"GET", template("/users/{user}/messages"), false},
+				{"GET", template("/users/{user}/messages/{message}"), false},
+				{"GET", template("/users/{user}/messages/{message}/$value"), false},
 			},
 			Permissions: Permissions{Application: []string{"Mail.Read"}, Delegated: []string{"Mail.Read"}},
 		}, {
 			ID:          "mail.send",
 			Description: "Send messages",
-			Requests:    []Request{{"POST", template("/users/{user}/sendMail")}},
+			Requests:    []Request{{"POST", template("/users/{user}/sendMail"), false}},
 			Permissions: Permissions{Application: []string{"Mail.Send"}, Delegated: []string{"Mail.Send"}},
 		}},
 		Actions: []Action{{

@@ -13,10 +13,13 @@ type Rate struct {
 	Per   time.Duration
 }
 
-// String writes "100/60s", and "unlimited" for the zero Rate.
+// Unlimited is the text of the zero Rate.
+const Unlimited = "unlimited"
+
+// String writes "100/60s", and [Unlimited] for the zero Rate.
 func (r Rate) String() string {
 	if r == (Rate{}) {
-		return "unlimited"
+		return Unlimited
 	}
 	return fmt.Sprintf("%d/%s", r.Count, formatDuration(r.Per))
 }

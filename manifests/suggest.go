@@ -87,7 +87,16 @@ func (g Grant) Encode() string {
 	fmt.Fprintf(&b, "connections = %s\n", quoteAll(g.Connections))
 	fmt.Fprintf(&b, "capabilities = %s\n", quoteAll(g.Capabilities))
 	fmt.Fprintf(&b, "actions = %s\n", quoteAll(g.Actions))
-	if len(g.Only.Params) > 0 || g.Only.RecipientsSet {
+	if len(g.Internal) > 0 {
+		fmt.Fprintf(&b, "internal = %s\n", quoteAll(g.Internal))
+	}
+	if g.Mark {
+		b.WriteString("mark = true\n")
+	}
+	if g.Beta {
+		b.WriteString("beta = true\n")
+	}
+	if len(g.Only.Params) > 0 || g.Only.RecipientsSet || len(g.Only.Hold) > 0 {
 		fmt.Fprintf(&b, "[grant.%s.only]\n", g.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.Only.Params)) {
@@ -96,7 +105,10 @@ func (g Grant) Encode() string {
 	if g.Only.RecipientsSet {
 		fmt.Fprintf(&b, "%s = %s\n", recipientsKey, quoteAll(g.Only.Recipients))
 	}
-	if g.Limits != (Limits{}) || g.Rate != (Rate{}) {
+	if len(g.Only.Hold) > 0 {
+		fmt.Fprintf(&b, "%s = %s\n", holdKey, quoteAll(g.Only.Hold))
+	}
+	if g.Limits != (Limits{}) || g.Rate != (Rate{}) || g.Sends != (Rate{}) || g.ExternalRecipients != nil {
 		fmt.Fprintf(&b, "[grant.%s.limits]\n", g.Name)
 	}
 	if g.Limits.Memory != 0 {
@@ -113,6 +125,12 @@ func (g Grant) Encode() string {
 	}
 	if g.Rate != (Rate{}) {
 		fmt.Fprintf(&b, "rate = %q\n", g.Rate)
+	}
+	if g.Sends != (Rate{}) {
+		fmt.Fprintf(&b, "sends = %q\n", g.Sends)
+	}
+	if g.ExternalRecipients != nil {
+		fmt.Fprintf(&b, "external_recipients = %d\n", *g.ExternalRecipients)
 	}
 	return b.String()
 }

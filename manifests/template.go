@@ -94,7 +94,7 @@ func parseTemplate(path string) (Template, *flaw) {
 			return Template{}, f
 		}
 		if i == 0 && (s.Literal == "v1.0" || s.Literal == "beta") {
-			return Template{}, flawf("leave the version out: the host puts v1.0 in front", "the path starts with a version")
+			return Template{}, flawf("leave the version out, or write beta: before the path: the host puts v1.0 in front", "the path starts with a version")
 		}
 		if s.Parameter != "" {
 			collection := ""

@@ -36,6 +36,8 @@ type Request struct {
 	Headers Headers
 	// Body is sent as JSON; {"$blob":"name"} in it stands for a blob's bytes in base64.
 	Body *Value
+	// ContentType makes Body, a text then, something else than JSON: "text/plain" is the MIME source of a mail in base64.
+	ContentType string
 	// PageLimit asks for one merged list of at most so many items over all pages,
 	// from 1 to [abi.MaxPageLimit]; 0 asks for one page as Graph gives it. It is for
 	// lists that are short by nature; see [Call.List].
@@ -74,6 +76,33 @@ func (c *Call) Graph(r Request) (*Reply, error) {
 func (c *Call) graph(p *fastjson.Parser, r Request) (*Reply, error) {
 	request := r.encode()
 	reply, err := c.exchange(p, &abi.Exchange{Op: abi.OpGraph, Graph: &request})
+	if err != nil {
+		return nil, err
+	}
+	return &Reply{*reply}, nil
+}
+
+// HTTPRequest is one Graph request by its URI, for an action whose caller writes it.
+type HTTPRequest struct {
+	// Method is GET if empty.
+	Method string
+	// URI is absolute, on the connection's Graph origin, or a path with its version, such as /v1.0/groups?$top=5.
+	// The host matches it with the requests of the action's capabilities.
+	URI string
+	// Headers, Body and ContentType are those of a [Request].
+	Headers     Headers
+	Body        *Value
+	ContentType string
+}
+
+// HTTP makes one Graph request by its URI. Any status that is known for certain is a reply; the error is an [*abi.Error] if the
+// host refused the request, or nobody knows whether Graph carried it out.
+func (c *Call) HTTP(r HTTPRequest) (*Reply, error) {
+	request := abi.HTTPRequest{Method: r.Method, URI: r.URI, Headers: pairs(r.Headers), Body: r.Body, ContentType: r.ContentType}
+	if request.Method == "" {
+		request.Method = "GET"
+	}
+	reply, err := c.exchange(new(fastjson.Parser), &abi.Exchange{Op: abi.OpHTTP, HTTP: &request})
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +184,7 @@ func (r *Request) encode() abi.GraphRequest {
 	g := abi.GraphRequest{
 		Capability: r.Capability, Method: r.Method, Path: r.Path,
 		Params: pairs(r.Params), Query: pairs(r.Query), Headers: pairs(r.Headers),
-		Body: r.Body, PageLimit: r.PageLimit, Save: r.Save, Upload: r.Upload, After: r.After, Link: r.Link,
+		Body: r.Body, ContentType: r.ContentType, PageLimit: r.PageLimit, Save: r.Save, Upload: r.Upload, After: r.After, Link: r.Link,
 	}
 	if g.Method == "" && g.Link == "" {
 		g.Method = "GET"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,11 +36,10 @@ func (c *cli) actionsCommand() *cobra.Command {
 			none = "no installed plugin can be used; \"postern plugin list\" tells why"
 		}
 		return c.show(*output, actions, func(b *strings.Builder) {
-			if len(actions) == 0 {
-				fmt.Fprintln(b, printable(none))
-				return
-			}
 			c.writeActions(b, actions)
+			if !slices.ContainsFunc(actions, func(a host.Action) bool { return a.Plugin != host.OwnPlugin }) {
+				fmt.Fprintf(b, "\n%s\n", printable(none))
+			}
 		})
 	}
 	return cmd

@@ -33,6 +33,22 @@ func one(remedy string) cobra.PositionalArgs {
 	}
 }
 
+// atMostOne takes one argument or none.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usagef("%q is too much: %s takes one name at most", args[1], cmd.CommandPath())
+	}
+	return nil
+}
+
+// first is the only argument, or "".
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
 // family makes a command one that only has others below it: alone it shows its help, and what is no command of it is
 // an error.
 func family(cmd *cobra.Command) {

@@ -216,6 +216,12 @@ func outcome(r audit.Record) string {
 	if r.Rule != "" {
 		parts = append(parts, r.Rule)
 	}
+	if r.Held != "" {
+		parts = append(parts, "held as "+r.Held)
+	}
+	if r.Operator != "" {
+		parts = append(parts, "by "+r.Operator)
+	}
 	if r.Duration > 0 {
 		parts = append(parts, r.Duration.Round(time.Millisecond).String())
 	}

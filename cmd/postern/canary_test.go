@@ -40,11 +40,16 @@ func TestSecretsStayInside(t *testing.T) {
 	run(0, "actions")
 	run(0, "plugin", "inspect", "mail")
 	run(0, "audit", "-n", "0")
+	run(0, "auth", "status", "--verbose")
+	run(0, "auth", "status", "-o", "table")
+	run(0, "doctor", "--verbose")
 	secrets := append(tokens(t, server), secret)
 	if err := os.WriteFile(filepath.Join(dir, secretFile), []byte(secret+"-stale"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	run(6, "run", "mail.search", "email_address=soc@contoso.example", "--verbose") // refused, and readable to others
+	run(6, "auth", "status", "--verbose")
+	run(6, "doctor", "--verbose")
 
 	if err := os.Remove(filepath.Join(dir, secretFile)); err != nil {
 		t.Fatal(err)

@@ -98,13 +98,7 @@ func (c *cli) completePlugin(cmd *cobra.Command, args []string, _ string) ([]str
 func (c *cli) connectionFlag(cmd *cobra.Command) *string {
 	name := cmd.Flags().StringP("connection", "c", "", "the connection of postern.toml to use; may be left out if there is only one")
 	must(cmd.RegisterFlagCompletionFunc("connection", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		return c.withHost(cmd, func(_ *host.Host, config *manifests.Config) []string {
-			var names []string
-			for _, connection := range config.Connections {
-				names = append(names, connection.Name)
-			}
-			return names
-		}), cobra.ShellCompDirectiveNoFileComp
+		return c.connectionNames(cmd), cobra.ShellCompDirectiveNoFileComp
 	}))
 	return name
 }

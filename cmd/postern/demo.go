@@ -95,7 +95,7 @@ func (d *demo) openTenant(files emulatedFiles) (err error) {
 	if d.server, err = startEmulator(files, &emulateFlags{listen: anyPort}); err != nil {
 		return err
 	}
-	ready, err := d.furnish(d.server, files, &emulateFlags{})
+	ready, err := d.furnish(d.server, files, &emulateFlags{}, false)
 	if err != nil {
 		return err
 	}

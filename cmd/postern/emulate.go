@@ -29,6 +29,9 @@ type emulateFlags struct {
 	listen    string
 	mailboxes []string
 	sample    bool
+	generate  string
+	state     string
+	web       string
 	dir       string
 	plugins   string
 	weather   string
@@ -44,7 +47,7 @@ func (c *cli) emulateCommand() *cobra.Command {
 		Long: `Serve an imitation of Microsoft Graph and of the Entra token service from memory, with a
 certificate authority of its own, until it is interrupted. When it is ready it prints one
 line of JSON: graph, authority, ca (a PEM file to trust), tenant, client_id, client_secret,
-and with --proxy the address for HTTPS_PROXY.
+web with --web, and with --proxy the address for HTTPS_PROXY as proxy.
 
 With --proxy a program that calls graph.microsoft.com and login.microsoftonline.com reaches
 the emulator without another setting: give it the proxy in HTTPS_PROXY and ca as the
@@ -54,15 +57,23 @@ With --weather requests fail as a scenario file says; see docs/emulate.md.
 
 With --dir it keeps the authority and the secret in that folder for the next start, and
 writes a postern.toml beside them that grants all actions of the plugins. What a client
-wrote is in memory only.`,
+wrote is in memory only, unless --state names a file for the whole tenant: once it is
+there, the tenant comes from it, and --sample, --generate and --mailbox do nothing.
+
+With --web a page for a browser shows mailboxes, requests and faults on this machine.`,
 		Example: `  postern emulate --sample --dir try --plugins dist/plugins
   postern emulate --listen 127.0.0.1:8443 --mailbox soc@contoso.example=mail/soc
+  postern emulate --generate users=50,messages=20000,seed=7 --state tenant.state --web
   postern emulate --sample --proxy --weather bad-day.toml`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&flags.listen, "listen", anyPort, "address to listen on; with --dir, the one of its postern.toml if there is one")
-	cmd.Flags().StringArrayVar(&flags.mailboxes, "mailbox", nil, "a mailbox as ADDRESS=FOLDER, with the .eml files of the folder in its inbox; may be repeated")
+	cmd.Flags().StringArrayVar(&flags.mailboxes, "mailbox", nil, "a mailbox as ADDRESS=FOLDER, of .eml files or a Maildir, sub-folders being mail folders, or ADDRESS=FILE.mbox; may be repeated")
 	cmd.Flags().BoolVar(&flags.sample, "sample", false, "add the sample tenant contoso.example: mailboxes, a group, events, rules and real messages")
+	cmd.Flags().StringVar(&flags.generate, "generate", "", "make up a tenant, as users=50,messages=20000,seed=7; also groups, shared and rooms")
+	cmd.Flags().StringVar(&flags.state, "state", "", "file that keeps the whole tenant for the next start")
+	cmd.Flags().StringVar(&flags.web, "web", "", "serve a page for a browser on this machine; --web=ADDRESS chooses where")
+	cmd.Flags().Lookup("web").NoOptDefVal = anyPort
 	cmd.Flags().StringVar(&flags.dir, "dir", "", "folder for what the next start needs, and for postern.toml")
 	cmd.Flags().StringVar(&flags.plugins, "plugins", "plugins", "with --dir, the folder of the plugins that postern.toml names")
 	cmd.Flags().StringVar(&flags.weather, "weather", "", "scenario file (TOML) of what goes wrong")
@@ -71,6 +82,7 @@ wrote is in memory only.`,
 	cmd.Flags().BoolVar(&flags.national, "national-clouds", false, "stand for the hosts of the national clouds too")
 	must(cmd.MarkFlagFilename("weather", "toml"))
 	must(cmd.MarkFlagDirname("dir"))
+	must(cmd.MarkFlagFilename("state"))
 	must(cmd.MarkFlagDirname("plugins"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return c.emulate(cmd.Context(), flags, cmd.Flags().Changed("listen"))
@@ -96,7 +108,7 @@ func (c *cli) emulate(ctx context.Context, flags *emulateFlags, listenGiven bool
 	if configured != nil && !listenGiven {
 		flags.listen = configured.Host
 	}
-	server, err := startEmulator(files, flags)
+	server, restored, err := startTenant(files, flags)
 	if err != nil {
 		return err
 	}
@@ -105,25 +117,67 @@ func (c *cli) emulate(ctx context.Context, flags *emulateFlags, listenGiven bool
 		return usagef("%s is for %s, but the emulator would listen on %s; leave out --listen, or remove that file to get a new one",
 			files.path(configFile), configured, server.URL)
 	}
-	ready, err := c.furnish(server, files, flags)
+	if restored {
+		fmt.Fprintf(c.err, "the tenant comes from %s\n", printable(flags.state))
+	}
+	ready, err := c.furnish(server, files, flags, restored)
 	if err != nil {
 		return err
+	}
+	if flags.web != "" {
+		url, end, err := serveWeb(ctx, server, flags.web)
+		if err != nil {
+			return err
+		}
+		ready.Web = url
+		defer closeAfter(&err, end)
 	}
 	if flags.dir != "" && configured == nil {
 		if err := writeEmulatedConfig(files, server, flags.plugins); err != nil {
 			return err
 		}
 	}
+	state := &stateFile{path: flags.state, server: server}
+	if flags.state != "" && !restored {
+		if err := state.save(); err != nil {
+			return err
+		}
+	}
 	if err := json.NewEncoder(c.out).Encode(ready); err != nil {
 		return err
+	}
+	if flags.state != "" {
+		return c.keep(ctx, state)
 	}
 	<-ctx.Done()
 	return nil
 }
 
+// startTenant starts a server, with the tenant of the file of --state if it is there.
+func startTenant(files emulatedFiles, flags *emulateFlags) (server *graphtest.Server, restored bool, err error) {
+	if flags.state == "" {
+		server, err = startEmulator(files, flags)
+		return server, false, err
+	}
+	state, err := openState(flags.state)
+	if err != nil {
+		return nil, false, err
+	}
+	if state == nil {
+		server, err = startEmulator(files, flags)
+		return server, false, err
+	}
+	defer closeAfter(&err, state.Close)
+	server, err = startEmulator(files, flags, graphtest.WithState(state))
+	if errors.Is(err, graphtest.ErrState) {
+		err = fmt.Errorf("%s cannot be used and stays as it is: %w", printable(flags.state), err)
+	}
+	return server, true, err
+}
+
 // startEmulator starts a server with the certificate authority of the folder.
-func startEmulator(files emulatedFiles, flags *emulateFlags) (*graphtest.Server, error) {
-	options := []graphtest.Option{graphtest.WithAddr(flags.listen)}
+func startEmulator(files emulatedFiles, flags *emulateFlags, options ...graphtest.Option) (*graphtest.Server, error) {
+	options = append(options, graphtest.WithAddr(flags.listen))
 	if flags.proxy != "" {
 		options = append(options, graphtest.WithProxy(flags.proxy))
 	}
@@ -173,11 +227,12 @@ type readiness struct {
 	Tenant       string `json:"tenant"`
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
+	Web          string `json:"web,omitempty"`
 	Proxy        string `json:"proxy,omitempty"`
 }
 
-// furnish adds the application and the mailboxes.
-func (c *cli) furnish(server *graphtest.Server, files emulatedFiles, flags *emulateFlags) (*readiness, error) {
+// furnish adds the application, and the mailboxes unless the tenant was restored with its own.
+func (c *cli) furnish(server *graphtest.Server, files emulatedFiles, flags *emulateFlags, restored bool) (*readiness, error) {
 	ca, err := filepath.Abs(files.path(caFile))
 	if err != nil {
 		return nil, err
@@ -186,40 +241,40 @@ func (c *cli) furnish(server *graphtest.Server, files emulatedFiles, flags *emul
 	if err != nil {
 		return nil, fmt.Errorf("keep the client secret: %w", err)
 	}
-	app := graphtest.App{ClientID: emulatedClient, Name: "Postern", Secret: secret, Roles: emulatedRoles()}
+	app := graphtest.App{
+		ClientID: emulatedClient, Name: "Postern", Secret: secret, Roles: emulatedRoles(),
+		PublicClient: true, RedirectURIs: []string{"http://localhost"}, Scopes: emulatedScopes(),
+	}
 	if err := server.AddApp(app); err != nil {
 		return nil, err
+	}
+	ready := &readiness{
+		Graph: server.URL, Authority: server.URL, CA: ca, Tenant: server.Tenant(), ClientID: emulatedClient, ClientSecret: secret,
+		Proxy: server.ProxyURL(),
+	}
+	if restored {
+		return ready, nil
 	}
 	if flags.sample {
 		if _, err := server.AddSampleTenant(); err != nil {
 			return nil, err
 		}
 	}
-	for _, mailbox := range flags.mailboxes {
-		address, folder, ok := strings.Cut(mailbox, "=")
-		if !ok || folder == "" {
-			return nil, usagef("--mailbox %s is not ADDRESS=FOLDER", mailbox)
+	if flags.generate != "" {
+		if err := c.generate(server, flags.generate); err != nil {
+			return nil, err
 		}
-		if err := c.addMailbox(server, address, folder); err != nil {
+	}
+	for _, mailbox := range flags.mailboxes {
+		address, source, ok := strings.Cut(mailbox, "=")
+		if !ok || source == "" {
+			return nil, usagef("--mailbox %s is neither ADDRESS=FOLDER nor ADDRESS=FILE.mbox", mailbox)
+		}
+		if err := c.addMailbox(server, address, source); err != nil {
 			return nil, fmt.Errorf("the mailbox %s: %w", address, err)
 		}
 	}
-	return &readiness{server.URL, server.URL, ca, server.Tenant(), emulatedClient, secret, server.ProxyURL()}, nil
-}
-
-func (c *cli) addMailbox(server *graphtest.Server, address, folder string) error {
-	if _, err := os.Stat(folder); err != nil {
-		return err
-	}
-	mailbox, err := server.AddMailbox(address)
-	if err != nil {
-		return err
-	}
-	n, err := mailbox.AddEMLFolder("Inbox", os.DirFS(folder))
-	if err == nil {
-		fmt.Fprintf(c.err, "%s has %s\n", printable(address), count(n, "message"))
-	}
-	return err
+	return ready, nil
 }
 
 // configuredOrigin is the origin of the emulated connection in the folder's operator's file; nil without a file.
@@ -256,5 +311,6 @@ func writeEmulatedConfig(files emulatedFiles, server *graphtest.Server, dir stri
 	for _, p := range plugins {
 		tables = append(tables, grantAll(p, emulatedName).Encode())
 	}
+	tables = append(tables, hostGrant(emulatedName))
 	return os.WriteFile(files.path(configFile), []byte(strings.Join(tables, "\n")), 0o644)
 }

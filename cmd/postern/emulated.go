@@ -18,11 +18,17 @@ import (
 const emulatedClient = "1d9f7b0e-52c4-4f0a-8f57-6a3c8a1f2b60"
 
 // emulatedRoles are the permissions that the emulated application has: what the actions of this repository's plugins
-// need, and no more.
+// and the host's own connection.test need, and no more.
 func emulatedRoles() []string {
 	return []string{
-		"Calendars.Read", "Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All", "Mail.Read", "Mail.Send", "MailboxSettings.Read",
+		"Calendars.Read", "Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All", "GroupMember.Read.All",
+		"Mail.Read", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.Read", "User.Read.All",
 	}
+}
+
+// emulatedScopes are the delegated permissions that users of the emulated tenant have consented to, for signing in by hand.
+func emulatedScopes() []string {
+	return []string{"Calendars.Read", "Group.ReadWrite.All", "Mail.Read", "Mail.Send", "MailboxSettings.Read", "User.Read"}
 }
 
 // Names of the emulator's files, in the folder of --dir.
@@ -92,6 +98,16 @@ upload_hosts = [%q]
 
 // hostTable says where the plugins are, as lines of an operator's file.
 func hostTable(plugins string) string { return fmt.Sprintf("[host]\nplugins = %q\n", plugins) }
+
+// hostGrant grants the host's own actions to an application, as lines of an operator's file.
+func hostGrant(connection string) string {
+	return fmt.Sprintf(`[grant.host]
+version = "^1"
+connections = [%q]
+capabilities = ["connection.users"]
+actions = ["connection.test", "token.generate"]
+`, connection)
+}
 
 // readPlugins reads the manifests of a folder of plugins, the highest version of each.
 func readPlugins(dir string) ([]*manifests.Plugin, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/manifests"
 )
 
 func (c *cli) explainCommand() *cobra.Command {
@@ -56,7 +57,16 @@ func (c *cli) writeExplanation(b *strings.Builder, x *host.Explanation) {
 	facts := []fact{
 		{"plugin", x.Plugin},
 		{"grant", x.Grant},
-		{"limits", fmt.Sprintf("memory %s, fuel %d, timeout %s, exchanges %d, rate %s", x.Limits.Memory, x.Limits.Fuel, x.Limits.Timeout, x.Limits.Exchanges, x.Limits.Rate)},
+		{"limits", limitsLine(&x.Limits)},
+	}
+	if len(x.Internal) > 0 {
+		facts = append(facts, fact{"internal", quotedList(x.Internal)})
+	}
+	if x.Mark {
+		facts = append(facts, fact{"mark", "messages get the header x-postern-action"})
+	}
+	if x.Beta {
+		facts = append(facts, fact{"beta", "requests of Graph's beta version are allowed"})
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.Only)) {
 		facts = append(facts, fact{"only " + name, quotedList(x.Only[name])})
@@ -75,6 +85,17 @@ func (c *cli) writeExplanation(b *strings.Builder, x *host.Explanation) {
 		rows = append(rows, []string{string(r.Decision), r.Request, r.Capability, r.Reason})
 	}
 	writeTable(b, c.width, wrap, []string{"decision", "request", "capability", "reason"}, rows)
+}
+
+func limitsLine(l *host.ExplainedLimits) string {
+	line := fmt.Sprintf("memory %s, fuel %d, timeout %s, exchanges %d, rate %s", l.Memory, l.Fuel, l.Timeout, l.Exchanges, l.Rate)
+	if l.Sends != manifests.Unlimited {
+		line += ", sends " + l.Sends
+	}
+	if l.ExternalRecipients != nil {
+		line += fmt.Sprintf(", external recipients %d", *l.ExternalRecipients)
+	}
+	return line
 }
 
 func quotedList(list []string) string {

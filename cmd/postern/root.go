@@ -58,7 +58,7 @@ Ask whether something is allowed, why:    postern explain mail.send`,
 		commands []*cobra.Command
 	}{
 		{groupActions, []*cobra.Command{c.runCommand(), c.actionsCommand(), c.describeCommand(), c.explainCommand()}},
-		{groupOperate, []*cobra.Command{c.pluginCommand(), c.auditCommand()}},
+		{groupOperate, []*cobra.Command{c.authCommand(), c.doctorCommand(), c.pluginCommand(), c.auditCommand(), c.heldCommand()}},
 		{groupTry, []*cobra.Command{c.demoCommand(), c.emulateCommand()}},
 		{"", []*cobra.Command{c.versionCommand()}},
 	} {

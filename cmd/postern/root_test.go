@@ -74,7 +74,7 @@ func TestUsageErrorsNameTheHelp(t *testing.T) {
 		want string
 	}{
 		{[]string{"rn"}, `unknown command "rn" for "postern"; did you mean run; "postern --help" shows what there is`},
-		{[]string{"d"}, `unknown command "d" for "postern"; did you mean demo or describe; "postern --help" shows what there is`},
+		{[]string{"d"}, `unknown command "d" for "postern"; did you mean demo or describe or doctor; "postern --help" shows what there is`},
 		{[]string{"run"}, `name an action, such as mail.search; "postern actions" lists them`},
 		{[]string{"describe"}, `name an action, such as mail.search; "postern actions" lists them`},
 		{[]string{"explain"}, `name an action, such as mail.search; "postern actions" lists them`},

@@ -27,6 +27,10 @@ import (
 // OpInvocation stands in a record for the invocation itself: refused before it ran, or ended.
 const OpInvocation abi.Op = "invocation"
 
+// OpRelease stands in a record for what an operator did with a request that was held: released it, which the lines of the
+// request itself follow, or dropped it.
+const OpRelease abi.Op = "release"
+
 // OpExchange stands in a record for an exchange whose operation could not be read, or was not looked at.
 const OpExchange abi.Op = "exchange"
 
@@ -59,6 +63,8 @@ type Record struct {
 	Code abi.Code
 	// Rule is what decided, such as "grant.mail.only.user".
 	Rule string
+	// Held is the id under which the request is or was kept for an operator, and Operator who released or dropped it.
+	Held, Operator string
 	// Status is the HTTP status of Graph's answer, 0 without one.
 	Status int
 	// RequestID and ClientRequestID find the request in Microsoft's logs.

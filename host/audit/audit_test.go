@@ -36,6 +36,7 @@ func full() audit.Record {
 		Query:      []abi.Pair{{Name: "$select", Value: "id"}, {Name: "$top", Value: "5"}},
 		Recipients: []string{"alex@contoso.example", "dana@fabrikam.example"},
 		Decision:   audit.Denied, Code: abi.PolicyDenied, Rule: "grant.mail.only.recipients",
+		Held: "k3x7q2m5a4bd", Operator: "anna",
 		Status: 403, RequestID: "11111111-1111-1111-1111-111111111111", ClientRequestID: "22222222-2222-2222-2222-222222222222",
 		BytesOut: 1234, BytesIn: 56, Duration: 1500 * time.Microsecond,
 		Fuel: 6902, Memory: 7471104,
@@ -92,7 +93,7 @@ func TestARecordComesBackAsItWasWritten(t *testing.T) {
 		want := audit.Record{
 			Time: noon.Add(time.Duration(random.IntN(1e9)) * time.Microsecond), Invocation: text(), Action: text(), Plugin: text(), Connection: text(),
 			Op: abi.OpBlob, Capability: text(), Method: text(), Template: text(), Params: pairs(), Query: pairs(),
-			Decision: audit.Allowed, Code: abi.Code(text()), Rule: text(), Status: random.IntN(600), RequestID: text(), ClientRequestID: text(),
+			Decision: audit.Allowed, Code: abi.Code(text()), Rule: text(), Held: text(), Operator: text(), Status: random.IntN(600), RequestID: text(), ClientRequestID: text(),
 			BytesOut: random.Int64N(1 << 50), BytesIn: random.Int64N(1 << 50), Duration: time.Duration(random.IntN(1e9)) * time.Microsecond, Message: text(),
 			Fuel: random.Uint64N(1 << 50), Memory: random.Uint64N(1 << 40),
 		}
@@ -126,7 +127,7 @@ func TestALineIsBoundedWhateverIsInIt(t *testing.T) {
 		}
 		r := audit.Record{
 			Time: noon, Invocation: long, Action: long, Plugin: long, Connection: long, Op: abi.Op(long), Capability: long, Method: long, Template: long,
-			Params: many, Query: many, Recipients: addresses, Decision: audit.Denied, Code: abi.Code(long), Rule: long, Status: 1 << 62,
+			Params: many, Query: many, Recipients: addresses, Decision: audit.Denied, Code: abi.Code(long), Rule: long, Held: long, Operator: long, Status: 1 << 62,
 			RequestID: long, ClientRequestID: long, BytesOut: -1 << 63, BytesIn: -1 << 63, Duration: -1 << 63, Message: long,
 			Fuel: 1<<63 - 1, Memory: 1<<63 - 1,
 		}

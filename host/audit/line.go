@@ -47,6 +47,8 @@ func (r Record) AppendJSON(dst []byte) []byte {
 	dst = member(dst, "decision", string(r.Decision))
 	dst = member(dst, "code", string(r.Code))
 	dst = member(dst, "rule", r.Rule)
+	dst = member(dst, "held", r.Held)
+	dst = member(dst, "operator", r.Operator)
 	dst = number(dst, "status", int64(r.Status))
 	dst = member(dst, "request_id", r.RequestID)
 	dst = member(dst, "client_request_id", r.ClientRequestID)

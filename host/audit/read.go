@@ -132,6 +132,10 @@ func (r *Record) set(name string, v *fastjson.Value) (err error) {
 		r.Code = abi.Code(s)
 	case "rule":
 		r.Rule, err = textOf(v)
+	case "held":
+		r.Held, err = textOf(v)
+	case "operator":
+		r.Operator, err = textOf(v)
 	case "status":
 		r.Status, err = v.Int()
 	case "request_id":

@@ -10,8 +10,13 @@
 //
 // A token is fetched when the first request needs it, kept in memory, and renewed five minutes before it expires.
 // Any number of requests that wait for one share one fetch. If a renewal fails while the old token is still good, the
-// old one is used and the renewal tried again half a minute later. The client secret is read for each fetch and then
-// forgotten, so a secret that is replaced in its file is picked up without a restart.
+// old one is used and the renewal tried again half a minute later. Secrets and certificates are read for each fetch and
+// then forgotten, so one that is replaced where it is kept is picked up without a restart.
+//
+// A connection whose [manifests.Auth] is delegated acts for a user, who signs in once ([Connection.Login]). What comes of
+// that is kept in an encrypted file, which processes share: see store.go for the format, delegated.go for the renewal.
+//
+// What a token permits is read from its claims for display alone ([Connection.Inspect]).
 //
 // The token endpoint follows from the operator's authority and tenant. No discovery document is read, so none can
 // redirect the secret; redirects are not followed, and no other origin is ever asked.
@@ -37,14 +42,15 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/dial"
 	"github.com/postern-dev/postern/manifests"
 	"github.com/postern-dev/postern/manifests/permissions"
 )
 
 // Options are what a connection needs from its surroundings. The zero value is usable.
 type Options struct {
-	// Transport carries the requests to the token service. Nil makes one that trusts the system's certificate
-	// authorities and the connection's ca_file.
+	// Transport carries the requests to the token service. Nil makes one that goes the way of [Connection.Way], but to a managed
+	// identity, which is on this machine or beside it, without the proxy.
 	Transport http.RoundTripper
 	// Dir is the folder that relative file names of the configuration start from. Empty is the working folder.
 	Dir string
@@ -52,6 +58,16 @@ type Options struct {
 	Now func() time.Time
 	// Getenv reads an environment variable. Nil is [os.Getenv].
 	Getenv func(string) string
+	// Keyring is where secrets and the token key are that the configuration keeps in a keyring. Nil is the operating system's.
+	Keyring Keyring
+	// Provider finds the providers of the configuration by name. Nil knows none.
+	Provider func(name string) (*manifests.Provider, bool)
+	// TokensDir is the folder of the encrypted tokens of signed-in users. It is made when somebody signs in. Without it nobody can.
+	TokensDir string
+	// TokenKey says where the key of those tokens is; the zero value takes it from Key.
+	TokenKey manifests.Source
+	// Key returns the installation's key of a name, made at random if it is not there.
+	Key func(name string, size int) ([]byte, error)
 	// Logger gets warnings, such as about a secret that others may read. Nil is [slog.Default].
 	Logger *slog.Logger
 	// Fetched, if it is not nil, is told of each token that was fetched: how long that took, and the error if there is
@@ -62,15 +78,14 @@ type Options struct {
 // Connection is one tenant and one application identity. Its methods may be called at the same time.
 type Connection struct {
 	name      string
-	tenant    string
-	clientID  string
+	config    manifests.Connection
 	graph     *url.URL
 	authority *url.URL
-	caFile    string
-	roots     *x509.CertPool
+	way       dial.Way
 	transport http.RoundTripper
 	kept      *http.Transport // transport if the connection made it, else nil
-	secret    source
+	secrets   reader
+	store     store
 	now       func() time.Time
 	log       *slog.Logger
 	fetched   func(took time.Duration, err error) // nil for nobody
@@ -82,10 +97,14 @@ type Connection struct {
 
 	mu      sync.Mutex
 	current *token
+	// dropped is the token that Graph refused last.
+	dropped *token
 	// again is when an early renewal that failed may be tried again.
 	again time.Time
-	// renewed is when Graph last refused a token.
+	// refused is when Graph last refused a token.
 	refused time.Time
+	// warned is what the log was warned of already.
+	warned map[string]bool
 }
 
 // Open prepares a connection. It loads the certificate authorities to trust, which takes 10 ms on some systems, but
@@ -105,37 +124,44 @@ func Open(c manifests.Connection, opts Options) (*Connection, error) {
 	if opts.Getenv == nil {
 		opts.Getenv = os.Getenv
 	}
+	if opts.Keyring == nil {
+		opts.Keyring = systemKeyring{}
+	}
+	if opts.Provider == nil {
+		opts.Provider = func(string) (*manifests.Provider, bool) { return nil, false }
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
 	conn := &Connection{
 		name:      c.Name,
-		tenant:    c.Tenant,
-		clientID:  c.ClientID,
+		config:    c,
 		graph:     graph,
 		authority: authority,
-		caFile:    c.CAFile,
 		transport: opts.Transport,
 		now:       opts.Now,
 		log:       opts.Logger.With("connection", c.Name),
 		fetched:   opts.Fetched,
 	}
 	conn.ends, conn.end = context.WithCancel(context.Background())
-	conn.secret = source{getenv: opts.Getenv, log: conn.log}
-	if file, ok := c.ClientSecret.File(); ok {
-		conn.secret.file = resolve(opts.Dir, file)
+	conn.secrets = reader{
+		dir: opts.Dir, getenv: opts.Getenv, keyring: opts.Keyring, provider: opts.Provider, requester: c.Name, log: conn.log,
 	}
-	conn.secret.env, _ = c.ClientSecret.Env()
+	conn.store = store{connection: conn, dir: opts.TokensDir, source: opts.TokenKey, key: opts.Key}
 	if c.CAFile != "" {
-		if conn.roots, err = readRoots(resolve(opts.Dir, c.CAFile)); err != nil {
+		if conn.way.Roots, err = readRoots(resolve(opts.Dir, c.CAFile)); err != nil {
 			return nil, fmt.Errorf("connection %s: ca_file: %w", c.Name, err)
 		}
+	}
+	conn.way.Named = append([]string{graph.Host, authority.Host}, c.UploadHosts...)
+	if err := conn.setProxy(opts.Getenv); err != nil {
+		return nil, fmt.Errorf("connection %s: proxy: %w", c.Name, err)
 	}
 	if conn.transport == nil {
 		// The system's own are kept for the process. Loaded now, the first request does not wait for them; whether
 		// that fails matters only then.
 		_, _ = x509.SystemCertPool()
-		conn.kept = newTransport(conn.roots)
+		conn.kept = newTransport(conn.tokenWay())
 		conn.transport = conn.kept
 	}
 	return conn, nil
@@ -154,7 +180,12 @@ func origin(s string) (*url.URL, error) {
 func (c *Connection) Name() string { return c.name }
 
 // Scheme is the kind of token that the requests of a connection with this way to sign in carry.
-func Scheme(manifests.Auth) permissions.Scheme { return permissions.Application }
+func Scheme(auth manifests.Auth) permissions.Scheme {
+	if auth.Delegated() {
+		return permissions.Delegated
+	}
+	return permissions.Application
+}
 
 // Origin is the Graph origin that requests may go to: scheme and host only.
 func (c *Connection) Origin() *url.URL {
@@ -162,9 +193,9 @@ func (c *Connection) Origin() *url.URL {
 	return &u
 }
 
-// RootCAs are the certificate authorities to trust for the connection's origins: the system's and those of ca_file.
-// Nil, as in a [crypto/tls.Config], means the system's alone.
-func (c *Connection) RootCAs() *x509.CertPool { return c.roots }
+// Way is how requests get to the connection's Graph and its upload sessions: by its proxy, and trusting the certificate
+// authorities of the system and of ca_file.
+func (c *Connection) Way() dial.Way { return c.way }
 
 // Close ends a fetch that is under way and lets go of connections to the token service that are kept open for later. The
 // connection fetches no token after it.

@@ -190,8 +190,8 @@ func TestOpenNeitherSendsNorReadsTheSecret(t *testing.T) {
 	if err != nil || s.asked() != 0 {
 		t.Fatal(err, s.asked())
 	}
-	if c.Name() != "contoso" || connection.Scheme(manifests.AuthSecret) != permissions.Application || c.Origin().String() != "https://graph.microsoft.com" || c.RootCAs() != nil {
-		t.Errorf("got %s, %s, %s, %v", c.Name(), connection.Scheme(manifests.AuthSecret), c.Origin(), c.RootCAs())
+	if c.Name() != "contoso" || connection.Scheme(manifests.AuthSecret) != permissions.Application || c.Origin().String() != "https://graph.microsoft.com" || c.Way().Roots != nil || c.Way().Proxy != nil {
+		t.Errorf("got %s, %s, %s, %v", c.Name(), connection.Scheme(manifests.AuthSecret), c.Origin(), c.Way())
 	}
 	c.Origin().Host = "elsewhere.example"
 	if c.Origin().Host != "graph.microsoft.com" {
@@ -572,9 +572,9 @@ func TestSecretSources(t *testing.T) {
 		"plain":                  {"s3cret", "s3cret", ""},
 		"a line break":           {"s3cret\n", "s3cret", ""},
 		"a line break of DOS":    {"s3cret\r\n", "s3cret", ""},
-		"at the bound":           {strings.Repeat("s", 4096) + "\r\n", strings.Repeat("s", 4096), ""},
-		"one over the bound":     {strings.Repeat("s", 4097), "", "over 4096 bytes"},
-		"far over the bound":     {strings.Repeat("s", 1<<20), "", "over 4096 bytes"},
+		"at the bound":           {strings.Repeat("s", 16384) + "\r\n", strings.Repeat("s", 16384), ""},
+		"one over the bound":     {strings.Repeat("s", 16385), "", "over 16384 bytes"},
+		"far over the bound":     {strings.Repeat("s", 1<<20), "", "over 16384 bytes"},
 		"empty":                  {"", "", "is empty"},
 		"a line break only":      {"\n", "", "is empty"},
 		"two lines":              {"canary\ncanary\n", "", "line break"},

@@ -1,19 +1,17 @@
 package connection
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 )
 
-// maxSecret bounds a client secret in bytes. Entra's own have 40.
-const maxSecret = 4 << 10
+const (
+	// maxSecret bounds a client secret, a password and a federated token in bytes. Entra's own secrets have 40; a token of a cluster has 1,500.
+	maxSecret = 16 << 10
+	// maxCertificate bounds a certificate with its chain and key in bytes.
+	maxCertificate = 256 << 10
+)
 
 // redacted is a text that only reveal shows. It sits in a closure because printers reach into unexported fields and
 // call no methods there.
@@ -29,74 +27,26 @@ func (redacted) Format(f fmt.State, _ rune)   { fmt.Fprint(f, mask) }
 func (redacted) MarshalText() ([]byte, error) { return []byte(mask), nil }
 func (redacted) LogValue() slog.Value         { return slog.StringValue(mask) }
 
-// source is where a secret is: a file or an environment variable.
-type source struct {
-	file, env string
-	getenv    func(string) string
-	log       *slog.Logger
-}
-
-// read gets the secret. The error never holds a part of it.
-func (s source) read() (redacted, error) {
-	text, where := "", ""
-	if s.file != "" {
-		b, err := s.readFile()
-		if err != nil {
-			return redacted{}, err
-		}
-		text, where = string(b), "file "+s.file
-	} else {
-		text, where = s.getenv(s.env), "environment variable "+s.env
-	}
-	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+// word checks that a source holds one word and nothing else, as every client secret, key and token is. The error never holds a part of it.
+func word(content []byte, where string) (redacted, error) {
+	text := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	switch {
 	case text == "":
-		return redacted{}, fmt.Errorf("%s is empty or not set; put the secret's value there", where)
+		return redacted{}, problemf("put the secret's value there", "%s is empty or not set", where)
 	case len(text) > maxSecret:
-		return redacted{}, fmt.Errorf("%s is over %d bytes; put only the secret's value there", where, maxSecret)
+		return redacted{}, problemf("put only the secret's value there", "%s is over %d bytes", where, maxSecret)
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return redacted{}, fmt.Errorf("%s holds a space, a line break or another character that no client secret has; put only the secret's value there", where)
+		return redacted{}, problemf("put only the secret's value there", "%s holds a space, a line break or another character that no secret has", where)
 	}
 	return redact(text), nil
 }
 
-// readFile reads a little more than the most that a secret may have.
-func (s source) readFile() ([]byte, error) {
-	info, err := os.Stat(s.file)
-	if err != nil {
-		return nil, fmt.Errorf("file %s cannot be read: %w; create it or correct its name", s.file, cause(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file; put the secret's value in one", s.file)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		s.log.Warn("other users may read the client secret; make its file readable to you alone", "file", s.file, "mode", info.Mode().Perm().String())
-	}
-	f, err := os.Open(s.file)
-	if err != nil {
-		return nil, fmt.Errorf("file %s cannot be read: %w; let the host's user read it", s.file, cause(err))
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret+2+1)) // A line break of two bytes does not count.
-	if err != nil {
-		return nil, fmt.Errorf("file %s cannot be read: %w", s.file, cause(err))
-	}
-	return b, nil
-}
+// problem is what is wrong and what to do about it. Neither holds any part of a secret.
+type problem struct{ cause, remedy string }
 
-// cause drops the path that the error repeats.
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}
+func (p *problem) Error() string { return p.cause + "; " + p.remedy }
 
-// resolve gives the full name of a file of the configuration.
-func resolve(dir, name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(dir, name)
+// problemf formats the cause.
+func problemf(remedy, format string, args ...any) error {
+	return &problem{fmt.Sprintf(format, args...), remedy}
 }

@@ -2,13 +2,14 @@ package connection
 
 import (
 	"bytes"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/dial"
+	"github.com/postern-dev/postern/manifests"
 )
 
 const (
@@ -26,17 +29,17 @@ const (
 	maxRoots = 1 << 20
 	// discovery ends the path of the document that would name the token endpoint.
 	discovery = "/v2.0/.well-known/openid-configuration"
-	// connectTimeout and idleTimeout bound the steps and the rest of a connection to the token service.
-	connectTimeout = 10 * time.Second
-	idleTimeout    = 90 * time.Second
 )
 
 // tokenService carries the requests of one fetch, and keeps of the last answer what an error may be made of.
-// azidentity calls it for one request at a time.
+// azidentity and MSAL call it for one request at a time.
 type tokenService struct {
 	connection *Connection
 	answer     answer
+	pace       pace // of a device that waits for its user
 }
+
+func (c *Connection) service() *tokenService { return &tokenService{connection: c} }
 
 // answer is what became of a request to the token service.
 type answer struct {
@@ -46,13 +49,17 @@ type answer struct {
 	numbers     []int64 // "error_codes" of it.
 	correlation string
 	retryAfter  time.Duration
+	ahead       time.Duration // this machine's clock, before the service's
 }
 
 // Do implements policy.Transporter.
 func (s *tokenService) Do(req *http.Request) (*http.Response, error) {
 	c := s.connection
-	if req.URL.Scheme != c.authority.Scheme || req.URL.Host != c.authority.Host {
+	if !c.asks(req.URL) {
 		return nil, s.fail(errForeign)
+	}
+	if err := s.pace.wait(req.Context()); err != nil {
+		return nil, s.fail(err)
 	}
 	if strings.HasSuffix(req.URL.Path, discovery) {
 		return reply(req, http.StatusOK, c.endpoints()), nil
@@ -74,8 +81,12 @@ func (s *tokenService) Do(req *http.Request) (*http.Response, error) {
 		return reply(req, resp.StatusCode, body), nil
 	}
 	s.answer.read(resp.Header, body)
-	// What azidentity does not get, it cannot log: the text of an error may repeat the request.
-	refused := reply(req, resp.StatusCode, []byte("{}"))
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		s.answer.ahead = c.now().Sub(at)
+	}
+	s.pace.slower(s.answer.word)
+	// What the libraries do not get, they cannot log: the text of an error may repeat the request. MSAL goes by the word.
+	refused := reply(req, resp.StatusCode, []byte(`{"error":"`+s.answer.known()+`"}`))
 	if after := resp.Header.Get("Retry-After"); after != "" {
 		refused.Header.Set("Retry-After", after)
 	}
@@ -90,7 +101,7 @@ var (
 // fail keeps why no answer came, and tells azcore when trying again cannot help.
 func (s *tokenService) fail(err error) error {
 	s.answer = answer{failure: err}
-	if errors.Is(err, errForeign) || errors.Is(err, errTooLong) || untrusted(err) {
+	if errors.Is(err, errForeign) || errors.Is(err, errTooLong) || untrusted(err) || errors.As(err, new(*abi.Error)) {
 		return final{err}
 	}
 	return err
@@ -103,6 +114,66 @@ type final struct{ error }
 func (final) NonRetriable() {}
 
 func (f final) Unwrap() error { return f.error }
+
+// known is the word of an error answer if it is one that this package knows; anything else may be a secret that a server echoes.
+func (a *answer) known() string {
+	switch a.word {
+	case "access_denied", "authorization_declined", "authorization_pending", "bad_verification_code", "consent_required", "expired_token",
+		"interaction_required", "invalid_client", "invalid_grant", "invalid_request", "invalid_resource", "invalid_scope", "login_required",
+		"slow_down", "temporarily_unavailable", "unauthorized_client":
+		return a.word
+	}
+	return ""
+}
+
+// asks reports whether a request goes where this connection gets its tokens.
+func (c *Connection) asks(u *url.URL) bool {
+	if c.config.Auth != manifests.AuthManagedIdentity {
+		return u.Scheme == c.authority.Scheme && u.Host == c.authority.Host
+	}
+	return slices.ContainsFunc(identityEndpoints(), func(own *url.URL) bool { return u.Scheme == own.Scheme && u.Host == own.Host })
+}
+
+// metadataHost is the address of the metadata service of an Azure virtual machine.
+const metadataHost = "169.254.169.254"
+
+// identityEndpoints are where a managed identity's tokens may come from. What Azure puts into the environment of a service names the
+// endpoint there; a virtual machine's has a fixed address.
+// Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
+func identityEndpoints() []*url.URL {
+	endpoints := []*url.URL{{Scheme: "http", Host: metadataHost}}
+	for _, name := range []string{"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} {
+		if own, err := url.Parse(os.Getenv(name)); err == nil && own.Host != "" {
+			endpoints = append(endpoints, own)
+		}
+	}
+	return endpoints
+}
+
+// tokenWay is how the connection's tokens are fetched. Those of a managed identity come from this machine or its network, which is why
+// its endpoints are named, for this alone; and never by a proxy, which could read both the request and the token.
+// Source: https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#proxies
+func (c *Connection) tokenWay() dial.Way {
+	if c.config.Auth != manifests.AuthManagedIdentity {
+		return c.way
+	}
+	way := dial.Way{Roots: c.way.Roots}
+	for _, endpoint := range identityEndpoints() {
+		way.Named = append(way.Named, hostPort(endpoint))
+	}
+	return way
+}
+
+// endpoint is an endpoint of the tenant's token service.
+func (c *Connection) endpoint(name string) string {
+	return c.authority.String() + "/" + c.config.Tenant + "/oauth2/v2.0/" + name
+}
+
+// ConsentURL is the page on which an administrator consents, for the whole tenant, to what the application is registered with.
+// Source: https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
+func (c *Connection) ConsentURL() string {
+	return c.authority.String() + "/" + c.config.Tenant + "/adminconsent?client_id=" + c.config.ClientID
+}
 
 // read takes from an error answer what is a number or a known word.
 func (a *answer) read(header http.Header, body []byte) {
@@ -127,7 +198,7 @@ func (a *answer) read(header http.Header, body []byte) {
 
 // endpoints is the discovery document that follows from the configuration.
 func (c *Connection) endpoints() []byte {
-	base := c.authority.String() + "/" + c.tenant
+	base := c.authority.String() + "/" + c.config.Tenant
 	doc := []byte(`{"issuer":`)
 	doc = abi.AppendString(doc, base+"/v2.0")
 	doc = append(doc, `,"authorization_endpoint":`...)
@@ -151,15 +222,11 @@ func reply(req *http.Request, status int, body []byte) *http.Response {
 	}
 }
 
-// newTransport makes the transport to a token service whose certificate roots signed; nil is the system's.
-func newTransport(roots *x509.CertPool) *http.Transport {
-	return &http.Transport{
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   connectTimeout,
-		ResponseHeaderTimeout: tryTimeout,
-		IdleConnTimeout:       idleTimeout,
-		ForceAttemptHTTP2:     true,
-	}
+// newTransport makes the transport to a token service.
+func newTransport(way dial.Way) *http.Transport {
+	transport := way.Transport()
+	transport.ResponseHeaderTimeout = tryTimeout
+	return transport
 }
 
 // readRoots reads certificates in PEM and adds them to the system's.

@@ -6,11 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
-
 	"github.com/postern-dev/postern/abi"
 )
 
@@ -78,13 +73,7 @@ func (c *Connection) refresh() error {
 	if _, due := c.cached(); !due {
 		return nil
 	}
-	if c.fetched == nil {
-		return c.fetch()
-	}
-	began := time.Now()
-	err := c.fetch()
-	c.fetched(time.Since(began), err)
-	return err
+	return c.fetch(false)
 }
 
 // afterFetch gives the fetched token, or falls back on the old one if that is still good.
@@ -117,56 +106,47 @@ func (c *Connection) drop(req *http.Request) error {
 	if !c.refused.IsZero() && now.Before(c.refused.Add(refusedAgain)) {
 		return c.refusedTwice()
 	}
-	c.current, c.refused = nil, now
+	c.dropped, c.current, c.refused = c.current, nil, now
 	return nil
 }
 
 func (c *Connection) refusedTwice() error {
-	return &abi.Error{
-		Code:    abi.Auth,
-		Message: fmt.Sprintf("connection %s: Graph refuses one token after another; check that graph and authority belong to the same cloud, and the application's sign-ins in the Entra admin centre", c.name),
-	}
+	return c.failed(reason{abi.Auth, "", "Graph refuses one token after another",
+		"check that graph and authority belong to the same cloud, and the application's sign-ins in the Entra admin centre"})
 }
 
-// fetch gets a token from the token service and keeps it. Each fetch makes its own credential: azidentity then has
-// nothing in its cache that would have to be forced out, and the secret does not stay in memory.
-func (c *Connection) fetch() error {
+// fetch gets a token from the token service and keeps it.
+func (c *Connection) fetch(force bool) error {
 	ctx, cancel := context.WithTimeout(c.ends, fetchTimeout)
 	defer cancel()
-	secret, err := c.secret.read()
+	get := c.application
+	if c.config.Auth.Delegated() {
+		get = func(ctx context.Context) (*token, error) { return c.delegated(ctx, force) }
+	}
+	began := time.Now()
+	t, err := get(ctx)
+	if c.fetched != nil {
+		c.fetched(time.Since(began), err)
+	}
 	if err != nil {
-		return &abi.Error{Code: abi.Auth, Message: fmt.Sprintf("connection %s: client_secret: %v", c.name, err)}
+		return err
 	}
-	service := &tokenService{connection: c}
-	credential, err := azidentity.NewClientSecretCredential(c.tenant, c.clientID, secret.reveal(), &azidentity.ClientSecretCredentialOptions{
-		ClientOptions: azcore.ClientOptions{
-			Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: c.authority.String() + "/"},
-			Transport: service,
-			Telemetry: policy.TelemetryOptions{ApplicationID: product},
-			Retry: policy.RetryOptions{
-				MaxRetries:    maxRetries,
-				TryTimeout:    tryTimeout,
-				RetryDelay:    retryDelay,
-				MaxRetryDelay: maxRetryDelay,
-			},
-		},
-		DisableInstanceDiscovery: true,
-	})
-	if err != nil {
-		return &abi.Error{Code: abi.Auth, Message: fmt.Sprintf("connection %s: tenant %q is neither a directory id nor a domain; correct it", c.name, c.tenant)}
-	}
-	start, wall := c.now(), time.Now()
-	got, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{c.graph.String() + "/.default"}})
-	if err != nil || !wellFormed(got.Token) {
-		return service.explain()
-	}
-	// azidentity reckons by the system's clock. The life counts from before the request, by the connection's.
-	life := time.Until(got.ExpiresOn) - time.Since(wall)
-	expires := start.Add(life)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.current = &token{bearer: redact(got.Token), renew: expires.Add(-min(renewAhead, life/2)), expires: expires}
+	c.current = t
 	return nil
+}
+
+// stopwatch remembers when a request began: a token's life counts from then.
+func (c *Connection) stopwatch() stopwatch { return stopwatch{c.now(), time.Now()} }
+
+// stopwatch holds one moment by the connection's clock and by the system's, by which the libraries reckon.
+type stopwatch struct{ own, system time.Time }
+
+func (w stopwatch) token(bearer string, expires time.Time) *token {
+	life := time.Until(expires) - time.Since(w.system)
+	end := w.own.Add(life)
+	return &token{bearer: redact(bearer), renew: end.Add(-min(renewAhead, life/2)), expires: end}
 }
 
 // wellFormed reports whether s is a token by RFC 6750 section 2.1, so that it can be nothing but a header's value.

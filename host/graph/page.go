@@ -13,8 +13,18 @@ import (
 	"github.com/postern-dev/postern/manifests"
 )
 
-// apiVersion is the version of Graph that requests go to.
-const apiVersion = "/v1.0"
+// The versions of Graph that requests go to.
+const (
+	apiVersion  = "/v1.0"
+	betaVersion = "/beta"
+)
+
+func (r *Request) version() string {
+	if r.Beta {
+		return betaVersion
+	}
+	return apiVersion
+}
 
 // pages follows a list to the request's limit and merges its rows into one
 // answer of the form {"value":[…]}.
@@ -101,10 +111,10 @@ func isContent(template manifests.Template) bool {
 // that must stay. Other values may come in another spelling of Graph's, an address as
 // an id for one.
 func continues(origin *url.URL, req *Request, link string) bool {
-	if !pinned(origin, link) {
+	if !pinned(origin, req.version(), link) {
 		return false
 	}
-	path, _, _ := strings.Cut(strings.TrimPrefix(link, origin.Scheme+"://"+origin.Host+apiVersion+"/"), "?")
+	path, _, _ := strings.Cut(strings.TrimPrefix(link, origin.Scheme+"://"+origin.Host+req.version()+"/"), "?")
 	segments := linkSegments(path)
 	for _, t := range req.Template.Segments() {
 		if t.Parameter != "" {
@@ -177,10 +187,10 @@ func unquote(key string) string {
 	return strings.ReplaceAll(key[1:len(key)-1], "''", "'")
 }
 
-// pinned reports whether link leads to the API at origin, and in the one spelling
+// pinned reports whether link leads to a version of the API at origin, and in the one spelling
 // of its origin.
-func pinned(origin *url.URL, link string) bool {
-	path, ok := strings.CutPrefix(link, origin.Scheme+"://"+origin.Host+apiVersion+"/")
+func pinned(origin *url.URL, version, link string) bool {
+	path, ok := strings.CutPrefix(link, origin.Scheme+"://"+origin.Host+version+"/")
 	if !ok || len(link) > maxURL || strings.ContainsAny(link, "#\\") || strings.ContainsFunc(link, unicode.IsControl) {
 		return false
 	}

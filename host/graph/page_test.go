@@ -85,7 +85,7 @@ func TestLinksAreFollowedOnTheOwnOriginOnly(t *testing.T) {
 		"javascript:alert(1)":                                   false,
 		origin + "/v1.0/users?x=" + strings.Repeat("a", maxURL): false,
 	} {
-		if got := pinned(graphOrigin(t), link); got != want {
+		if got := pinned(graphOrigin(t), apiVersion, link); got != want {
 			t.Errorf("%.100q: followed is %v", link, got)
 		}
 	}
@@ -100,7 +100,7 @@ func TestLinksKeepThePortOfTheOrigin(t *testing.T) {
 		"https://localhost:08443/v1.0/users": false,
 		"https://localhost:84430/v1.0/users": false,
 	} {
-		if got := pinned(own, link); got != want {
+		if got := pinned(own, apiVersion, link); got != want {
 			t.Errorf("%s: followed is %v", link, got)
 		}
 	}
@@ -116,7 +116,7 @@ func FuzzLink(f *testing.F) {
 		f.Add(link)
 	}
 	f.Fuzz(func(t *testing.T, link string) {
-		if !pinned(graphOrigin(t), link) {
+		if !pinned(graphOrigin(t), apiVersion, link) {
 			return
 		}
 		u, err := url.Parse(link)

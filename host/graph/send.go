@@ -2,6 +2,7 @@ package graph
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -31,6 +32,8 @@ type call struct {
 	trace  Trace
 	// token is what the latest request was authorised with. No answer may repeat it.
 	token string
+	// refused is the latest answer that was no success, for a request that takes any status.
+	refused *Answer
 	// entered says that the limits have let it in already.
 	entered bool
 	// doubt and after are what is known of the latest attempt, if it failed.
@@ -54,7 +57,7 @@ func (c *call) do(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
 	case !c.req.isWrite():
 		return nil, &abi.Error{Code: abi.InvalidInput, Message: "a GET carries no body; leave body out"}
 	default:
-		if c.body, err = newBody(c.req.Body, c.blobs); err != nil {
+		if c.body, err = c.newBody(); err != nil {
 			return nil, err
 		}
 	}
@@ -90,9 +93,12 @@ func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) 
 	defer res.Body.Close()
 	counted := &counter{Reader: res.Body}
 	defer func() { c.trace.BytesIn += counted.n }()
-	content := newGuard(counted, c.token)
+	content := newGuard(contentOf(res, counted), c.token)
 	c.trace.Status = res.StatusCode
 	c.trace.RequestID = word(content.header(res, "request-id"))
+	if res.StatusCode < http.StatusOK { // another protocol begins here, which no time bounds
+		return nil, c.refusal(res, nil, time.Now())
+	}
 	if res.StatusCode/100 != 2 {
 		body, err := io.ReadAll(io.LimitReader(content, maxErrorBody))
 		if errors.Is(err, errEcho) {
@@ -100,9 +106,18 @@ func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) 
 		}
 		err = c.refusal(res, body, time.Now())
 		c.weigh(res)
+		if c.req.AnyStatus {
+			c.refused = c.anyAnswer(res, content, body)
+		}
 		return nil, err
 	}
 	answer := &Answer{Status: res.StatusCode, Headers: told(func(name string) string { return content.header(res, name) })}
+	if c.req.AnyStatus {
+		answer.Headers = c.headersOf(res, content)
+		if media := mediaType(content.header(res, "Content-Type")); !c.req.Save && media != jsonType && res.StatusCode != http.StatusNoContent {
+			return c.plain(ctx, p, content, media, answer)
+		}
+	}
 	if c.req.Save {
 		blob, err := c.blobs.Create(ctx, content, mediaType(content.header(res, "Content-Type")))
 		if err != nil {
@@ -140,7 +155,7 @@ func (c *call) read(ctx context.Context, p *fastjson.Parser, body io.Reader, len
 	if len(b) > abi.MaxReply-replyEnvelope {
 		return c.unusable(abi.TooLarge, fmt.Sprintf("is over %d MiB", abi.MaxReply>>20)+"; ask for fewer rows or members, or save it as a blob")
 	}
-	if media != "application/json" {
+	if media != jsonType {
 		return c.malformed("is not JSON but " + media)
 	}
 	v, err := abi.Parse(p, b, abi.MaxReply)
@@ -326,16 +341,17 @@ func (c *call) build(ctx context.Context, target string) (*http.Request, error) 
 		req.Header.Set(h.Name, h.Value)
 	}
 	// Under the names as [http.CanonicalHeaderKey] writes them, which it need not do for each request then.
-	values := [...]string{c.client.settings.UserAgent, c.id, "true", "application/json"}
+	values := [...]string{c.client.settings.UserAgent, c.id, "true", "application/json", "gzip"}
 	req.Header["User-Agent"] = values[0:1:1]
 	req.Header["Client-Request-Id"] = values[1:2:2]
 	req.Header["Return-Client-Request-Id"] = values[2:3:3]
 	req.Header["Accept"] = values[3:4:4]
+	req.Header["Accept-Encoding"] = values[4:5:5]
 	if c.req.Save {
 		req.Header.Set("Accept", "*/*")
 	}
 	if c.body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", cmp.Or(c.req.ContentType, jsonType))
 	}
 	return req, nil
 }
@@ -367,10 +383,11 @@ func ending(err error) string {
 // failed is the error of a request that got no answer. left tells whether it may
 // have reached Graph.
 func (c *call) failed(ctx context.Context, err error, left bool) error {
+	var coded *abi.Error
 	switch {
 	case left:
 		c.doubt = open
-	case !untrusted(err):
+	case !untrusted(err) && !errors.As(err, &coded):
 		c.doubt = untouched
 	}
 	switch {
@@ -380,6 +397,8 @@ func (c *call) failed(ctx context.Context, err error, left bool) error {
 		return c.late(ctx)
 	case ctx.Err() != nil:
 		return c.unsent(ctx.Err())
+	case errors.As(err, &coded): // of host/dial or host/connection
+		return &abi.Error{Code: coded.Code, Message: coded.Message, Detail: c.detail()}
 	default:
 		return &abi.Error{Code: abi.Upstream, Message: "Graph cannot be reached at " + c.client.origin.Host + ": " + networkProblem(err), Detail: c.detail()}
 	}
@@ -393,7 +412,7 @@ func (c *call) late(ctx context.Context) error {
 // broken is the error of an answer that ended too soon or could not be kept.
 func (c *call) broken(ctx context.Context, err error) error {
 	var coded *abi.Error
-	if !errors.As(err, &coded) && !errors.Is(err, errEcho) {
+	if !errors.As(err, &coded) && !errors.Is(err, errEcho) && !errors.Is(err, errEncoding) && !errors.Is(err, errPadding) {
 		c.doubt = open
 	}
 	switch {
@@ -401,6 +420,10 @@ func (c *call) broken(ctx context.Context, err error) error {
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the answer broke off")
 	case errors.As(err, &coded):
 		return coded
+	case errors.Is(err, errEncoding):
+		return c.malformed("comes in an encoding that was not asked for")
+	case errors.Is(err, errPadding):
+		return c.malformed("is longer compressed than it is; check what stands between")
 	case errors.Is(err, errEcho):
 		return c.malformed("repeats the connection's token and was thrown away; check the connection's graph origin and what stands between")
 	default:
@@ -437,6 +460,8 @@ func networkProblem(err error) string {
 		return "its certificate is for another name"
 	case errors.As(err, &invalid):
 		return "its certificate is not valid now"
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "the proxy does not answer; is it running, and is the connection's proxy right?"
 	case errors.As(err, &dns):
 		return "its name is not known"
 	case errors.As(err, &op) && op.Op == "dial":

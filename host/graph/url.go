@@ -21,7 +21,7 @@ const usualURL = 512
 func buildURL(origin *url.URL, req *Request) (string, error) {
 	var b strings.Builder
 	b.Grow(usualURL)
-	for _, part := range [...]string{origin.Scheme, "://", origin.Host, apiVersion} {
+	for _, part := range [...]string{origin.Scheme, "://", origin.Host, req.version()} {
 		b.WriteString(part)
 	}
 	if err := appendPath(&b, req.Template, req.Params); err != nil {

@@ -51,19 +51,23 @@ func collect[T any](items []T, get func(T) *record) collection {
 
 // list answers a page of a collection, filtered and ordered as the query wants.
 func (c *call) list(items collection) (*reply, error) {
-	if c.query.filter != nil || c.query.order != nil {
-		chosen, err := c.choose(items, c.query.filter, c.query.order)
-		if err != nil {
-			return nil, err
-		}
-		items = collection{len(chosen), func(i int) *record { return chosen[i] }}
-	}
 	size := c.route.perPage()
 	if c.maxPage > 0 {
 		size = min(c.maxPage, c.route.mostPerPage())
 	}
 	if c.query.top > 0 {
 		size = c.query.top
+	}
+	if c.query.filter != nil || c.query.order != nil {
+		enough := items.length
+		if c.query.order == nil && !c.query.count {
+			enough = min(enough, c.query.skip+size+1) // one beyond the page tells that there is a next one
+		}
+		chosen, err := c.choose(items, c.query.filter, c.query.order, enough)
+		if err != nil {
+			return nil, err
+		}
+		items = collection{len(chosen), func(i int) *record { return chosen[i] }}
 	}
 	from := min(c.query.skip, items.length)
 	until := min(from+size, items.length)
@@ -95,7 +99,7 @@ func (c *call) list(items collection) (*reply, error) {
 func (c *call) count(items collection) (*reply, error) {
 	length := items.length
 	if c.query.filter != nil {
-		chosen, err := c.choose(items, c.query.filter, nil)
+		chosen, err := c.choose(items, c.query.filter, nil, items.length)
 		if err != nil {
 			return nil, err
 		}
@@ -104,10 +108,10 @@ func (c *call) count(items collection) (*reply, error) {
 	return &reply{status: http.StatusOK, contentType: "text/plain", body: strconv.AppendInt(nil, int64(length), 10)}, nil
 }
 
-// choose filters and orders a collection; either may be nil.
-func (c *call) choose(items collection, filter *odata.Filter, order odata.Order) ([]*record, error) {
+// choose filters and orders a collection; either may be nil. It stops when it has found enough.
+func (c *call) choose(items collection, filter *odata.Filter, order odata.Order, enough int) ([]*record, error) {
 	var chosen []*record
-	for i := range items.length {
+	for i := 0; i < items.length && len(chosen) < enough; i++ {
 		item := items.at(i)
 		if filter != nil {
 			ok, err := filter.Match(item)

@@ -77,15 +77,20 @@ func (m *Mailbox) changed(old, item *message) {
 	}
 	if at := newest.seenAt(); at.After(m.server.now()) {
 		if old == nil {
-			m.server.at(at, func() {
-				if now := m.byID[item.record.immutable]; now != nil {
-					m.tell(nil, now)
-				}
-			})
+			m.tellAt(at, item)
 		}
 		return
 	}
 	m.tell(old, item)
+}
+
+// tellAt tells of a message once it is seen, unless it is gone by then.
+func (m *Mailbox) tellAt(at time.Time, item *message) {
+	m.server.at(at, func() {
+		if now := m.byID[item.record.immutable]; now != nil {
+			m.tell(nil, now)
+		}
+	})
 }
 
 func (m *Mailbox) tell(old, item *message) {

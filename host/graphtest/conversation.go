@@ -34,6 +34,7 @@ type post struct {
 	at        time.Time
 	visibleAt time.Time // from when on lists and summaries have it; zero: at once
 	inReplyTo *post
+	joining   []person // who joined the thread with it
 	extended  []extendedProperty
 	record    *record
 }
@@ -198,18 +199,52 @@ type newPost struct {
 // addPost adds a post to a thread. It is the only way in which posts come.
 func (g *Group) addPost(t *thread, added newPost) *post {
 	g.posts++
-	c := added.content
 	p := &post{
-		id: newID(idPost, g.id, strconv.Itoa(g.posts)), content: c, thread: t, at: added.at.UTC().Truncate(time.Second),
-		inReplyTo: added.inReplyTo, extended: added.extended,
+		id: newID(idPost, g.id, strconv.Itoa(g.posts)), content: added.content, thread: t, at: added.at.UTC().Truncate(time.Second),
+		inReplyTo: added.inReplyTo, joining: added.participants, extended: added.extended,
 	}
 	if added.delay > 0 {
 		p.visibleAt = p.at.Add(added.delay)
 	}
+	t.cc = append(t.cc, added.participants...)
+	t.insert(p)
+	if !g.tellLater(p) {
+		g.tell(t)
+	}
+	return p
+}
+
+// insert puts a post into its place in the thread, and makes its record.
+func (t *thread) insert(p *post) {
+	p.store()
+	at, _ := slices.BinarySearchFunc(t.posts, p, func(other, p *post) int {
+		if other.at.After(p.at) {
+			return 1
+		}
+		return -1
+	})
+	t.posts = slices.Insert(t.posts, at, p)
+}
+
+// tellLater has subscriptions know of a post once it is seen. It does nothing for one that is seen already.
+func (g *Group) tellLater(p *post) bool {
+	seen := g.server.visibilityOf(g.names()).at(p.id, p.at)
+	if p.visibleAt.After(seen) {
+		seen = p.visibleAt
+	}
+	if !seen.After(g.server.now()) {
+		return false
+	}
+	g.server.at(seen, func() { g.tell(p.thread) })
+	return true
+}
+
+// store makes the record of a post, and those of its attachments.
+func (p *post) store() {
+	c, t := p.content, p.thread
 	for i, a := range c.attachments {
 		a.store(p.at, []string{p.id, strconv.Itoa(i)}, []string{p.id, strconv.Itoa(i)})
 	}
-	t.cc = append(t.cc, added.participants...)
 	changeKey := newChangeKey(p.id, 0)
 	p.record = newRecord("post", p.id,
 		member{"createdDateTime", p.at},
@@ -223,29 +258,12 @@ func (g *Group) addPost(t *thread, added newPost) *post {
 		member{"sender", c.sender.object()},
 		member{"conversationId", t.conversation.id},
 		member{"conversationThreadId", t.id},
-		member{"newParticipants", objects(added.participants)},
+		member{"newParticipants", objects(p.joining)},
 	).onDemand("conversationId", "conversationThreadId", "newParticipants")
 	if c.html {
 		p.record.inText("body", object{{"contentType", "text"}, {"content", c.text()}})
 	}
 	p.record.etag = `W/"` + changeKey + `"`
-	at, _ := slices.BinarySearchFunc(t.posts, p, func(other, p *post) int {
-		if other.at.After(p.at) {
-			return 1
-		}
-		return -1
-	})
-	t.posts = slices.Insert(t.posts, at, p)
-	seen := g.server.visibilityOf(g.names()).at(p.id, p.at)
-	if p.visibleAt.After(seen) {
-		seen = p.visibleAt
-	}
-	if seen.After(g.server.now()) {
-		g.server.at(seen, func() { g.tell(t) })
-	} else {
-		g.tell(t)
-	}
-	return p
 }
 
 // receive files a mail to the group: into the thread of the same topic, or a new one. Subscribers get it in their Inbox too.

@@ -42,12 +42,16 @@ func (s *Server) post(t transit) {
 // settle delivers what is due. It locks the server.
 func (s *Server) settle() {
 	s.catchUp()
-	if s.delay == 0 {
+	now := s.now()
+	s.mu.RLock()
+	due := len(s.transits) > 0 && !s.transits[0].due.After(now)
+	s.mu.RUnlock()
+	if !due {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for now := s.now(); len(s.transits) > 0 && !s.transits[0].due.After(now); {
+	for len(s.transits) > 0 && !s.transits[0].due.After(now) {
 		next := s.transits[0]
 		s.transits = s.transits[1:]
 		s.carry(next)

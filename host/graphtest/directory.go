@@ -40,7 +40,7 @@ func (c *call) countDirectory(items collection) (*reply, error) {
 		return nil, err
 	}
 	if c.query.filter != nil {
-		chosen, err := c.choose(found, c.query.filter, nil)
+		chosen, err := c.choose(found, c.query.filter, nil, found.length)
 		if err != nil {
 			return nil, err
 		}
@@ -245,7 +245,7 @@ func withoutValue(name string, collection, onDemand bool) field {
 	if collection {
 		value = []any{}
 	}
-	return field{name: name, value: value, json: encodeMember(name, value, nil), onDemand: onDemand}
+	return field{name: name, value: value, onDemand: onDemand}
 }
 
 // named returns the record with its type, as it is answered where several types may stand.

@@ -1,9 +1,6 @@
 package graphtest
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // expandedPage answers a page of items with what $expand adds to each. The page is made by answer.
 func expandedPage[T any](
@@ -65,7 +62,7 @@ func (c *call) related(name, typ string, items collection) ([]byte, error) {
 	if e.Expand != nil {
 		return nil, errNotImitated("a relationship that is expanded inside another")
 	}
-	chosen, err := c.choose(items, e.Filter, e.Order)
+	chosen, err := c.choose(items, e.Filter, e.Order, items.length)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +97,7 @@ func (r *record) withValue(name string, value any) *record {
 	other.fields = slices.Clone(r.fields)
 	for i := range other.fields {
 		if f := &other.fields[i]; f.name == name {
-			f.value, f.json = value, encodeMember(name, value, time.UTC)
+			f.value = value
 		}
 	}
 	return &other

@@ -102,11 +102,21 @@ func (s *Server) AddMailbox(address string, options ...MailboxOption) (*Mailbox,
 	if err != nil {
 		return nil, err
 	}
-	m := &Mailbox{
+	m := &Mailbox{}
+	m.open(s, user)
+	m.sendAs[strings.ToLower(user.Mail)], m.sendAs[strings.ToLower(user.UserPrincipalName)] = true, true
+	m.addStandardFolders(set)
+	m.settings = newOwnerSettings(set)
+	return m, nil
+}
+
+// open makes the mailbox a user's, with nothing in it.
+func (m *Mailbox) open(s *Server, user *User) {
+	*m = Mailbox{
 		server:     s,
 		user:       user,
 		sharedWith: map[string]bool{},
-		sendAs:     map[string]bool{strings.ToLower(user.Mail): true, strings.ToLower(user.UserPrincipalName): true},
+		sendAs:     map[string]bool{},
 		folders:    map[string]*folder{},
 		folderIDs:  map[string]bool{},
 		indexes:    map[string][]byte{},
@@ -114,9 +124,6 @@ func (s *Server) AddMailbox(address string, options ...MailboxOption) (*Mailbox,
 		byID:       map[string]*message{},
 	}
 	user.mailbox = m
-	m.addStandardFolders(set)
-	m.settings = newOwnerSettings(set)
-	return m, nil
 }
 
 // Address is the mailbox's SMTP address.
@@ -202,13 +209,14 @@ func (m *Mailbox) AddEML(folder string, source io.Reader) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	parsed := parseMIME(mime, 0)
 	m.server.mu.Lock()
 	defer m.server.mu.Unlock()
 	f, err := m.makeFolder(folder)
 	if err != nil {
 		return "", err
 	}
-	return m.deliver(f, parseMIME(mime, 0), false).record.id, nil
+	return m.deliver(f, parsed, false).record.id, nil
 }
 
 // readMessage reads a message of at most maxMessageSize bytes.
@@ -223,7 +231,8 @@ func readMessage(source io.Reader) ([]byte, error) {
 	return mime, nil
 }
 
-// AddEMLFolder adds every .eml file of a file system to a folder, in the order of their paths, and returns how many there were.
+// AddEMLFolder adds every .eml file of a file system to one folder, in the order of their paths, and returns how many there were. AddFolders
+// keeps the folders of the file system apart.
 func (m *Mailbox) AddEMLFolder(folder string, files fs.FS) (int, error) {
 	count := 0
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -251,13 +260,18 @@ type Message struct {
 	InternetMessageID string
 	Subject           string
 	From              string
-	To                []string
+	To, Cc            []string
 	Received          time.Time
 	IsRead            bool
 	// MIME is the message's source.
 	MIME []byte
 	// JSON is the message as Graph shows it, with every property.
 	JSON json.RawMessage
+	// Attachments are the names of the attachments, inline ones too.
+	Attachments []string
+
+	body string
+	html bool
 }
 
 // Messages lists the messages of a folder, newest first. The folder is a path as for AddFolder; one that does not exist is empty.
@@ -339,6 +353,16 @@ func (l messageList) search(item *message) int {
 			return l[i].number <= item.number
 		}
 		return l[i].received.Before(item.received)
+	})
+}
+
+// sort brings messages that were gathered in any order into the list's own.
+func (l messageList) sort() {
+	slices.SortFunc(l, func(a, b *message) int {
+		if order := b.received.Compare(a.received); order != 0 {
+			return order
+		}
+		return b.number - a.number
 	})
 }
 

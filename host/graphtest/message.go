@@ -91,10 +91,6 @@ func (m *message) store() {
 
 // record makes the JSON of a message. Of a message inside another, stored is nil and the ids are empty.
 func (c *content) record(id, owner string, stored *message, received time.Time) *record {
-	headers := make([]any, len(c.headers))
-	for i, h := range c.headers {
-		headers[i] = object{{"name", h.name}, {"value", h.value}}
-	}
 	hasAttachments := slices.ContainsFunc(c.attachments, func(a *attachment) bool { return !a.inline })
 	at := message{created: received, modified: received, read: true}
 	parent, link, conversation, index := any(nil), any(nil), any(nil), any(nil)
@@ -135,15 +131,23 @@ func (c *content) record(id, owner string, stored *message, received time.Time) 
 		member{"bccRecipients", objects(c.bcc)},
 		member{"replyTo", objects(c.replyTo)},
 		member{"flag", at.followup()},
-		member{"internetMessageHeaders", headers},
+		member{"internetMessageHeaders", lazy(c.headerObjects)},
 		member{"uniqueBody", c.bodyObject()},
 	)
 	if c.html {
-		text := object{{"contentType", "text"}, {"content", c.text()}}
+		text := lazy(func() any { return object{{"contentType", "text"}, {"content", c.text()}} })
 		r.inText("body", text).inText("uniqueBody", text)
 	}
 	r.etag = `W/"` + changeKey + `"`
 	return r.onDemand("internetMessageHeaders", "uniqueBody")
+}
+
+func (c *content) headerObjects() any {
+	headers := make([]any, len(c.headers))
+	for i, h := range c.headers {
+		headers[i] = object{{"name", h.name}, {"value", h.value}}
+	}
+	return headers
 }
 
 // inference is what Outlook takes the message for.
@@ -182,6 +186,10 @@ func (m *message) inspect() Message {
 	for _, f := range m.record.fields {
 		all[f.name] = true
 	}
+	var names []string
+	for _, a := range m.content.attachments {
+		names = append(names, a.name)
+	}
 	return Message{
 		ID:                m.record.id,
 		ImmutableID:       m.record.immutable,
@@ -189,10 +197,14 @@ func (m *message) inspect() Message {
 		Subject:           m.content.subject,
 		From:              m.content.from.address,
 		To:                addresses(m.content.to),
+		Cc:                addresses(m.content.cc),
 		Received:          m.received,
 		IsRead:            m.read,
 		MIME:              m.content.mime,
 		JSON:              m.record.json(&view{selected: all}),
+		Attachments:       names,
+		body:              m.content.body,
+		html:              m.content.html,
 	}
 }
 
@@ -290,7 +302,20 @@ func (c *call) messages() (collection, error) {
 	if c.query.search != nil {
 		messages = searchMessages(messages, c.query.search)
 	}
-	return collect(messages, func(m *message) *record { return m.record }), nil
+	return c.byArrival(messages), nil
+}
+
+// byArrival is a list of messages as a collection. An order by nothing but receivedDateTime is the list's own, forwards or backwards, so
+// that nothing need be sorted.
+func (c *call) byArrival(messages messageList) collection {
+	items := collect(messages, func(m *message) *record { return m.record })
+	if order := c.query.order; len(order) == 1 && len(order[0].Path) == 1 && strings.EqualFold(order[0].Path[0], "receivedDateTime") {
+		c.query.order = nil
+		if !order[0].Descending {
+			items.at = func(i int) *record { return messages[len(messages)-1-i].record }
+		}
+	}
+	return items
 }
 
 // checkMessageQuery refuses the combinations of query options that the mail store does not serve; see

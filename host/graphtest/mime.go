@@ -21,7 +21,9 @@ func parseMIME(source []byte, depth int) *content {
 		c.setBody(behindHeader(mail, c.headers), false)
 		return c
 	}
-	parser := enmime.NewParser(enmime.DisableTextConversion(true), enmime.MultipartWOBoundaryAsSinglePart(true), enmime.SkipMalformedParts(true))
+	// A character set is guessed only where none is declared: guessing takes longer than all the rest, and is wrong at times.
+	parser := enmime.NewParser(enmime.DisableTextConversion(true), enmime.MultipartWOBoundaryAsSinglePart(true), enmime.SkipMalformedParts(true),
+		enmime.DisableCharacterDetection(true))
 	envelope, err := parser.ReadEnvelope(bytes.NewReader(mail))
 	if err != nil {
 		c.setBody(behindHeader(mail, c.headers), false)
@@ -51,8 +53,8 @@ func readable(source []byte) bool {
 	var open []string // boundaries of multiparts, as they follow "--"
 	parts := 0
 	for line := range bytes.Lines(source) {
-		if found := boundary.FindSubmatch(line); found != nil {
-			open = append(open, string(bytes.TrimRight(found[1], " \t\r\n")))
+		if found := declaredBoundary(line); found != nil {
+			open = append(open, string(found))
 		}
 		if !bytes.HasPrefix(line, []byte("--")) {
 			continue
@@ -72,6 +74,18 @@ func readable(source []byte) bool {
 		}
 	}
 	return true
+}
+
+// declaredBoundary is the boundary that a line of a header declares; nil if it declares none.
+func declaredBoundary(line []byte) []byte {
+	if bytes.IndexByte(line, '=') < 0 { // cheap, and so of most lines
+		return nil
+	}
+	found := boundary.FindSubmatch(line)
+	if found == nil {
+		return nil
+	}
+	return bytes.TrimRight(found[1], " \t\r\n")
 }
 
 // boundary finds the boundary that a Content-Type declares, quoted or not.

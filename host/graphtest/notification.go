@@ -261,6 +261,16 @@ func (c *courier) drop(subscription string) {
 	}
 }
 
+// reset forgets all that waits, and the faults.
+func (c *courier) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.faults = nil
+	for _, l := range c.lanes {
+		l.parcels = nil
+	}
+}
+
 // wakeAll starts what is due, and returns what to wait for until it was tried.
 func (c *courier) wakeAll() (running []<-chan struct{}) {
 	c.mu.Lock()

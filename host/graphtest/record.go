@@ -3,11 +3,11 @@ package graphtest
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // member is one property of an object.
@@ -17,7 +17,7 @@ type member struct {
 }
 
 // object is a JSON object whose members keep their order. Values are nil, bool, int, int64, float64, string, time.Time, []byte,
-// dateTime, []any and object.
+// dateTime, []any, object and lazy.
 type object []member
 
 // Property finds a member by name without regard to case. It makes object an odata.Fields.
@@ -44,7 +44,19 @@ func (d dateTime) Property(name string) (any, bool) {
 	return nil, false
 }
 
-// A record is an entity as it is answered: its JSON is made once, when it is stored, so that an answer only joins pieces.
+// lazy is a value that is made whenever it is asked for: one that is large, and that few clients want. What it is made of must not change.
+type lazy func() any
+
+// forced is the value itself, made if it is lazy.
+func forced(value any) any {
+	if made, ok := value.(lazy); ok {
+		return made()
+	}
+	return value
+}
+
+// A record is an entity as it is answered. Its JSON is made with each answer: kept beside the values it would take several times the memory
+// of the mails themselves.
 type record struct {
 	typ       string // message, user …
 	derived   string // the type that @odata.type names, or empty
@@ -62,10 +74,8 @@ type record struct {
 type field struct {
 	name  string
 	value any
-	// json is `"name":value`.
-	json []byte
-	// text is json for a client that prefers text bodies, if it differs.
-	text []byte
+	// text is the value for a client that prefers text bodies, if it differs.
+	text any
 	// onDemand marks a property that comes only when it is selected.
 	onDemand bool
 }
@@ -74,7 +84,7 @@ type field struct {
 func newRecord(typ, id string, members ...member) *record {
 	r := &record{typ: typ, id: id, fields: make([]field, 0, len(members))}
 	for _, m := range members {
-		r.fields = append(r.fields, field{name: m.name, value: m.value, json: encodeMember(m.name, m.value, time.UTC)})
+		r.fields = append(r.fields, field{name: m.name, value: m.value})
 	}
 	return r
 }
@@ -91,7 +101,7 @@ func (r *record) onDemand(names ...string) *record {
 func (r *record) inText(name string, value any) *record {
 	for i := range r.fields {
 		if r.fields[i].name == name {
-			r.fields[i].text = encodeMember(name, value, time.UTC)
+			r.fields[i].text = value
 		}
 	}
 	return r
@@ -103,8 +113,8 @@ func (r *record) Property(name string) (any, bool) {
 		return r.id, true
 	}
 	for i := range r.fields {
-		if strings.EqualFold(r.fields[i].name, name) {
-			return r.fields[i].value, true
+		if found := r.fields[i].name; found == name || strings.EqualFold(found, name) {
+			return forced(r.fields[i].value), true
 		}
 	}
 	return nil, false
@@ -126,8 +136,7 @@ func (r *record) write(out *bytes.Buffer, v *view) {
 		out.WriteString(`"@odata.type":"#microsoft.graph.` + r.derived + `",`)
 	}
 	if r.etag != "" {
-		out.Write(encodeMember("@odata.etag", r.etag, nil))
-		out.WriteByte(',')
+		out.Write(append(appendMember(out.AvailableBuffer(), "@odata.etag", r.etag, nil), ','))
 	}
 	id := r.id
 	if v.immutable && r.immutable != "" {
@@ -141,21 +150,18 @@ func (r *record) write(out *bytes.Buffer, v *view) {
 		if v.selected == nil && f.onDemand || v.selected != nil && !v.selected[f.name] || slices.Contains(v.hidden, f.name) {
 			continue
 		}
-		out.WriteByte(',')
-		zoned, isZoned := f.value.(dateTime)
-		switch {
-		case isZoned && v.zone.name != "":
-			out.Write(encodeMember(f.name, zoned.in(v.zone), nil))
-		case v.text && f.text != nil:
-			out.Write(f.text)
-		default:
-			out.Write(f.json)
+		value := f.value
+		if v.text && f.text != nil {
+			value = f.text
 		}
+		if zoned, isZoned := value.(dateTime); isZoned && v.zone.name != "" {
+			value = zoned.in(v.zone)
+		}
+		out.Write(appendMember(append(out.AvailableBuffer(), ','), f.name, value, time.UTC))
 	}
 	for i := range r.blank {
 		if f := &r.blank[i]; v.selected[f.name] && !slices.Contains(v.hidden, f.name) {
-			out.WriteByte(',')
-			out.Write(f.json)
+			out.Write(appendMember(append(out.AvailableBuffer(), ','), f.name, f.value, nil))
 		}
 	}
 	out.Write(r.related)
@@ -170,7 +176,12 @@ func (r *record) json(v *view) []byte {
 }
 
 func encodeMember(name string, value any, zone *time.Location) []byte {
-	return encode(append(encodeString(nil, name), ':'), value, zone)
+	return appendMember(nil, name, value, zone)
+}
+
+// appendMember appends `"name":value`.
+func appendMember(out []byte, name string, value any, zone *time.Location) []byte {
+	return encode(append(encodeString(out, name), ':'), value, zone)
 }
 
 // encode appends a value as JSON.
@@ -188,6 +199,8 @@ func encode(out []byte, value any, zone *time.Location) []byte {
 		return strconv.AppendFloat(out, v, 'g', -1, 64)
 	case string:
 		return encodeString(out, v)
+	case lazy:
+		return encode(out, v(), zone)
 	case time.Time:
 		return encodeString(out, v.UTC().Format(time.RFC3339))
 	case dateTime:
@@ -222,13 +235,40 @@ func encode(out []byte, value any, zone *time.Location) []byte {
 
 // encodeString appends a JSON string without HTML escapes; invalid UTF-8 becomes U+FFFD.
 func encodeString(out []byte, text string) []byte {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(text); err != nil { // a string always encodes
-		return append(out, `""`...)
+	const hex = "0123456789abcdef"
+	out = append(out, '"')
+	plain := 0 // where the text begins that is not yet appended
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		size, escape := 1, ""
+		switch {
+		case c == '"', c == '\\':
+			escape = `\` + string(rune(c))
+		case c == '\n':
+			escape = `\n`
+		case c == '\r':
+			escape = `\r`
+		case c == '\t':
+			escape = `\t`
+		case c < ' ':
+			escape = `\u00` + string([]byte{hex[c>>4], hex[c&0xf]})
+		default:
+			var r rune
+			if r, size = utf8.DecodeRuneInString(text[i:]); r == utf8.RuneError && size == 1 {
+				escape = "\uFFFD"
+			}
+		}
+		if escape != "" {
+			out = append(append(out, text[plain:i]...), escape...)
+			plain = i + size
+		}
+		i += size
 	}
-	return append(out, bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))...)
+	return append(append(out, text[plain:]...), '"')
 }
 
 // stringList makes a collection of simple values.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -51,7 +52,7 @@ type Server struct {
 	courier *courier
 
 	// mu guards everything below, and everything that hangs on it.
-	mu            sync.RWMutex
+	mu            tenantLock
 	apps          map[string]*App  // by client id, in lower case
 	userIndex     map[string]*User // by id, address and user principal name, in lower case
 	userList      []*User          // in the order in which they were added
@@ -70,6 +71,7 @@ type Server struct {
 	later         []deferred      // in the order in which they are due
 	subscriptions []*subscription // in the order in which they were made
 	subscribed    int             // how many were ever made; numbers their ids
+	snapshot      []byte          // a state, for Reset; nil: an empty tenant
 }
 
 // An Option sets up a server.
@@ -86,6 +88,7 @@ type settings struct {
 	authorityCert  []byte
 	authorityKey   []byte
 	withoutNetwork bool
+	state          io.Reader
 	proxyAddress   string
 	national       bool
 	weather        Weather
@@ -173,14 +176,9 @@ func NewServer(options ...Option) (*Server, error) {
 		signer:    newSigner(),
 		sealer:    seals,
 		delta:     set.delta,
-		apps:      map[string]*App{},
-		userIndex: map[string]*User{},
-		groups:    map[string]*Group{},
 		entra:     newEntraState(),
 		cloud:     publicHosts(),
-		uploads:   uploads{sessions: map[string]*uploadSession{}},
 		uploadsOn: set.uploadHost,
-		policies:  map[string][]directoryObject{},
 		blanks:    map[string][]field{},
 
 		refusedToApps: set.refusedToApps,
@@ -196,8 +194,15 @@ func NewServer(options ...Option) (*Server, error) {
 	if set.around != nil {
 		answers = set.around(s, answers)
 	}
-	s.weather.clock, s.weather.step = clock, set.weather.ClockStep
+	s.weather.clock, s.weather.step, s.weather.forecast = clock, set.weather.ClockStep, set.weather
 	s.weather.set(set.weather)
+	s.empty()
+	if set.state != nil {
+		if err := s.restore(set.state); err != nil {
+			s.courier.close()
+			return nil, err
+		}
+	}
 	s.handler = s.journal.around(s, s.weather.around(s, s.gate(answers)))
 	if set.withoutNetwork {
 		if set.proxyAddress != "" {

@@ -32,6 +32,7 @@ type User struct {
 	// Disabled makes an account that cannot sign in. Its mailbox, if it has one, is there for applications: shared mailboxes are such.
 	Disabled bool
 
+	created time.Time
 	mailbox *Mailbox
 	record  *record
 }
@@ -48,14 +49,20 @@ func (s *Server) AddUser(user User) (string, error) {
 }
 
 func (s *Server) addUser(user User) (*User, error) {
+	added := &user
+	return added, s.putUser(added)
+}
+
+// putUser completes a user and adds it to the directory.
+func (s *Server) putUser(user *User) error {
 	if user.UserPrincipalName == "" {
-		return nil, errors.New("a user needs a UserPrincipalName")
+		return errors.New("a user needs a UserPrincipalName")
 	}
 	if user.ID == "" {
 		user.ID = newGUID("user", s.tenant, strings.ToLower(user.UserPrincipalName))
 	}
 	if !isGUID(user.ID) {
-		return nil, fmt.Errorf("the id %q of user %s is not a GUID", user.ID, user.UserPrincipalName)
+		return fmt.Errorf("the id %q of user %s is not a GUID", user.ID, user.UserPrincipalName)
 	}
 	switch user.Mail {
 	case "":
@@ -68,21 +75,23 @@ func (s *Server) addUser(user User) (*User, error) {
 	}
 	for _, name := range []string{user.ID, user.UserPrincipalName, user.Mail} {
 		if s.userIndex[strings.ToLower(name)] != nil && name != "" {
-			return nil, fmt.Errorf("the tenant has a user %q already", name)
+			return fmt.Errorf("the tenant has a user %q already", name)
 		}
 	}
-	added := &user
+	if user.created.IsZero() {
+		user.created = s.now()
+	}
 	var err error
-	if added.record, err = s.withBlanks(added.toRecord(s.now())); err != nil {
-		return nil, err
+	if user.record, err = s.withBlanks(user.toRecord()); err != nil {
+		return err
 	}
 	for _, name := range []string{user.ID, user.UserPrincipalName, user.Mail} {
 		if name != "" {
-			s.userIndex[strings.ToLower(name)] = added
+			s.userIndex[strings.ToLower(name)] = user
 		}
 	}
-	s.userList = append(s.userList, added)
-	return added, nil
+	s.userList = append(s.userList, user)
+	return nil
 }
 
 // SetAccountEnabled enables or disables the account of a user, named by address, user principal name or id. Tokens of a disabled account
@@ -101,7 +110,7 @@ func (s *Server) SetAccountEnabled(name string, enabled bool) error {
 
 func (u *User) directoryRecord() *record { return u.record }
 
-func (u *User) toRecord(created time.Time) *record {
+func (u *User) toRecord() *record {
 	phones, proxies, kind := []any{}, []any{}, "Member"
 	if u.Guest {
 		kind = "Guest"
@@ -123,7 +132,7 @@ func (u *User) toRecord(created time.Time) *record {
 		member{"userPrincipalName", u.UserPrincipalName},
 		member{"accountEnabled", !u.Disabled},
 		member{"companyName", optional(u.CompanyName)},
-		member{"createdDateTime", created},
+		member{"createdDateTime", u.created},
 		member{"department", optional(u.Department)},
 		member{"mailNickname", nickname},
 		member{"proxyAddresses", proxies},

@@ -50,13 +50,29 @@ func (s *Server) SetWeather(w Weather) error {
 	return nil
 }
 
+// Weather is the weather at the server: of its faults those that still wait, with the number of requests that each is left for in Times. That
+// a scenario brought a clock is not seen.
+func (s *Server) Weather() Weather {
+	w := &s.weather
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := Weather{Seed: w.seed, Delays: slices.Clone(w.delays), Limits: w.limits, LimitsRetryAfter: w.form, Errors: w.errors}
+	for _, waiting := range w.faults {
+		fault := waiting.Fault
+		fault.Times = waiting.left
+		now.Faults = append(now.Faults, fault)
+	}
+	return now
+}
+
 // ClearWeather makes the sky clear again: no faults, no delays, no limits.
 func (s *Server) ClearWeather() { s.weather.set(Weather{}) }
 
 // weather is the state of a server's weather. Its lock is never held while the server's is taken.
 type weather struct {
-	clock *Clock // that a scenario brought, or nil
-	step  time.Duration
+	clock    *Clock // that a scenario brought, or nil
+	step     time.Duration
+	forecast Weather // that the server was started in
 
 	mu       sync.Mutex
 	seed     uint64

@@ -16,9 +16,15 @@ func TestRequestsToImpliedRecipientsAreSeen(t *testing.T) {
 		"POST /users/{user}/messages/{message}/replyAll()":                 true,
 		"POST /users/{user}/messages/{message}/microsoft.graph.replyAll":   true,
 		"POST /users/{user}/messages/{message}/microsoft.graph.replyAll()": true,
-		"POST /users/{user}/messages/{message}/send()":                     true,
+		"POST /users/{user}/messages/{message}/send()":                     false, // the host reads the draft
+		"POST /users/{user}/chats/send":                                    true,
+		"POST /users/{user}/messages/{message}/createReplyAll":             false, // a draft
+		"POST /users/{user}/events/{event}/forward":                        true,
+		"PATCH /users/{user}/mailFolders/inbox/messageRules/{rule}":        true,
+		"POST /users/{user}/mailFolders/inbox/messageRules":                false,
+		"DELETE /users/{user}/mailFolders/inbox/messageRules/{rule}":       false,
 		"PATCH /users/{user}/events/{event}":                               true,
-		"PATCH /users/{user}/events()/{event}":                             true,
+		"PATCH /users/{user}/events()/{item}":                              true,
 		"DELETE /users/{user}/calendars/{calendar}/events/{event}":         true,
 		"PATCH /users/{user}/mailboxSettings()":                            true,
 		"POST /groups/{group}/threads/{thread}/posts/{post}/reply":         true,
@@ -28,8 +34,13 @@ func TestRequestsToImpliedRecipientsAreSeen(t *testing.T) {
 		"PATCH /users/{user}/messages/{message}":                           false,
 	} {
 		method, path, _ := strings.Cut(request, " ")
-		p := Permit{Grant: &manifests.Grant{Name: "mail", Only: manifests.Only{RecipientsSet: true}}}
-		if err := p.implied(&abi.GraphRequest{Method: method, Path: path}); (err != nil) != want {
+		template, err := manifests.ParseTemplate(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := Permit{Action: &manifests.Action{ID: "mail.send"}, Grant: &manifests.Grant{Name: "mail", Only: manifests.Only{RecipientsSet: true}}}
+		j := Judgement{Request: manifests.Request{Method: method, Path: template}}
+		if err := p.outgoing(&abi.GraphRequest{Method: method, Path: path}, &j); (err != nil) != want {
 			t.Errorf("%s: %v; denied is %v", request, err, want)
 		}
 	}

@@ -70,9 +70,10 @@ func notGrantedCapability(grant *manifests.Grant, capability, action string) *ab
 }
 
 func wrongToken(action, capability string, scheme permissions.Scheme) *abi.Error {
-	needs := "a signed-in user: Microsoft Graph has no application permission for it"
+	needs := `a signed-in user: Microsoft Graph has no application permission for it; use a connection with auth = "authorization_code" or "device_code"`
 	if scheme == permissions.Delegated {
-		needs = "an application's own identity: Microsoft Graph has no delegated permission for it"
+		needs = `an application's own identity: Microsoft Graph has no delegated permission for it; ` +
+			`use a connection with auth = "certificate", "secret" or another of an application`
 	}
 	return &abi.Error{
 		Code:    abi.NotSupported,
@@ -89,44 +90,60 @@ func stated(c *manifests.Capability, scheme permissions.Scheme) []string {
 	return c.Permissions.Application
 }
 
-// Request judges one Graph request. It returns the template and the recipients
-// that the body names.
-func (p *Permit) Request(g *abi.GraphRequest) (manifests.Template, []string, error) {
-	template, err := p.template(g)
-	if err != nil {
-		return template, nil, err
+// Request judges one Graph request. What it found before a denial is returned with it, for the record.
+func (p *Permit) Request(g *abi.GraphRequest) (Judgement, error) {
+	var j Judgement
+	var err error
+	if j.Request, err = p.request(g); err != nil {
+		return j, err
 	}
-	if err := p.params(g.Params, template); err != nil {
-		return template, nil, err
+	if err := p.params(g.Params, j.Request.Path); err != nil {
+		return j, err
 	}
 	if err := options(g); err != nil {
-		return template, nil, err
+		return j, err
 	}
-	recipients, err := p.recipients(g)
-	return template, recipients, err
+	err = p.outgoing(g, &j)
+	return j, err
 }
 
-// template finds the request in the capability that it names.
-func (p *Permit) template(g *abi.GraphRequest) (manifests.Template, error) {
+// request finds the request in the capability that it names.
+func (p *Permit) request(g *abi.GraphRequest) (manifests.Request, error) {
 	asked := g.Method + " " + g.Path
 	if !slices.Contains(p.Action.Capabilities, g.Capability) && !slices.Contains(p.Action.Optional, g.Capability) {
-		return manifests.Template{}, p.fault(asked, "action "+p.Action.ID,
+		return manifests.Request{}, p.fault(asked, "action "+p.Action.ID,
 			fmt.Sprintf("%s does not list the capability %s in its manifest", p.Action.ID, g.Capability))
 	}
 	capability, ok := p.Plugin.Capability(g.Capability)
 	if !ok {
-		return manifests.Template{}, p.fault(asked, "capability "+g.Capability, "the manifest has no capability "+g.Capability)
+		return manifests.Request{}, p.fault(asked, "capability "+g.Capability, "the manifest has no capability "+g.Capability)
 	}
 	if err := p.Covers(capability); err != nil {
-		return manifests.Template{}, err
+		return manifests.Request{}, err
 	}
 	for _, r := range capability.Requests {
-		if r.Method == g.Method && r.Path.String() == g.Path {
-			return r.Path, nil
+		if r.Method == g.Method && r.Target() == g.Path {
+			return r, p.CoversRequest(r)
 		}
 	}
-	return manifests.Template{}, p.fault(asked, "capability "+g.Capability,
+	return manifests.Request{}, p.fault(asked, "capability "+g.Capability,
 		fmt.Sprintf("the capability %s does not allow %s", g.Capability, asked))
+}
+
+// CoversRequest tells why a request of a capability that is covered is denied, or nil: those of Graph's beta version need a word of
+// their own.
+func (p *Permit) CoversRequest(r manifests.Request) error {
+	if !r.Beta || p.Grant.Beta {
+		return nil
+	}
+	wider := *p.Grant
+	wider.Beta = true
+	rule := "grant." + p.Grant.Name + ".beta"
+	return &abi.Error{
+		Code:    abi.PolicyDenied,
+		Message: fmt.Sprintf("%s is of Microsoft Graph's beta version, which %s does not allow; write beta = true there if what may change any day will do", r, rule),
+		Detail:  abi.Detail{Asked: r.String(), Rule: rule, Allow: wider.Encode()},
+	}
 }
 
 // Covers tells why the requests of a capability that the action lists are denied,

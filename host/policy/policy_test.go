@@ -37,15 +37,20 @@ actions = ["mail.get", "mail.forward"]
 
 func mail(t testing.TB) *manifests.Plugin {
 	t.Helper()
-	src, err := os.ReadFile("testdata/plugin.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plugin, err := manifests.ParsePlugin("plugin.toml", src)
+	plugin, err := manifests.ParsePlugin("plugin.toml", manifest(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return plugin
+}
+
+func manifest(t testing.TB) []byte {
+	t.Helper()
+	src, err := os.ReadFile("testdata/plugin.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
 }
 
 func config(t testing.TB, grants string) *manifests.Config {
@@ -303,7 +308,7 @@ actions = ["mail.get", "mail.forward"]
 		}), "grant.mail.only.message", false},
 	} {
 		t.Run(title, func(t *testing.T) {
-			_, _, err := permit(t, tc.grant, tc.action).Request(tc.request)
+			_, err := permit(t, tc.grant, tc.action).Request(tc.request)
 			failure := denial(t, err, abi.PolicyDenied)
 			if failure.Detail.Rule != tc.rule {
 				t.Errorf("the rule is %q, want %q", failure.Detail.Rule, tc.rule)
@@ -312,7 +317,7 @@ actions = ["mail.get", "mail.forward"]
 				t.Errorf("it suggests %q", failure.Detail.Allow)
 			}
 			if tc.widens {
-				if _, _, err := permit(t, failure.Detail.Allow, tc.action).Request(tc.request); err != nil {
+				if _, err := permit(t, failure.Detail.Allow, tc.action).Request(tc.request); err != nil {
 					t.Errorf("the suggested lines do not allow it: %v\n%s", err, failure.Detail.Allow)
 				}
 			}
@@ -331,16 +336,16 @@ actions = ["mail.forward"]
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = p.Request(&abi.GraphRequest{Capability: "group.list", Method: "GET", Path: "/groups"})
+	_, err = p.Request(&abi.GraphRequest{Capability: "group.list", Method: "GET", Path: "/groups"})
 	denial(t, err, abi.NotSupported)
 }
 
 func TestRequestsThatAreAllowed(t *testing.T) {
 	constrained := mailGrant + "[grant.mail.only]\nuser = [\"soc@contoso.example\", \"*@phish.example\"]\n"
 	for _, user := range []string{"soc@contoso.example", "SOC@Contoso.Example", "anyone@phish.example", "x.y+z@PHISH.example"} {
-		template, recipients, err := permit(t, constrained, "mail.get").Request(getMessages(user))
-		if err != nil || template.String() != "/users/{user}/messages" || len(recipients) != 0 {
-			t.Errorf("%s: got %s, %v, %v", user, template, recipients, err)
+		j, err := permit(t, constrained, "mail.get").Request(getMessages(user))
+		if err != nil || j.Request.Path.String() != "/users/{user}/messages" || len(j.Recipients) != 0 {
+			t.Errorf("%s: got %+v, %v", user, j, err)
 		}
 	}
 }
@@ -356,14 +361,14 @@ func TestQueryOptions(t *testing.T) {
 	for _, option := range allowed {
 		g := getMessages("soc@contoso.example")
 		g.Query = []abi.Pair{{Name: option, Value: "$expand=x&../"}}
-		if _, _, err := p.Request(g); err != nil {
+		if _, err := p.Request(g); err != nil {
 			t.Errorf("%q: %v", option, err)
 		}
 	}
 	for _, option := range refused {
 		g := getMessages("soc@contoso.example")
 		g.Query = []abi.Pair{{Name: "$top", Value: "1"}, {Name: option, Value: "1"}}
-		_, _, err := p.Request(g)
+		_, err := p.Request(g)
 		if failure := denial(t, err, abi.PolicyDenied); !strings.Contains(failure.Message, "$select") {
 			t.Errorf("%q: %v does not tell what there is", option, failure)
 		}
@@ -375,7 +380,7 @@ func TestHeaders(t *testing.T) {
 	request := func(name, value string) error {
 		g := getMessages("soc@contoso.example")
 		g.Headers = []abi.Pair{{Name: "Prefer", Value: "x"}, {Name: name, Value: value}}
-		_, _, err := p.Request(g)
+		_, err := p.Request(g)
 		return err
 	}
 	for _, header := range []string{"Prefer", "prefer", "PREFER", "ConsistencyLevel", "consistencylevel", "If-Match", "if-match"} {
@@ -402,9 +407,9 @@ func TestHeaders(t *testing.T) {
 func TestDenialsInWords(t *testing.T) {
 	constrained := mailGrant + "[grant.mail.only]\nuser = [\"soc@contoso.example\"]\nrecipients = [\"*@contoso.example\"]\n"
 	p := permit(t, constrained, "mail.forward")
-	_, _, outside := p.Request(getMessages("ceo@contoso.example"))
-	_, _, recipient := p.Request(sendMail(t, `{"message":{"toRecipients":[{"emailAddress":{"address":"x@evil.example"}}]}}`))
-	_, _, path := p.Request(&abi.GraphRequest{Capability: "mail.read", Method: "DELETE", Path: "/users/{user}"})
+	_, outside := p.Request(getMessages("ceo@contoso.example"))
+	_, recipient := p.Request(sendMail(t, `{"message":{"toRecipients":[{"emailAddress":{"address":"x@evil.example"}}]}}`))
+	_, path := p.Request(&abi.GraphRequest{Capability: "mail.read", Method: "DELETE", Path: "/users/{user}"})
 	var got []string
 	for _, err := range []error{outside, recipient, path} {
 		got = append(got, fmt.Sprint(err), denial(t, err, abi.PolicyDenied).Detail.Asked)

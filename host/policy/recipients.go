@@ -2,8 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -19,113 +17,88 @@ const maxRecipients = 500
 // those on template parameters.
 const recipientsName = "recipients"
 
-// recipients finds every address in the body of a request and holds it against
-// the grant's list. The search goes by shape, not by place: wherever an object has
+// find finds every address in the body of a request. The search goes by shape, not by place: wherever an object has
 // an emailAddress, in any case of the name and at any depth, Graph could take it
 // for a recipient, so it counts as one, and so does every text under a name of mail
-// addresses. Exempt is only a plain from or sender.
-func (p *Permit) recipients(g *abi.GraphRequest) ([]string, error) {
-	if err := p.implied(g); err != nil {
-		return nil, err
-	}
-	if g.Body == nil {
+// addresses. Exempt is only a plain from or sender. Of a body that is text the
+// header of its MIME source is read.
+func (p *Permit) find(g *abi.GraphRequest) ([]string, error) {
+	switch {
+	case g.Body == nil:
 		return nil, nil
+	case g.ContentType != "":
+		return p.findInText(g)
 	}
-	var found []string
-	if err := collect(g.Body, "", &found); err != nil {
-		return nil, err
+	f := finder{strict: p.looksAtRecipients()}
+	err := f.collect(g.Body, "")
+	return f.found, err
+}
+
+// findInText finds the recipients in a body that is no JSON: the MIME source of a mail, in base64. See
+// https://learn.microsoft.com/graph/outlook-send-mime-message.
+func (p *Permit) findInText(g *abi.GraphRequest) ([]string, error) {
+	found, problem := []string(nil), "it is "+g.ContentType
+	if g.ContentType == textPlain {
+		found, problem = mimeRecipients(g.Body.GetStringBytes())
 	}
-	only := p.Grant.Only
-	if !only.RecipientsSet {
-		return found, nil
-	}
-	for _, address := range found {
-		if !matches(only.Recipients, address) {
-			return found, p.outside(recipientsName, address)
-		}
+	switch {
+	case problem == "" && len(found) > maxRecipients:
+		return nil, tooManyRecipients()
+	case problem != "" && (p.looksAtRecipients() || p.Grant.Mark):
+		return nil, undecidable(problem)
 	}
 	return found, nil
 }
 
-// implied denies a request that sends to whom Graph knows and the host cannot see,
-// such as a reply to all, where recipients are constrained. A group is its own
-// recipient: a grant that names the groups has said to whom it lets posts go.
-func (p *Permit) implied(g *abi.GraphRequest) error {
-	only := p.Grant.Only
-	segments := strings.Split(strings.ToLower(g.Path), "/")
-	for i, segment := range segments { // other spellings of the same operation
-		segments[i] = strings.TrimPrefix(strings.TrimSuffix(segment, "()"), "microsoft.graph.")
-	}
-	if !only.RecipientsSet || g.Method == http.MethodGet || !sendsToImplied(g.Method, segments) {
-		return nil
-	}
-	if _, named := only.Params["group"]; named && strings.HasPrefix(g.Path, "/groups/") {
-		return nil
-	}
-	rule := "grant." + p.Grant.Name + ".only." + recipientsName
-	return &abi.Error{
-		Code: abi.PolicyDenied,
-		Message: fmt.Sprintf("%s constrains recipients, and %s %s sends to some that only Microsoft Graph knows; put the action under a grant without recipients"+
-			" (for a group, one that names the groups in only.group)", rule, g.Method, g.Path),
-		Detail: abi.Detail{Asked: g.Method + " " + g.Path, Rule: rule},
-	}
-}
+// textPlain is the content type of MIME source.
+const textPlain = "text/plain"
 
-// sendsToImplied reports whether a write takes recipients from what is there: the
-// participants of a message, the members of a group, a draft's own, the attendees of
-// an event, who hear of every change to it, or all who will write to a mailbox that
-// answers by itself.
-func sendsToImplied(method string, segments []string) bool {
-	switch segments[len(segments)-1] {
-	case "reply", "replyall", "createreply", "createreplyall", "send", "conversations", "threads",
-		"accept", "decline", "tentativelyaccept", "cancel":
-		return true
-	}
-	if slices.Contains(segments, "mailboxsettings") {
-		return true
-	}
-	return method != http.MethodPost && (slices.Contains(segments, "events") || slices.Contains(segments, "calendarview"))
+// finder collects the addresses in a body.
+type finder struct {
+	found []string
+	// strict refuses what is no recipient by its shape, and could be one by its meaning.
+	strict bool
 }
 
 // collect appends the addresses in v. name is that of the member, in lower case,
 // that v is the value of, or an element of.
-func collect(v *fastjson.Value, name string, found *[]string) error {
+func (f *finder) collect(v *fastjson.Value, name string) error {
 	switch v.Type() {
 	case fastjson.TypeArray:
 		for _, item := range v.GetArray() {
-			if err := collect(item, name, found); err != nil {
+			if err := f.collect(item, name); err != nil {
 				return err
 			}
 		}
 	case fastjson.TypeObject:
-		return collectMembers(v, name, found)
+		return f.members(v, name)
 	case fastjson.TypeString:
 		switch {
 		case holdsRecipients(name):
 			return undecidable(name + " holds a text instead of a recipient")
 		case holdsAddresses(name):
-			return add(string(v.GetStringBytes()), found)
+			return f.add(string(v.GetStringBytes()))
 		}
 	}
 	return nil
 }
 
-func collectMembers(v *fastjson.Value, name string, found *[]string) error {
-	before := len(*found)
+func (f *finder) members(v *fastjson.Value, name string) error {
+	before := len(f.found)
 	spellings := make(map[string]struct{})
 	var err error
 	v.GetObject().Visit(func(key []byte, member *fastjson.Value) {
 		if err == nil {
-			err = collectMember(string(key), member, spellings, found)
+			err = f.member(string(key), member, spellings)
 		}
 	})
-	if err == nil && holdsRecipients(name) && v.GetObject().Len() > 0 && len(*found) == before {
+	if err == nil && holdsRecipients(name) && v.GetObject().Len() > 0 && len(f.found) == before {
 		return undecidable(name + " holds a recipient without an address")
 	}
 	return err
 }
 
-func collectMember(name string, member *fastjson.Value, spellings map[string]struct{}, found *[]string) error {
+func (f *finder) member(name string, member *fastjson.Value, spellings map[string]struct{}) error {
 	// Graph's own names are plain ASCII. Others could be folded to one of them: the
 	// long s, the Kelvin sign, blanks at an end.
 	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
@@ -140,14 +113,22 @@ func collectMember(name string, member *fastjson.Value, spellings map[string]str
 	case (name == "from" || name == "sender") && isOriginator(member):
 		return nil
 	case folded == "emailaddress":
-		return collectAddress(member, found)
+		return f.address(member)
+	case f.strict && (folded == "singlevalueextendedproperties" || folded == "multivalueextendedproperties"):
+		if err := checkProperties(member); err != nil {
+			return err
+		}
+	case folded == "internetmessageheaders":
+		if err := checkHeaders(member); err != nil {
+			return err
+		}
 	}
-	return collect(member, folded, found)
+	return f.collect(member, folded)
 }
 
-// collectAddress reads the value of an emailAddress member, which Graph knows as
+// address reads the value of an emailAddress member, which Graph knows as
 // {"name","address"} only.
-func collectAddress(v *fastjson.Value, found *[]string) error {
+func (f *finder) address(v *fastjson.Value) error {
 	if v.Type() == fastjson.TypeNull {
 		return nil
 	}
@@ -164,7 +145,7 @@ func collectAddress(v *fastjson.Value, found *[]string) error {
 		// Exchange may look the name up instead.
 		return undecidable("an emailAddress has no address")
 	}
-	return collectMembers(v, "", found)
+	return f.members(v, "")
 }
 
 // holdsRecipients reports whether a member is one of those that Graph's schema
@@ -179,18 +160,71 @@ func holdsRecipients(name string) bool {
 }
 
 // holdsAddresses reports whether the texts of a member are mail addresses, such as
-// address, locationEmailAddress or invitedUserEmailAddress. Names with an @ are
-// annotations.
+// address, locationEmailAddress or invitedUserEmailAddress, or addresses of the web to
+// which Graph sends notifications. Names with an @ are annotations.
 func holdsAddresses(name string) bool {
-	return name == "address" || strings.Contains(name, "email") && !strings.Contains(name, "@")
+	return name == "address" || strings.HasSuffix(name, "notificationurl") || strings.Contains(name, "email") && !strings.Contains(name, "@")
 }
 
-func add(address string, found *[]string) error {
-	if len(*found) == maxRecipients {
-		return &abi.Error{Code: abi.TooLarge, Message: fmt.Sprintf("the body names more than %d recipients", maxRecipients)}
+func (f *finder) add(address string) error {
+	if len(f.found) == maxRecipients {
+		return tooManyRecipients()
 	}
-	*found = append(*found, address)
+	f.found = append(f.found, address)
 	return nil
+}
+
+func tooManyRecipients() error {
+	return &abi.Error{Code: abi.TooLarge, Message: fmt.Sprintf("the request names more than %d recipients", maxRecipients)}
+}
+
+// checkProperties refuses extended properties that are named by a MAPI tag or are internet headers: some of those say
+// where replies and receipts go. Others, of a namespace of their own, are only notes. See
+// https://learn.microsoft.com/graph/api/resources/extended-properties-overview.
+func checkProperties(v *fastjson.Value) error {
+	const internetHeaders = "00020386-0000-0000-c000-000000000046"
+	for _, property := range v.GetArray() {
+		id := strings.ToLower(string(property.GetStringBytes("id")))
+		if !strings.Contains(id, "{") || strings.Contains(id, internetHeaders) || property.GetObject().Len() != 2 {
+			return undecidable("an extended property has an id without a namespace, or of the internet headers")
+		}
+	}
+	if v.Type() != fastjson.TypeArray {
+		return undecidable("extended properties are not a list")
+	}
+	return nil
+}
+
+// checkHeaders refuses headers of messages in the name of the host.
+func checkHeaders(v *fastjson.Value) error {
+	if v.Type() != fastjson.TypeArray {
+		return undecidable("internetMessageHeaders are not a list")
+	}
+	for _, header := range v.GetArray() {
+		forged := false
+		header.GetObject().Visit(func(_ []byte, member *fastjson.Value) {
+			forged = forged || isMark(string(member.GetStringBytes()))
+		})
+		if forged {
+			return forgedMark()
+		}
+	}
+	return nil
+}
+
+// markPrefix starts the names of the headers that only the host may put on a message.
+const markPrefix = "x-postern-"
+
+func isMark(header string) bool {
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(header)), markPrefix)
+}
+
+func forgedMark() error {
+	return &abi.Error{
+		Code:    abi.PolicyDenied,
+		Message: "a header of a message starts with " + markPrefix + ", which only the host may write; choose another name",
+		Detail:  abi.Detail{Asked: "a header " + markPrefix + "…", Rule: "host: its own mark cannot be forged"},
+	}
 }
 
 // isOriginator reports whether the value of from or sender says who a message is

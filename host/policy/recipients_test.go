@@ -61,11 +61,11 @@ func TestRecipientsAreFound(t *testing.T) {
 		"from without a name":                {`{"from":{"emailAddress":{"address":"x@evil.example"}}}`, nil},
 	} {
 		t.Run(title, func(t *testing.T) {
-			_, got, err := permit(t, mailGrant, "mail.forward").Request(sendMail(t, tc.body))
+			j, err := permit(t, mailGrant, "mail.forward").Request(sendMail(t, tc.body))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
+			if diff := cmp.Diff(tc.want, j.Recipients); diff != "" {
 				t.Errorf("recipients (-want +got):\n%s", diff)
 			}
 			wantOutsidersDenied(t, tc.body, tc.want)
@@ -77,7 +77,7 @@ func TestRecipientsAreFound(t *testing.T) {
 // denial suggests.
 func wantOutsidersDenied(t *testing.T, body string, recipients []string) {
 	t.Helper()
-	_, got, err := permit(t, insiders, "mail.forward").Request(sendMail(t, body))
+	j, err := permit(t, insiders, "mail.forward").Request(sendMail(t, body))
 	i := slices.IndexFunc(recipients, func(r string) bool { return r != in })
 	if i < 0 {
 		if err != nil {
@@ -89,10 +89,10 @@ func wantOutsidersDenied(t *testing.T, body string, recipients []string) {
 	if failure.Detail.Rule != "grant.mail.only.recipients" || failure.Detail.Asked != "recipients "+recipients[i] {
 		t.Errorf("got %+v", failure.Detail)
 	}
-	if diff := cmp.Diff(recipients, got); diff != "" {
+	if diff := cmp.Diff(recipients, j.Recipients); diff != "" {
 		t.Errorf("recipients for the record (-want +got):\n%s", diff)
 	}
-	if _, _, err := permit(t, failure.Detail.Allow, "mail.forward").Request(sendMail(t, body)); err != nil {
+	if _, err := permit(t, failure.Detail.Allow, "mail.forward").Request(sendMail(t, body)); err != nil {
 		t.Errorf("the suggested lines do not allow it: %v", err)
 	}
 }
@@ -146,7 +146,7 @@ func TestBodiesThatCouldHideARecipient(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			for _, grant := range []string{mailGrant, insiders} {
-				_, _, err := permit(t, grant, "mail.forward").Request(sendMail(t, body))
+				_, err := permit(t, grant, "mail.forward").Request(sendMail(t, body))
 				if failure := denial(t, err, abi.PolicyDenied); failure.Detail.Allow != "" || !strings.Contains(failure.Message, "cannot be told for certain") {
 					t.Errorf("got %v, %+v", failure, failure.Detail)
 				}
@@ -198,7 +198,7 @@ func TestOutsidersAreDeniedInAnyPlace(t *testing.T) {
 		"a legacy name":                        `{"email":"/o=Contoso/ou=Exchange/cn=x"}`,
 	} {
 		t.Run(title, func(t *testing.T) {
-			_, _, err := permit(t, insiders, "mail.forward").Request(sendMail(t, body))
+			_, err := permit(t, insiders, "mail.forward").Request(sendMail(t, body))
 			if failure := denial(t, err, abi.PolicyDenied); failure.Detail.Rule != "grant.mail.only.recipients" {
 				t.Errorf("got %v, %+v", failure, failure.Detail)
 			}
@@ -209,7 +209,7 @@ func TestOutsidersAreDeniedInAnyPlace(t *testing.T) {
 func TestNobodyMayReceive(t *testing.T) {
 	nobody := mailGrant + "[grant.mail.only]\nrecipients = []\n"
 	for body, ok := range map[string]bool{`{}`: true, `{"toRecipients":[]}`: true, `{"from":` + rin + `}`: true, `{"toRecipients":[` + rin + `]}`: false} {
-		if _, _, err := permit(t, nobody, "mail.forward").Request(sendMail(t, body)); (err == nil) != ok {
+		if _, err := permit(t, nobody, "mail.forward").Request(sendMail(t, body)); (err == nil) != ok {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
@@ -218,9 +218,9 @@ func TestNobodyMayReceive(t *testing.T) {
 func TestRecipientsAreBounded(t *testing.T) {
 	for count, ok := range map[int]bool{500: true, 501: false} {
 		body := `{"toRecipients":[` + strings.Repeat(rin+",", count-1) + rin + `]}`
-		_, found, err := permit(t, mailGrant, "mail.forward").Request(sendMail(t, body))
-		if ok && (err != nil || len(found) != count) || !ok && !errors.Is(err, abi.TooLarge) {
-			t.Errorf("%d recipients: found %d, %v", count, len(found), err)
+		j, err := permit(t, mailGrant, "mail.forward").Request(sendMail(t, body))
+		if ok && (err != nil || len(j.Recipients) != count) || !ok && !errors.Is(err, abi.TooLarge) {
+			t.Errorf("%d recipients: found %d, %v", count, len(j.Recipients), err)
 		}
 	}
 }
@@ -258,7 +258,7 @@ func FuzzOutsiderIsFound(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, _, err = p.Request(&abi.GraphRequest{
+		_, err = p.Request(&abi.GraphRequest{
 			Capability: "mail.send", Method: "POST", Path: "/users/{user}/sendMail",
 			Params: []abi.Pair{{Name: "user", Value: "soc@contoso.example"}}, Body: v,
 		})

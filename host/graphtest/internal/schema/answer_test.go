@@ -63,7 +63,7 @@ func TestAnswersOfOtherTypesAreFound(t *testing.T) {
 		"more beside the list":    {"message", true, `{"value":[],"total":1}`, schema.AnswerError{Property: "total", Type: "message"}},
 		"no list at all":          {"message", true, `{"id":"1"}`, schema.AnswerError{Property: "id", Type: "message"}},
 		"nothing":                 {"message", true, `{}`, schema.AnswerError{Property: "value", Type: "message"}},
-		"type without metadata":   {"person", true, `{"value":[{"id":"1"}]}`, schema.AnswerError{Path: "value[0]", Property: "value", Type: "person"}},
+		"type without metadata":   {"planet", true, `{"value":[{"id":"1"}]}`, schema.AnswerError{Path: "value[0]", Property: "value", Type: "planet"}},
 	} {
 		err := s.CheckAnswer(test.typ, test.collection, false, []byte(test.body))
 		var found *schema.AnswerError
