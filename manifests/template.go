@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -151,6 +152,9 @@ func (t Template) Equal(other Template) bool { return t.text == other.text }
 
 // Segments returns the parts of the path in order.
 func (t Template) Segments() []Segment { return slices.Clone(t.segments) }
+
+// All yields the parts of the path in order.
+func (t Template) All() iter.Seq[Segment] { return slices.Values(t.segments) }
 
 // Params returns the names of the parameters in order.
 func (t Template) Params() []string {

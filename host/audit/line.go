@@ -138,6 +138,9 @@ func key(dst []byte, name string) []byte {
 // escapes what is harmless to a parser and harmful on a screen.
 func text(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	if len(s) <= maxValue && isPlain(s) {
+		return append(append(dst, s...), '"')
+	}
 	start := len(dst)
 	cut, cutAt := start, 0 // Where to cut if the text turns out too long.
 	for i := 0; i < len(s); {
@@ -153,6 +156,16 @@ func text(dst []byte, s string) []byte {
 		}
 	}
 	return append(dst, '"')
+}
+
+// isPlain reports whether nothing of a text needs an escape, as is so of most.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func character(dst []byte, r rune) []byte {

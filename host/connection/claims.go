@@ -58,7 +58,7 @@ func (c *Connection) Generate(ctx context.Context) (*Token, error) {
 // show reads the claims of a token, a JWT. Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
 func (c *Connection) show(t *token) *Token {
 	shown := &Token{Scheme: Scheme(c.config.Auth), Expires: t.expires, Permissions: []string{}}
-	parts := strings.Split(t.bearer.reveal(), ".")
+	parts := strings.Split(t.bearer(), ".")
 	if len(parts) != 3 {
 		return shown
 	}

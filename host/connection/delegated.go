@@ -68,7 +68,7 @@ func (c *Connection) signedIn(ctx context.Context) (*record, error) {
 func (c *Connection) wasDropped(t *token) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.dropped != nil && c.dropped.bearer.reveal() == t.bearer.reveal()
+	return c.dropped != nil && c.dropped.header() == t.header()
 }
 
 // keep writes down what a sign-in or a renewal gave, and then gives out its token.

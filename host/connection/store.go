@@ -65,7 +65,7 @@ func (*record) String() string   { return mask }
 func (*record) GoString() string { return mask }
 
 func (r *record) token() *token {
-	return &token{bearer: redact(r.Access), renew: r.Renew, expires: r.Expires}
+	return newToken(r.Access, r.Renew, r.Expires)
 }
 
 // path names the files of this connection. The prefix keeps names apart that mean a device on Windows.

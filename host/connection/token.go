@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
@@ -34,14 +35,23 @@ const (
 
 // token is an access token and the times between which it is used.
 type token struct {
-	bearer  redacted
+	carried redacted // the header's whole value, made once: a token is long, and requests are many
 	renew   time.Time
 	expires time.Time
 }
 
+// scheme begins the header that carries a token. See RFC 6750 section 2.1.
+const scheme = "Bearer "
+
+func newToken(bearer string, renew, expires time.Time) *token {
+	return &token{redact(scheme + bearer), renew, expires}
+}
+
 func (t *token) authorize(req *http.Request) { req.Header.Set("Authorization", t.header()) }
 
-func (t *token) header() string { return "Bearer " + t.bearer.reveal() }
+func (t *token) header() string { return t.carried.reveal() }
+
+func (t *token) bearer() string { return strings.TrimPrefix(t.header(), scheme) }
 
 // token gives a token that is good now.
 func (c *Connection) token(ctx context.Context) (*token, error) {
@@ -146,7 +156,7 @@ type stopwatch struct{ own, system time.Time }
 func (w stopwatch) token(bearer string, expires time.Time) *token {
 	life := time.Until(expires) - time.Since(w.system)
 	end := w.own.Add(life)
-	return &token{bearer: redact(bearer), renew: end.Add(-min(renewAhead, life/2)), expires: end}
+	return newToken(bearer, end.Add(-min(renewAhead, life/2)), end)
 }
 
 // wellFormed reports whether s is a token by RFC 6750 section 2.1, so that it can be nothing but a header's value.

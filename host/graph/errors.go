@@ -24,11 +24,13 @@ const (
 )
 
 func areaOf(template string) area {
-	segments := strings.Split(strings.TrimPrefix(template, "/"), "/")
+	kind, rest, _ := strings.Cut(strings.TrimPrefix(template, "/"), "/")
+	_, rest, deep := strings.Cut(rest, "/")
+	below, _, _ := strings.Cut(rest, "/")
 	switch {
-	case len(segments) > 2 && segments[0] == "groups" && segments[2] != "members" && segments[2] != "owners":
+	case deep && kind == "groups" && below != "members" && below != "owners":
 		return group
-	case len(segments) > 2 && (segments[0] == "users" || segments[0] == "me"):
+	case deep && (kind == "users" || kind == "me"):
 		return mailbox
 	default:
 		return directory

@@ -20,46 +20,78 @@ const leastToken = 16
 // a log, an error or a blob.
 type guard struct {
 	from  io.Reader
-	word  string
-	token []byte // the same
-	tail  []byte // the end of what was read, in which a token may have begun
+	token string
+	// ending is how the token ends, which is part of its signature: it is found fast, and hardly ever for nothing.
+	ending [leastToken]byte
+	tail   []byte // the end of what was read, in which a token may have begun
 }
 
 func newGuard(from io.Reader, token string) *guard {
-	if len(token) < leastToken {
-		token = ""
+	g := &guard{from: from}
+	if len(token) >= leastToken {
+		g.token = token
+		copy(g.ending[:], token[len(token)-leastToken:])
 	}
-	return &guard{from: from, word: token, token: []byte(token)}
+	return g
 }
 
 // Read reads on. What a caller has got before the error has to be thrown away.
 func (g *guard) Read(b []byte) (int, error) {
 	n, err := g.from.Read(b)
-	if len(g.token) == 0 || n == 0 {
+	if g.token == "" || n == 0 {
 		return n, err
 	}
-	if bytes.Contains(b[:n], g.token) || bytes.Contains(g.remember(b[:n]), g.token) {
+	if g.echoes(b[:n]) || g.echoesAcross(b[:n]) {
 		return 0, errEcho
+	}
+	if err == nil {
+		g.remember(b[:n])
 	}
 	return n, err
 }
 
-// remember returns what lies across the border of the last read and this one, and keeps the end for the next.
-func (g *guard) remember(read []byte) []byte {
-	most := len(g.token) - 1
-	border := append(g.tail, read[:min(len(read), most)]...)
-	if len(read) >= most {
-		g.tail = append(border[:0:0], read[len(read)-most:]...)
-	} else {
-		g.tail = border[len(border)-min(len(border), most):]
+// echoes reports whether the token is in a text.
+func (g *guard) echoes(text []byte) bool {
+	for from := 0; ; {
+		at := bytes.Index(text[from:], g.ending[:])
+		if at < 0 {
+			return false
+		}
+		end := from + at + len(g.ending)
+		if end >= len(g.token) && string(text[end-len(g.token):end]) == g.token {
+			return true
+		}
+		from += at + 1
 	}
-	return border
+}
+
+// echoesAcross reports whether the token is in what lies across the border of the reads before and this one.
+func (g *guard) echoesAcross(read []byte) bool {
+	if len(g.tail) == 0 {
+		return false
+	}
+	return g.echoes(append(g.tail, read[:min(len(read), len(g.token)-1)]...))
+}
+
+// remember keeps the end of what was read, up to what a token lacks to be whole.
+func (g *guard) remember(read []byte) {
+	most := len(g.token) - 1
+	if len(read) >= most {
+		if cap(g.tail) < 2*most {
+			g.tail = make([]byte, 0, 2*most) // with room for the border
+		}
+		g.tail = append(g.tail[:0], read[len(read)-most:]...)
+		return
+	}
+	border := append(g.tail, read...)
+	kept := copy(border, border[max(0, len(border)-most):])
+	g.tail = border[:kept]
 }
 
 // header returns a header of the answer, or "" if it repeats the token.
 func (g *guard) header(res *http.Response, name string) string {
 	value := res.Header.Get(name)
-	if g.word != "" && strings.Contains(value, g.word) {
+	if g.token != "" && strings.Contains(value, g.token) {
 		return ""
 	}
 	return value

@@ -51,7 +51,6 @@ func (l *Limit) Enter(ctx context.Context, caller Caller, n int) error {
 		return nil
 	}
 	n = l.counted(n)
-	path := caller.path()
 	l.mu.Lock()
 	now := time.Now()
 	if l.waiting.size == 0 && l.free(now, n) {
@@ -59,6 +58,7 @@ func (l *Limit) Enter(ctx context.Context, caller Caller, n int) error {
 		l.mu.Unlock()
 		return nil
 	}
+	path := caller.path()
 	earliest := l.after(l.waiting.ahead(path[:])+n-1, now)
 	if deadline, ok := ctx.Deadline(); ok && !earliest.Before(deadline) {
 		l.mu.Unlock()
@@ -111,7 +111,9 @@ func (l *Limit) counted(n int) int {
 
 func (l *Limit) leave(n int) {
 	l.busy -= l.atOnce(n)
-	l.serve(time.Now())
+	if l.waiting.size > 0 {
+		l.serve(time.Now())
+	}
 }
 
 // atOnce is how many of n requests that are sent together count as under way: the server itself

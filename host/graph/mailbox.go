@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"strings"
 	"sync"
 	"time"
@@ -95,12 +96,13 @@ func mailboxOf(req *Request) string {
 	if area != mailbox && area != group {
 		return ""
 	}
-	segments := req.Template.Segments()
-	for _, segment := range segments {
+	of := ""
+	for segment := range req.Template.All() {
 		if segment.Parameter != "" {
 			value, _ := lookup(req.Params, segment.Parameter)
-			return segments[0].Literal + "/" + strings.ToLower(value)
+			return of + "/" + strings.ToLower(value)
 		}
+		of = cmp.Or(of, segment.Literal)
 	}
-	return segments[0].Literal
+	return of
 }

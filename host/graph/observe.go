@@ -82,7 +82,7 @@ func (s *sending) report() {
 // arriving is the body of an answer. The request is under way until it is closed.
 type arriving struct {
 	io.ReadCloser
-	leave func()
+	*admission
 	sending
 }
 

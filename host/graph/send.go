@@ -226,13 +226,13 @@ func (c *call) send(ctx context.Context, target string) (*http.Response, error) 
 }
 
 func (c *call) sendOnce(ctx context.Context, target string, authorize func(context.Context, *http.Request) error) (_ *http.Response, err error) {
-	leave, err := c.enter(ctx)
+	admitted, err := c.enter(ctx)
 	if err != nil {
 		return nil, c.unsent(err)
 	}
 	defer func() {
 		if err != nil {
-			leave()
+			admitted.leave()
 		}
 	}()
 	// Once there is a connection, the request may have left: it is written beside
@@ -273,38 +273,47 @@ func (c *call) sendOnce(ctx context.Context, target string, authorize func(conte
 	}
 	res.Request = req
 	sending.sent.Status = res.StatusCode
-	res.Body = &arriving{res.Body, leave, sending}
+	res.Body = &arriving{res.Body, admitted, sending}
 	return res, nil
 }
 
 // enter waits until the request may be sent: by the grant's own limit, then that of its
-// mailbox, then the connection's, whose rate is so kept to the moment. leave ends
-// the request to them, once; it is called by who makes the request, and by no two at once.
-func (c *call) enter(ctx context.Context) (leave func(), err error) {
+// mailbox, then the connection's, whose rate is so kept to the moment.
+func (c *call) enter(ctx context.Context) (*admission, error) {
 	if c.entered {
-		return func() {}, nil
+		return nil, nil
 	}
-	mailbox := c.client.mailboxes.enter(c.req)
-	limits := [...]*Limit{c.req.Limit, mailbox.limit(), c.client.settings.Limit}
-	entered, left := 0, false
-	leave = func() {
-		if left {
-			return
-		}
-		left = true
-		for _, limit := range limits[:entered] {
-			limit.Leave(1)
-		}
-		c.client.mailboxes.leave(mailbox)
-	}
-	for i, limit := range limits {
+	a := &admission{client: c.client, mailbox: c.client.mailboxes.enter(c.req)}
+	a.limits = [...]*Limit{c.req.Limit, a.mailbox.limit(), c.client.settings.Limit}
+	for i, limit := range a.limits {
 		if err := c.client.pass(ctx, limitKinds()[i], limit, c.req.Caller, 1); err != nil {
-			leave()
+			a.leave()
 			return nil, err
 		}
-		entered++
+		a.entered++
 	}
-	return leave, nil
+	return a, nil
+}
+
+// admission is a request that limits have let in. A nil one is of a request that they have let in as part of another.
+type admission struct {
+	client  *Client
+	mailbox *mailboxLimit
+	limits  [3]*Limit
+	entered int // how many of the limits
+	left    bool
+}
+
+// leave ends the request to the limits, once. It is called by who makes the request, and by no two at once.
+func (a *admission) leave() {
+	if a == nil || a.left {
+		return
+	}
+	a.left = true
+	for _, limit := range a.limits[:a.entered] {
+		limit.Leave(1)
+	}
+	a.client.mailboxes.leave(a.mailbox)
 }
 
 // template is that of the request; the one that carries a batch has none of a manifest.

@@ -210,13 +210,13 @@ func (u *upload) cancel() {
 
 // send makes a request to the session. It carries no token: the address is the key, and the host is not Graph's.
 func (u *upload) send(ctx context.Context, method string, body io.Reader, prepare func(*http.Request)) (*http.Response, error) {
-	leave, err := u.enter(ctx)
+	admitted, err := u.enter(ctx)
 	if err != nil {
 		return nil, u.unsent(err)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, u.session, body)
 	if err != nil {
-		leave()
+		admitted.leave()
 		return nil, u.malformed("names an upload session that cannot be asked")
 	}
 	req.Header.Set("User-Agent", u.client.settings.UserAgent)
@@ -226,7 +226,7 @@ func (u *upload) send(ctx context.Context, method string, body io.Reader, prepar
 	res, err := u.client.transport.RoundTrip(req)
 	if err != nil {
 		sending.report()
-		leave()
+		admitted.leave()
 		var coded *abi.Error
 		if u.doubt = open; untrusted(err) || errors.As(err, &coded) {
 			u.doubt = lasting
@@ -241,7 +241,7 @@ func (u *upload) send(ctx context.Context, method string, body io.Reader, prepar
 	}
 	u.trace.Status = res.StatusCode
 	sending.sent.Status = res.StatusCode
-	res.Body = &arriving{res.Body, leave, sending}
+	res.Body = &arriving{res.Body, admitted, sending}
 	return res, nil
 }
 

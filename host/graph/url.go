@@ -24,14 +24,15 @@ func buildURL(origin *url.URL, req *Request) (string, error) {
 	for _, part := range [...]string{origin.Scheme, "://", origin.Host, req.version()} {
 		b.WriteString(part)
 	}
-	if err := appendPath(&b, req.Template, req.Params); err != nil {
+	if err := CheckParams(req.Template, req.Params); err != nil {
 		return "", err
 	}
+	appendPath(&b, req.Template, req.Params)
 	for i, option := range req.Query {
 		b.WriteByte("?&"[min(i, 1)])
 		b.WriteString(option.Name) // from the allow-list of host/policy
 		b.WriteByte('=')
-		b.WriteString(escape(option.Value))
+		escape(&b, option.Value)
 	}
 	if b.Len() > maxURL {
 		return "", &abi.Error{Code: abi.TooLarge, Message: fmt.Sprintf("the request's URL is over %d bytes; shorten the filter or the search", maxURL)}
@@ -42,15 +43,9 @@ func buildURL(origin *url.URL, req *Request) (string, error) {
 // CheckParams reports, without sending anything, whether the values can be placed
 // in the template. The error is [abi.InvalidInput] and names the parameter.
 func CheckParams(template manifests.Template, params []abi.Pair) error {
-	return appendPath(new(strings.Builder), template, params)
-}
-
-func appendPath(b *strings.Builder, template manifests.Template, params []abi.Pair) error {
 	used := 0
-	for _, segment := range template.Segments() {
+	for segment := range template.All() {
 		if segment.Parameter == "" {
-			b.WriteByte('/')
-			b.WriteString(segment.Literal)
 			continue
 		}
 		value, ok := lookup(params, segment.Parameter)
@@ -61,19 +56,33 @@ func appendPath(b *strings.Builder, template manifests.Template, params []abi.Pa
 			return badValue(segment.Parameter, problem)
 		}
 		used++
-		if segment.Parameter == "user" && value[0] == '$' {
-			// Graph reads /users/$name as a system word; a user principal name
-			// may begin so. See https://learn.microsoft.com/graph/api/user-get.
-			b.WriteString("('" + escape(strings.ReplaceAll(value, "'", "''")) + "')")
-			continue
-		}
-		b.WriteByte('/')
-		b.WriteString(escape(value))
 	}
 	if used != len(params) {
 		return &abi.Error{Code: abi.InvalidInput, Message: "params has values that the path " + template.String() + " does not name"}
 	}
 	return nil
+}
+
+// appendPath places values that were checked.
+func appendPath(b *strings.Builder, template manifests.Template, params []abi.Pair) {
+	for segment := range template.All() {
+		if segment.Parameter == "" {
+			b.WriteByte('/')
+			b.WriteString(segment.Literal)
+			continue
+		}
+		value, _ := lookup(params, segment.Parameter)
+		if segment.Parameter == "user" && value[0] == '$' {
+			// Graph reads /users/$name as a system word; a user principal name
+			// may begin so. See https://learn.microsoft.com/graph/api/user-get.
+			b.WriteString("('")
+			escape(b, strings.ReplaceAll(value, "'", "''"))
+			b.WriteString("')")
+			continue
+		}
+		b.WriteByte('/')
+		escape(b, value)
+	}
 }
 
 func lookup(params []abi.Pair, name string) (string, bool) {
@@ -98,6 +107,14 @@ func badValue(name, problem string) error {
 // what Graph would take for a word of its own instead of a key, and what a server
 // or a proxy that decodes once more than it should could take for another path.
 func checkValue(parameter, value string) string {
+	if isUsual(value) {
+		return ""
+	}
+	return objection(parameter, value)
+}
+
+// objection is checkValue at length.
+func objection(parameter, value string) string {
 	switch {
 	case value == "":
 		return "is empty"
@@ -113,6 +130,28 @@ func checkValue(parameter, value string) string {
 		}
 		return checkKey(parameter, value, value == raw)
 	})
+}
+
+// isUsual reports at one glance that a value is of the kind that nearly all are, an id or an address, in which there is
+// nothing to object to: letters, digits and a few signs, and dots only beside an "@", so that it is neither a dot
+// segment nor the name of a type.
+func isUsual(value string) bool {
+	if value == "" || len(value) > maxValue || strings.EqualFold(value, "delta") {
+		return false
+	}
+	dot, at := false, false
+	for i := range len(value) {
+		switch c := value[i]; {
+		case isAlphanumeric(c), c == '-', c == '_', c == '=':
+		case c == '.':
+			dot = true
+		case c == '@':
+			at = true
+		default:
+			return false
+		}
+	}
+	return at || !dot
 }
 
 // eachDecoding checks a text and what percent-decoding makes of it, again and again.
@@ -213,18 +252,22 @@ func unhex(c byte) byte {
 	return c | 0x20 - 'a' + 10
 }
 
-// escape percent-encodes everything but RFC 3986's unreserved characters.
-func escape(s string) string {
+// escape appends a text with everything percent-encoded but RFC 3986's unreserved characters.
+func escape(b *strings.Builder, s string) {
 	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	b.Grow(len(s))
+	kept := 0 // from where on nothing had to be encoded
 	for i := range len(s) {
 		c := s[i]
-		if '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '.' || c == '_' || c == '~' {
-			b.WriteByte(c)
+		if isAlphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~' {
 			continue
 		}
+		b.WriteString(s[kept:i])
 		b.Write([]byte{'%', hex[c>>4], hex[c&0xF]})
+		kept = i + 1
 	}
-	return b.String()
+	b.WriteString(s[kept:])
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }

@@ -32,6 +32,8 @@ type Permit struct {
 	// Limits are the plugin's, lowered by the grant.
 	Limits manifests.Limits
 	scheme permissions.Scheme
+	// constrained are the template parameters that the grant constrains, sorted.
+	constrained []string
 }
 
 // NewPermit checks that the grant covers every capability that the action needs,
@@ -40,7 +42,7 @@ func NewPermit(plugin *manifests.Plugin, action *manifests.Action, grant *manife
 	p := &Permit{
 		Plugin: plugin, Action: action, Grant: grant,
 		Limits: plugin.Limits.Lower(grant.Limits),
-		scheme: scheme,
+		scheme: scheme, constrained: slices.Sorted(maps.Keys(grant.Only.Params)),
 	}
 	for _, id := range action.Capabilities {
 		capability, ok := plugin.Capability(id)
@@ -167,8 +169,8 @@ func (p *Permit) fault(asked, rule, problem string) *abi.Error {
 	}
 }
 
-// Constrained names the template parameters that the grant constrains, sorted.
-func (p *Permit) Constrained() []string { return slices.Sorted(maps.Keys(p.Grant.Only.Params)) }
+// Constrained names the template parameters that the grant constrains, sorted. It is not to be changed.
+func (p *Permit) Constrained() []string { return p.constrained }
 
 // params holds the values against the grant's constraints. A request that does not
 // name a constrained parameter at all is denied too: it would reach past it.
