@@ -132,12 +132,21 @@ func claims() []claim {
 		{
 			Name:      "the same, beside a peer that does not look at the answer",
 			Benchmark: "Pipeline/path=graph", Unit: "p50-sec/op",
-			Peer: "Pipeline/path=unread", PeerName: unread,
+			Peer: "Pipeline/path=unread", PeerName: unread, Reach: 1.25,
 		},
 		{
 			Name:      "one message over TLS on loopback: an exchange, with policy and the audit record as well, p50",
 			Benchmark: "Pipeline/path=exchange", Unit: "p50-sec/op",
-			Peer: "Pipeline/path=plain", PeerName: plain,
+			Peer: "Pipeline/path=plain", PeerName: plain, Reach: 1.25,
+		},
+		{
+			Name:      "what is left of metrics and traces in an exchange that nobody watches",
+			Benchmark: "Unwatched", Unit: "sec/op", Reach: 100e-9,
+		},
+		{
+			Name:      "an exchange that policy refuses, with metrics",
+			Benchmark: "Observing/by=metrics", Unit: "sec/op",
+			Peer: "Observing/by=nobody", PeerName: "the same, watched by nobody",
 		},
 		{
 			Name:      "admission: reading, checking, weaving and compiling the mail module",

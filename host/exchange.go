@@ -129,7 +129,7 @@ func tooLarge(message string) *abi.Error { return &abi.Error{Code: abi.TooLarge,
 // put completes the record of an exchange and puts it into the audit log.
 func (inv *invocation) put(r audit.Record, decision audit.Decision, failure error) error {
 	r = judged(r, decision, failure)
-	inv.counted(r)
+	inv.counted(&r)
 	return inv.write(r)
 }
 

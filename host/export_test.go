@@ -4,8 +4,10 @@ import (
 	"context"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/audit"
 	"github.com/postern-dev/postern/host/graph"
 )
 
@@ -28,6 +30,16 @@ func (h *Host) Layers(action string) (*Layers, error) {
 func (l *Layers) Exchange(ctx context.Context, request []byte) ([]byte, error) {
 	l.inv.count = 0
 	return l.inv.Exchange(ctx, request)
+}
+
+// Watch does what watching adds to an exchange of one request, and nothing else.
+func (l *Layers) Watch(ctx context.Context) {
+	inv, record := l.inv, audit.Record{}
+	ctx, exchange := inv.host.span(ctx, "exchange", trace.SpanKindInternal)
+	_, request := inv.host.span(ctx, "request", trace.SpanKindClient)
+	inv.endRequest(request, nil, graph.Outcome{})
+	inv.counted(&record)
+	endExchange(exchange, abi.OpGraph, nil, nil)
 }
 
 // Graph is the client of the invocation's connection, and the request that an exchange asks of it.

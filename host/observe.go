@@ -151,7 +151,7 @@ func (inv *invocation) endRequest(span trace.Span, req *graph.Request, o graph.O
 }
 
 // counted counts an exchange as it is on record.
-func (inv *invocation) counted(r audit.Record) {
+func (inv *invocation) counted(r *audit.Record) {
 	inv.host.metrics.Exchange(inv.installed.Name, r.Op, string(r.Decision), r.Code)
 }
 

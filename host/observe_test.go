@@ -195,7 +195,21 @@ func TestSpansFollowAnInvocationToItsRequests(t *testing.T) {
 	}
 }
 
-// BenchmarkObserving is an exchange that reads a message, with Graph in the process: watched by nobody, and by all.
+// BenchmarkUnwatched is what is left of watching an exchange when nobody does.
+func BenchmarkUnwatched(b *testing.B) {
+	h := furnish(b, furnishing{plugins: []string{"../plugins/mail"}, grants: observedGrant, inProcess: true})
+	layers, err := h.Layers("mail.get")
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		layers.Watch(ctx)
+	}
+}
+
+// BenchmarkObserving is an exchange that policy refuses, the cheapest of all: watched by nobody, by metrics, and by traces as well.
 func BenchmarkObserving(b *testing.B) {
 	for name, configure := range map[string]func(*host.Config){
 		"nobody":  nil,

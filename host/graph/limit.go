@@ -212,10 +212,12 @@ func (l *Limit) serve(now time.Time) {
 // forget drops the times up to one, once they are half of all, so that it costs
 // little for each.
 func (l *Limit) forget(until time.Time) {
-	old, _ := slices.BinarySearchFunc(l.begun, until, time.Time.Compare)
-	if old > len(l.begun)/2 {
-		l.begun = slices.Delete(l.begun, 0, old)
+	half := len(l.begun) / 2
+	if half == len(l.begun) || !l.begun[half].Before(until) {
+		return
 	}
+	old, _ := slices.BinarySearchFunc(l.begun, until, time.Time.Compare)
+	l.begun = slices.Delete(l.begun, 0, old)
 }
 
 func (l *Limit) throttled(at, now time.Time) error {

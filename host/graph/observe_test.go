@@ -169,6 +169,17 @@ func TestBeingWatchedAllocatesNothingOfItsOwn(t *testing.T) {
 	}
 }
 
+// BenchmarkUnwatched is what is left of watching a request when nobody does: of its leaving, its answer and its retry.
+func BenchmarkUnwatched(b *testing.B) {
+	client, req, ctx := (*counting)(nil).client(b), &Request{Method: "GET", Template: template(b, "/users")}, b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		sending := client.departs(ctx, req.Method, req.Template.String(), req.Caller, 0)
+		sending.report()
+		client.retrying(ctx, req, 1, 0)
+	}
+}
+
 // BenchmarkObserving is a request that is answered in memory, watched and not.
 func BenchmarkObserving(b *testing.B) {
 	for name, c := range map[string]*counting{"nobody": nil, "somebody": {}} {

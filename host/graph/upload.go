@@ -32,8 +32,8 @@ const (
 // opensUpload reports whether a request opens an upload session. Its answer names an address that is as
 // good as a key, and so is for the host alone.
 func opensUpload(template manifests.Template) bool {
-	segments := template.Segments()
-	last := strings.TrimSuffix(strings.ToLower(segments[len(segments)-1].Literal), "()")
+	path := template.String()
+	last := strings.TrimSuffix(strings.ToLower(path[strings.LastIndexByte(path, '/')+1:]), "()")
 	return strings.TrimPrefix(last, "microsoft.graph.") == "createuploadsession"
 }
 
