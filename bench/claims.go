@@ -144,11 +144,6 @@ func claims() []claim {
 			Benchmark: "Unwatched", Unit: "sec/op", Reach: 100e-9,
 		},
 		{
-			Name:      "an exchange that policy refuses, with metrics",
-			Benchmark: "Observing/by=metrics", Unit: "sec/op",
-			Peer: "Observing/by=nobody", PeerName: "the same, watched by nobody",
-		},
-		{
 			Name:      "admission: reading, checking, weaving and compiling the mail module",
 			Benchmark: "Compile/module=mail", Unit: "sec/op",
 		},

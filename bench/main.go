@@ -214,6 +214,8 @@ func quantity(v float64, unit string) string {
 	base = base[strings.LastIndexByte(base, '-')+1:] // p50-sec/op
 	size := math.Abs(v)
 	switch {
+	case base == "sec" && size > 0 && size < 1e-7:
+		return fmt.Sprintf("%.1f ns", v*1e9)
 	case base == "sec" && size < 1e-3:
 		return fmt.Sprintf("%.1f µs", v*1e6)
 	case base == "sec" && size < 1:
