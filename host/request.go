@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,9 +28,9 @@ type asked struct {
 	refusal error // why it is not made; nil if it is
 }
 
-// judge holds a Graph request against the permit. A refusal, of policy or of Graph, is an error in the reply; what
-// is returned as an error ends the invocation.
-func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest) (*asked, error) {
+// judge holds a Graph request against the permit. beside says that other writes go with it, which may come before it. A refusal,
+// of policy or of Graph, is an error in the reply; what is returned as an error ends the invocation.
+func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest, beside bool) (*asked, error) {
 	a := &asked{from: g, record: inv.record(op), started: time.Now()}
 	r := &a.record
 	link, err := inv.redeem(g)
@@ -42,7 +43,12 @@ func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest
 		err = graph.CheckParams(template, g.Params)
 	}
 	var draft string
-	if err == nil && j.Draft {
+	j.Draft = j.Draft || inv.release != nil && inv.release.Draft != ""
+	switch {
+	case err != nil || !j.Draft:
+	case beside:
+		err = draftBeside(g)
+	default:
 		draft, err = inv.readDraft(ctx, g, &j)
 	}
 	if err == nil {
@@ -95,7 +101,7 @@ func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
 
 // graph judges and makes one Graph request.
 func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op, g *abi.GraphRequest) (*abi.Reply, error) {
-	a, err := inv.judge(ctx, op, g)
+	a, err := inv.judge(ctx, op, g, false)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +120,7 @@ func (inv *invocation) http(ctx context.Context, h *abi.HTTPRequest) (*abi.Reply
 		r.Method = h.Method
 		return &abi.Reply{Error: coded(err)}, inv.put(r, audit.Denied, err)
 	}
-	a, err := inv.judge(ctx, abi.OpHTTP, g)
+	a, err := inv.judge(ctx, abi.OpHTTP, g, false)
 	if err != nil {
 		return nil, err
 	}
@@ -221,9 +227,10 @@ func (inv *invocation) batch(ctx context.Context, requests []abi.GraphRequest) (
 		return nil, err
 	}
 	all := make([]*asked, len(requests))
+	beside := slices.ContainsFunc(requests, canChangeDraft)
 	for i := range requests {
 		var err error
-		if all[i], err = inv.judge(ctx, abi.OpBatch, &requests[i]); err != nil {
+		if all[i], err = inv.judge(ctx, abi.OpBatch, &requests[i], beside); err != nil {
 			return nil, inv.afterWrite(err)
 		}
 	}

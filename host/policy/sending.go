@@ -88,6 +88,9 @@ func reachOf(method, path string) reach {
 	return named
 }
 
+// SendsDraft reports whether a request sends a draft that is in the mailbox already.
+func SendsDraft(g *abi.GraphRequest) bool { return reachOf(g.Method, g.Path) == drafted }
+
 // isOfCalendar reports whether a path, as its operations, is to events.
 func isOfCalendar(segments []string) bool {
 	return slices.Contains(segments, "events") || slices.Contains(segments, "calendarview")
@@ -113,7 +116,8 @@ func (p *Permit) outgoing(g *abi.GraphRequest, j *Judgement) error {
 	if j.Recipients, err = p.find(g); err != nil {
 		return err
 	}
-	j.Sends = j.reach > named || j.reach == named && len(j.Recipients) > 0
+	isSource := g.ContentType != "" // of a mail, in which nobody may have been found
+	j.Sends = j.reach > named || j.reach == named && (len(j.Recipients) > 0 || isSource)
 	j.Draft = j.reach == drafted && p.looksAtRecipients()
 	return p.addressed(j)
 }
