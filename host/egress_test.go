@@ -353,6 +353,25 @@ func TestDraftIsNotSentBesideWhatCouldChangeIt(t *testing.T) {
 	}
 }
 
+// What is not sent because another was refused is on record like any other exchange.
+func TestWhatComesAfterARefusedRequestIsOnRecord(t *testing.T) {
+	h := outgoing(t, insiders)
+	refused := strings.TrimSuffix(sendBody(`{"message":{"subject":"s","toRecipients":[`+rEve+`]}}`), "}")
+	send := strings.TrimSuffix(sendBody(`{"message":{"subject":"s","toRecipients":[`+rDana+`]}}`), "}")
+	read := strings.TrimSuffix(strings.TrimPrefix(list("", ""), `{"op":"graph",`), "}")
+	h.ask(t, `{"op":"batch","requests":[{`+refused+`},{`+send+`,"after":[0]},{`+read+`,"after":[0]}]}`)
+	records := slices.DeleteFunc(h.record(t), func(r audit.Record) bool { return r.Op != abi.OpBatch })
+	var got []string
+	for _, r := range records {
+		got = append(got, fmt.Sprintf("%s %s %s", r.Decision, r.Method, r.Code))
+	}
+	want := []string{"denied POST policy_denied", "allowed POST ", "denied POST policy_denied", "denied GET policy_denied"}
+	if !slices.Equal(got, want) {
+		t.Errorf("record %q, want %q", got, want)
+	}
+	h.wantNothingOut(t)
+}
+
 const capped = "internal = [\"*@contoso.example\"]\n"
 
 func TestExternalRecipientsOfOneBodyAreCapped(t *testing.T) {

@@ -84,7 +84,11 @@ func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest
 // conclude records what became of a request and makes the reply to it.
 func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
 	if a.refusal != nil {
-		return &abi.Reply{Error: coded(a.refusal)}, nil
+		var err error
+		if a.request != nil { // it was allowed, and comes after one that was not
+			err = inv.put(a.record, audit.Denied, a.refusal)
+		}
+		return &abi.Reply{Error: coded(a.refusal)}, inv.afterWrite(err)
 	}
 	r := &a.record
 	r.Status, r.RequestID, r.ClientRequestID = o.Trace.Status, o.Trace.RequestID, o.Trace.ClientRequestID
