@@ -181,7 +181,9 @@ func TestCallersThatGoAwayGiveTheirPlacesBack(t *testing.T) {
 func TestCallersThatGoAwayKeepNobodyBehindThemWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rate, start := NewLimit("r", Bounds{Count: 10, Per: time.Minute}), time.Now()
-		enter := func(ctx context.Context, plugin string, n int) error { return rate.Enter(ctx, Caller{Plugin: plugin}, n) }
+		enter := func(ctx context.Context, plugin string, n int) error {
+			return rate.Enter(ctx, Caller{Plugin: plugin}, n)
+		}
 		if err := enter(t.Context(), "a", 1); err != nil {
 			t.Fatal(err)
 		}
