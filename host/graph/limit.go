@@ -60,7 +60,7 @@ func (l *Limit) Enter(ctx context.Context, caller Caller, n int) error {
 		l.mu.Unlock()
 		return nil
 	}
-	earliest := l.after(l.waiting.ahead(path[:])+n-1, now)
+	earliest := l.after(int(l.waiting.ahead(path[:]))+n-1, now)
 	if deadline, ok := ctx.Deadline(); ok && !earliest.Before(deadline) {
 		l.mu.Unlock()
 		return l.throttled(earliest, now)
