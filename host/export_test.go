@@ -44,7 +44,7 @@ func (l *Layers) Watch(ctx context.Context) {
 
 // Graph is the client of the invocation's connection, and the request that an exchange asks of it.
 func (l *Layers) Graph(ctx context.Context, g *abi.GraphRequest) (*graph.Client, *graph.Request, error) {
-	a, err := l.inv.judge(ctx, abi.OpGraph, g)
+	a, err := l.inv.judge(ctx, abi.OpGraph, g, false)
 	if err != nil {
 		return nil, nil, err
 	}
