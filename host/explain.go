@@ -42,7 +42,10 @@ type ExplainedLimits struct {
 	Fuel      uint64 `json:"fuel"`
 	Timeout   string `json:"timeout"`
 	Exchanges int    `json:"exchanges"`
-	Rate      string `json:"rate"`
+	// Rate is that of the grant. It and the plugin's hold both.
+	Rate string `json:"rate"`
+	// PluginRate is what the plugin keeps to by itself, on each connection.
+	PluginRate string `json:"plugin_rate"`
 }
 
 // Explain tells whether an action may run on a connection. Its error is about the
@@ -74,7 +77,10 @@ func (h *Host) Explain(action, connection string) (*Explanation, error) {
 	x.Grant = grant.Name
 	x.Reason = fmt.Sprintf("grant.%s allows it for %s (%s)", grant.Name, r.installed, grant.Version)
 	limits := r.permit.Limits
-	x.Limits = ExplainedLimits{limits.Memory.String(), limits.Fuel, limits.Timeout.String(), limits.Exchanges, grant.Rate.String()}
+	x.Limits = ExplainedLimits{
+		Memory: limits.Memory.String(), Fuel: limits.Fuel, Timeout: limits.Timeout.String(), Exchanges: limits.Exchanges,
+		Rate: grant.Rate.String(), PluginRate: r.installed.Plugin.Rate.String(),
+	}
 	for name, patterns := range grant.Only.Params {
 		x.Only[name] = texts(patterns)
 	}

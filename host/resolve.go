@@ -7,7 +7,6 @@ import (
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/catalog"
-	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/policy"
 	"github.com/postern-dev/postern/manifests"
 )
@@ -66,7 +65,7 @@ func (h *Host) resolve(id, name string) (resolved, error) {
 	if r.action, ok = r.installed.Plugin.Action(id); !ok {
 		return r, &abi.Error{Code: abi.UnknownAction, Message: fmt.Sprintf("%s has no action %s, although grant.%s names it", r.installed, id, grant.Name)}
 	}
-	r.permit, err = policy.NewPermit(r.installed.Plugin, r.action, grant, connection.Scheme(r.connection.Auth))
+	r.permit, err = policy.NewPermit(r.installed.Plugin, r.action, grant, h.scheme(r.connection.Auth))
 	return r, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/manifests"
 )
 
 func (c *cli) explainCommand() *cobra.Command {
@@ -56,7 +57,7 @@ func (c *cli) writeExplanation(b *strings.Builder, x *host.Explanation) {
 	facts := []fact{
 		{"plugin", x.Plugin},
 		{"grant", x.Grant},
-		{"limits", fmt.Sprintf("memory %s, fuel %d, timeout %s, exchanges %d, rate %s", x.Limits.Memory, x.Limits.Fuel, x.Limits.Timeout, x.Limits.Exchanges, x.Limits.Rate)},
+		{"limits", explainedLimits(x.Limits)},
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.Only)) {
 		facts = append(facts, fact{"only " + name, quotedList(x.Only[name])})
@@ -75,6 +76,14 @@ func (c *cli) writeExplanation(b *strings.Builder, x *host.Explanation) {
 		rows = append(rows, []string{string(r.Decision), r.Request, r.Capability, r.Reason})
 	}
 	writeTable(b, c.width, wrap, []string{"decision", "request", "capability", "reason"}, rows)
+}
+
+func explainedLimits(l host.ExplainedLimits) string {
+	text := fmt.Sprintf("memory %s, fuel %d, timeout %s, exchanges %d, rate %s", l.Memory, l.Fuel, l.Timeout, l.Exchanges, l.Rate)
+	if l.PluginRate == (manifests.Rate{}).String() {
+		return text
+	}
+	return text + ", the plugin's own " + l.PluginRate
 }
 
 func quotedList(list []string) string {

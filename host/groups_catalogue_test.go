@@ -1,0 +1,85 @@
+package host_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postern-dev/postern/host"
+)
+
+// described is what the catalogue of the connector and the description of an action have in common.
+type described struct {
+	ID          string               `json:"id"`
+	Kind        string               `json:"kind"`
+	ReadOnly    bool                 `json:"read_only"`
+	Parameters  []describedParameter `json:"parameters"`
+	Outputs     []string             `json:"outputs"`
+	Permissions host.Permissions     `json:"permissions"`
+}
+
+type describedParameter struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"`
+	In       string `json:"in"`
+	Required bool   `json:"required"`
+	Default  any    `json:"default"`
+}
+
+// The catalogue is the connector's own page in a form for machines: its actions with their parameters, outputs and
+// permissions, but for the general HTTP request and the trigger. The plugin has exactly that, and group.pick for the
+// drop-down lists of the connector.
+func TestGroupActionsAreDescribedAsTheConnectorsAre(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("testdata", "groups", "catalogue.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var catalogued []described
+	if err := json.Unmarshal(content, &catalogued); err != nil {
+		t.Fatal(err)
+	}
+	h := furnish(t, furnishing{plugins: []string{"../plugins/groups"}, grants: "\n"})
+	actions, err := h.Actions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := inWords(t, actions)
+	listed = slices.DeleteFunc(listed, func(d described) bool { return d.ID == "group.pick" })
+	slices.SortFunc(catalogued, func(a, b described) int { return strings.Compare(a.ID, b.ID) })
+	if diff := cmp.Diff(catalogued, listed); diff != "" {
+		t.Errorf("the actions differ from the catalogue (-catalogue +actions):\n%s", diff)
+	}
+	const connectors = 16
+	if len(catalogued) != connectors {
+		t.Errorf("the catalogue has %d actions; want %d", len(catalogued), connectors)
+	}
+	for _, want := range catalogued {
+		action, err := h.Describe(want.ID)
+		if err != nil {
+			t.Errorf("Describe: %v", err)
+			continue
+		}
+		if diff := cmp.Diff([]described{want}, inWords(t, []host.Action{action})); diff != "" {
+			t.Errorf("%s differs from the catalogue (-catalogue +description):\n%s", want.ID, diff)
+		}
+	}
+}
+
+// inWords reads the actions from the JSON that the command line shows.
+func inWords(t *testing.T, actions []host.Action) []described {
+	t.Helper()
+	document, err := json.Marshal(actions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []described
+	if err := json.Unmarshal(document, &list); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
