@@ -7,6 +7,7 @@ import (
 
 	"github.com/postern-dev/postern/host/catalog"
 	"github.com/postern-dev/postern/manifests"
+	"github.com/postern-dev/postern/manifests/permissions"
 )
 
 // Action describes an action of an installed plugin, in the words of its manifest. As
@@ -23,6 +24,9 @@ type Action struct {
 	Outputs      []string       `json:"outputs"`
 	Capabilities []string       `json:"capabilities"`
 	Permissions  Permissions    `json:"permissions"`
+	// Tokens are the kinds of token with which the action runs: those for which every capability that it needs has a
+	// permission.
+	Tokens []string `json:"tokens"`
 	// Errors tell by its code when the action fails in a way of its own.
 	Errors map[string]string `json:"errors,omitempty"`
 	// Approved says that the operator has approved this version.
@@ -144,6 +148,7 @@ func Describe(plugin *manifests.Plugin, a *manifests.Action) Action {
 		Parameters: []Parameter{}, Outputs: list(a.Outputs),
 		Capabilities: list(slices.Concat(a.Capabilities, a.Optional)),
 		Permissions:  Permissions{list(needs.Application), list(needs.Delegated)},
+		Tokens:       tokens(plugin, a),
 		Errors:       maps.Clone(a.Errors),
 		Connections:  []string{},
 		action:       a,
@@ -156,6 +161,25 @@ func Describe(plugin *manifests.Plugin, a *manifests.Action) Action {
 		d.Parameters = append(d.Parameters, Parameter{p.Name, p.Type, p.In, p.Required, fallback, p.Description, p.Pick, p.Example})
 	}
 	return d
+}
+
+// tokens are the kinds of token that policy lets run an action.
+func tokens(plugin *manifests.Plugin, a *manifests.Action) []string {
+	application, delegated := true, true
+	for _, id := range a.Capabilities {
+		if c, ok := plugin.Capability(id); ok {
+			application = application && len(c.Permissions.Application) > 0
+			delegated = delegated && len(c.Permissions.Delegated) > 0
+		}
+	}
+	kinds := []string{}
+	if application {
+		kinds = append(kinds, permissions.Application.String())
+	}
+	if delegated {
+		kinds = append(kinds, permissions.Delegated.String())
+	}
+	return kinds
 }
 
 // list is a copy of s as JSON shows it best: an empty list, never null.

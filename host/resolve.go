@@ -90,6 +90,13 @@ func (h *Host) notGranted(id, connection string) error {
 			if err := h.fits(a.installed.Plugin); err != nil {
 				return err // a misspelt action of a grant, most likely
 			}
+			if c, ok := h.operator.Connection(connection); ok {
+				// No grant would help with the wrong kind of token.
+				all := &manifests.Grant{Capabilities: a.action.Capabilities}
+				if _, err := policy.NewPermit(a.installed.Plugin, a.action, all, h.scheme(c.Auth)); err != nil {
+					return err
+				}
+			}
 			return policy.NotGranted(h.operator, a.installed.Plugin, a.action, connection)
 		}
 		if family, _, _ := strings.Cut(id, "."); strings.HasPrefix(a.ID, family+".") && !slices.Contains(near, a.ID) {
