@@ -346,6 +346,35 @@ func TestGroupActionsGetThroughAFlakyGraph(t *testing.T) {
 	}
 }
 
+// What one invocation saved, another attaches: its bytes do not go through a guest.
+func TestAttachmentOfOnePostGoesIntoAnotherAsABlob(t *testing.T) {
+	d := discuss(t, alex)
+	saved := d.must(t, "group.post.list_attachments", d.parameters(t, "group.post.list_attachments")).Blobs[0]
+	parameters := d.parameters(t, "group.thread.reply")
+	parameters["attachments"] = []map[string]any{{"Name": "copy.csv", "ContentBytes": map[string]any{"$blob": saved.Name}}}
+	result := d.must(t, "group.thread.reply", parameters)
+	read := d.parameters(t, "group.post.list_attachments")
+	read["postId"] = data(t, result)[0]["postId"]
+	if got := d.must(t, "group.post.list_attachments", read).Blobs; len(result.Blobs) != 0 || len(got) != 1 || got[0].Name != saved.Name {
+		t.Errorf("attached %v; want %s", got, saved.Name)
+	}
+	for name, want := range map[string]abi.Code{abi.BlobName([32]byte{1}): abi.NotFound, "../secret": abi.NotFound} {
+		parameters["attachments"] = []map[string]any{{"Name": "x", "ContentBytes": map[string]any{"$blob": name}}}
+		if _, err := d.run(t, "group.thread.reply", parameters); !errors.Is(err, want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	parameters["attachments"] = []map[string]any{{"Name": "x", "ContentBytes": map[string]any{"$blob": saved.Name, "more": 1}}}
+	if _, err := d.run(t, "group.thread.reply", parameters); !errors.Is(err, abi.InvalidInput) {
+		t.Errorf("an object with more in it: %v", err)
+	}
+	parameters = d.parameters(t, "group.thread.reply")
+	parameters["content"] = map[string]any{"$blob": saved.Name}
+	if _, err := d.run(t, "group.thread.reply", parameters); !errors.Is(err, abi.InvalidInput) {
+		t.Errorf("a blob for a text: %v", err)
+	}
+}
+
 // What a group's name, addresses and ids hold arrives as it was.
 func TestGroupIsPickedByMailAddressAndName(t *testing.T) {
 	for kind, user := range map[string]string{"signed-in user": alex, "application": ""} {

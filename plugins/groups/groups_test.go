@@ -214,6 +214,19 @@ func TestReplyTakesAnAttachmentJustUnderTheLimit(t *testing.T) {
 	).WantRows(t, `{"threadId":"AAQk/t+1=","conversationId":"AAQk/c+0=","postId":"post-0"}`)
 }
 
+func TestReplyTakesABlobAsAttachment(t *testing.T) {
+	size := func(bytes int) plugintest.Exchange {
+		return plugintest.Exchange{Want: `{"op":"blob","name":"sha256:1","length":1}`, Reply: fmt.Sprintf(`{"data":"aA==","size":%d}`, bytes)}
+	}
+	parameters := `{` + post + `,` + content + `,"attachments":[{"Name":"a","ContentBytes":{"$blob":"sha256:1"}}]}`
+	plugintest.Run(t, plugin, "group.post.reply", parameters, size(3<<20-1), locked("false"),
+		accepted(`{"body":{"contentType":"html","content":"<p>Grüße</p>"},
+			"attachments":[{"@odata.type":"#microsoft.graph.fileAttachment","name":"a","contentBytes":{"$blob":"sha256:1"}}]}`),
+		posts("group.post.reply", sent),
+	).WantRows(t, `{"threadId":"AAQk/t+1=","conversationId":"AAQk/c+0=","postId":"post-0"}`)
+	plugintest.Run(t, plugin, "group.post.reply", parameters, size(3<<20)).WantError(t, abi.InvalidInput)
+}
+
 // Guests may write where they may not read.
 func TestReplyOfAGuestIsTried(t *testing.T) {
 	unread := locked("false")

@@ -47,29 +47,37 @@ func newAttachments(call *sdk.Call) ([]sdk.Object, error) {
 	if call.Has("Name") || call.Has("ContentBytes") {
 		list = append(list, call.Parameters)
 	}
-	attachments, encoded := make([]sdk.Object, len(list)), 0
+	attachments, encoded := make([]sdk.Object, len(list)), int64(0)
 	for i, attachment := range list {
-		name, content := attachment.String("Name"), attachment.String("ContentBytes")
-		encoded += len(content)
+		name := attachment.String("Name")
+		size, err := sizeOf(call, attachment)
+		encoded += (size + 2) / 3 * 4
 		switch {
+		case err != nil:
+			return nil, err
 		case name == "":
 			return nil, sdk.InvalidInput("Name", "an attachment has no name; give each one Name and ContentBytes")
-		case decodedSize(content) >= maxAttachment:
+		case size >= maxAttachment:
 			return nil, sdk.InvalidInput("ContentBytes", "the attachment "+name+" is too large; Graph takes attachments of group posts under 3 MB")
 		case encoded > maxEncoded:
 			return nil, sdk.InvalidInput("ContentBytes", "the attachments are too large together; Graph takes about 3 MB in one post, so spread them over several")
 		}
+		// A blob stays a reference: the host puts its bytes into the request.
 		attachments[i] = sdk.NewObject().
 			Text("@odata.type", "#microsoft.graph.fileAttachment").
 			Text("name", name).
-			Text("contentBytes", content)
+			Put("contentBytes", attachment.Value("ContentBytes"))
 	}
 	return attachments, nil
 }
 
-// decodedSize is how many bytes a base64 text stands for.
-func decodedSize(text string) int {
-	return len(strings.TrimRight(text, "=")) * 3 / 4
+// sizeOf is how many bytes the content of an attachment is.
+func sizeOf(call *sdk.Call, attachment sdk.Parameters) (int64, error) {
+	if name, ok := attachment.Blob("ContentBytes"); ok {
+		return call.BlobSize(name)
+	}
+	text := attachment.String("ContentBytes")
+	return int64(len(strings.TrimRight(text, "=")) * 3 / 4), nil
 }
 
 // newThread is the thread with its first post that the call's parameters describe; topic is false where the topic stands
