@@ -50,6 +50,8 @@ type furnishing struct {
 	// user signs this user in: the connection has a delegated token, which a token service of the test's own gives it for
 	// its client secret. That, and Host.SignIn, are all that has to go once a connection signs users in by itself.
 	user string
+	// scopes are what the user has consented to; nil is enough for all actions.
+	scopes []string
 	// now is the host's clock; nil is the system's.
 	now func() time.Time
 }
@@ -152,7 +154,10 @@ func (h *house) open(tb testing.TB, f furnishing) {
 		options.Transport = h.graph.RoundTripper()
 	}
 	if f.user != "" {
-		options.Transport = &signedIn{h.graph, f.user, options.Transport}
+		if f.scopes == nil {
+			f.scopes = []string{"Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All", "Group.ReadBasic.All"}
+		}
+		options.Transport = &signedIn{h.graph, graphtest.Token{User: f.user, Scopes: f.scopes}, options.Transport}
 	}
 	opened, err := host.Open(options)
 	if err != nil {
@@ -168,20 +173,15 @@ func (h *house) open(tb testing.TB, f furnishing) {
 // signedIn is the way to a tenant whose token service gives tokens of a signed-in user.
 type signedIn struct {
 	graph *graphtest.Server
-	user  string
+	token graphtest.Token
 	way   http.RoundTripper
-}
-
-// scopes are what the signed-in user has consented to.
-func scopes() []string {
-	return []string{"Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All", "Group.ReadBasic.All"}
 }
 
 func (s *signedIn) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !strings.HasSuffix(req.URL.Path, "/oauth2/v2.0/token") {
 		return s.way.RoundTrip(req)
 	}
-	token, err := s.graph.Token(graphtest.Token{User: s.user, Scopes: scopes()})
+	token, err := s.graph.Token(s.token)
 	if err != nil {
 		return nil, err
 	}
@@ -335,7 +335,8 @@ func buildModule(source string, flags ...string) ([]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "plugin.wasm")
-	command := exec.Command("go", slices.Concat([]string{"build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w", "-o", out}, flags, []string{"."})...)
+	args := slices.Concat([]string{"build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w", "-o", out}, flags, []string{"."})
+	command := exec.Command("go", args...)
 	command.Dir = source
 	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {

@@ -31,17 +31,49 @@ type describedParameter struct {
 	Default  any    `json:"default"`
 }
 
-// The catalogue is the connector's own page in a form for machines: its actions with their parameters, outputs and
-// permissions, but for the general HTTP request and the trigger. The plugin has exactly that, and group.pick for the
-// drop-down lists of the connector.
-func TestGroupActionsAreDescribedAsTheConnectorsAre(t *testing.T) {
+// catalogueEntry is an action of the catalogue, with the requests that it makes of Graph.
+type catalogueEntry struct {
+	described
+	Graph []string `json:"graph"`
+}
+
+func catalogue(t *testing.T) []catalogueEntry {
+	t.Helper()
 	content, err := os.ReadFile(filepath.Join("testdata", "groups", "catalogue.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var catalogued []described
-	if err := json.Unmarshal(content, &catalogued); err != nil {
+	var entries []catalogueEntry
+	if err := json.Unmarshal(content, &entries); err != nil {
 		t.Fatal(err)
+	}
+	return entries
+}
+
+// checkCatalogued checks that all requests of an action's entry in the catalogue have reached Graph.
+func (h *house) checkCatalogued(t *testing.T, action string) {
+	t.Helper()
+	made := map[string]bool{}
+	for _, r := range h.journal() {
+		made[r.Method+" "+r.Template] = true
+	}
+	for _, entry := range catalogue(t) {
+		for _, request := range entry.Graph {
+			// The catalogue calls {groupId} what templates call {group}.
+			if request = strings.ReplaceAll(request, "Id}", "}"); entry.ID == action && !made[request] {
+				t.Errorf("%s was not made", request)
+			}
+		}
+	}
+}
+
+// The catalogue is the connector's own page in a form for machines: its actions with their parameters, outputs and
+// permissions, but for the general HTTP request and the trigger. The plugin has exactly that, and group.pick for the
+// drop-down lists of the connector.
+func TestGroupActionsAreDescribedAsTheConnectorsAre(t *testing.T) {
+	var catalogued []described
+	for _, entry := range catalogue(t) {
+		catalogued = append(catalogued, entry.described)
 	}
 	h := furnish(t, furnishing{plugins: []string{"../plugins/groups"}, grants: "\n"})
 	actions, err := h.Actions()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,12 +27,13 @@ type discussion struct {
 	graphtest.Thread
 }
 
-// discuss furnishes a house in which user is signed in, or without one an application.
-func discuss(t *testing.T, user string, options ...graphtest.Option) *discussion {
+// discuss furnishes a house in which user is signed in, or without one an application. The user has consented to scopes,
+// if there are any, or to all that is needed.
+func discuss(t *testing.T, user string, scopes ...string) *discussion {
 	t.Helper()
 	h := furnish(t, furnishing{
 		plugins: []string{"../plugins/groups"}, grants: allGrants[:strings.Index(allGrants, "[grant.mail]")],
-		user: user, now: noon, inProcess: true, graph: append([]graphtest.Option{graphtest.WithClock(noon)}, options...),
+		user: user, scopes: scopes, now: noon, inProcess: true, graph: []graphtest.Option{graphtest.WithClock(noon)},
 	})
 	d := &discussion{house: h, group: h.tenant.Group}
 	// The ids follow from the topic: this one has a slash, a plus and an equals sign in them.
@@ -98,6 +100,9 @@ func TestGroupActionsMakeTheRequestsAndResultsOfTheirGoldenFiles(t *testing.T) {
 				result := d.must(t, action, d.parameters(t, action))
 				golden := d.goldenWith(t, result, func(r graphtest.Received) string { return r.Template + "\n> at " + r.Path })
 				compareGolden(t, filepath.Join("testdata", "groups", token.kind, action+".golden"), golden)
+				if token.user != "" {
+					d.checkCatalogued(t, action)
+				}
 			})
 		}
 	}
@@ -119,6 +124,38 @@ func TestGroupActionsForSignedInUsersSayToAnApplicationThatTheyNeedOne(t *testin
 			if n := len(d.graph.Journal()); n > 0 {
 				t.Errorf("%d requests were made", n)
 			}
+		})
+	}
+}
+
+// The permissions that an action is described with are enough for all of it, with either kind of token.
+func TestGroupActionsNeedNoMorePermissionsThanTheyState(t *testing.T) {
+	describing := discuss(t, "")
+	for action, applications := range groupActions() {
+		described, err := describing.Describe(action)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run("signed-in/"+action, func(t *testing.T) {
+			t.Parallel()
+			d := discuss(t, alex, described.Permissions.Delegated...)
+			rows := data(t, d.must(t, action, d.parameters(t, action)))
+			if action != "group.post.list" && rows[0]["attachmentsUnavailable"] != nil {
+				t.Errorf("row %v", rows[0])
+			}
+		})
+		if !applications {
+			continue
+		}
+		t.Run("application/"+action, func(t *testing.T) {
+			t.Parallel()
+			d := discuss(t, "")
+			app := d.tenant.App
+			app.Roles = described.Permissions.Application
+			if err := d.graph.AddApp(app); err != nil {
+				t.Fatal(err)
+			}
+			d.must(t, action, d.parameters(t, action))
 		})
 	}
 }
@@ -213,6 +250,18 @@ func TestGroupActionsFailInTheWaysThatTheirPagesTell(t *testing.T) {
 		{"a forward to nobody", "group.post.forward", with("Address", []string{}), abi.InvalidInput},
 		{"a legacy forward to nobody", "group.post.forward_legacy", with("Address", []string{}), abi.InvalidInput},
 		{"no group with the address", "group.post.forward", with("groupMail", "o'brien@contoso.example"), abi.NotFound},
+		{"a post over the limit of Graph", "group.thread.reply", with("content", strings.Repeat("x", 4<<20)), abi.TooLarge},
+		{"a Graph that throttles without end", "group.thread.get", func(d *discussion, _ map[string]any) {
+			d.graph.Fault(graphtest.Fault{Status: 429, Times: -1})
+		}, abi.Throttled},
+		{"a Graph that is down", "group.post.list", func(d *discussion, _ map[string]any) {
+			d.graph.Fault(graphtest.Fault{Status: 503, HTML: true, Times: -1})
+		}, abi.Upstream},
+		{"two groups of one address", "group.post.forward", func(d *discussion, _ map[string]any) {
+			d.graph.Fault(graphtest.Fault{
+				Path: "/groups", Status: 200, Body: `{"value":[{"id":"1"},{"id":"2"}]}`, Header: http.Header{"Content-Type": {"application/json"}},
+			})
+		}, abi.Ambiguous},
 		{"a thread of somebody else", "group.thread.delete", func(d *discussion, p map[string]any) {
 			if _, err := d.group.AddPost(d.ID, graphtest.Post{From: dana, HTML: "mine"}); err != nil {
 				t.Fatal(err)
@@ -257,6 +306,25 @@ func (d *discussion) otherGroup(t *testing.T) graphtest.Thread {
 		t.Fatal(err)
 	}
 	return thread
+}
+
+// Guests may write in a group of theirs and not read: a reply is tried, and has no id.
+func TestGuestRepliesAndCannotRead(t *testing.T) {
+	const guest = "guest@fabrikam.example"
+	d := discuss(t, guest)
+	if _, err := d.graph.AddUser(graphtest.User{UserPrincipalName: guest, Mail: guest, DisplayName: "Guest", Guest: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.group.AddMember(guest); err != nil {
+		t.Fatal(err)
+	}
+	row := data(t, d.must(t, "group.thread.reply", d.parameters(t, "group.thread.reply")))[0]
+	if row["postId"] != nil || row["threadId"] != d.ID {
+		t.Errorf("row %v", row)
+	}
+	if _, err := d.run(t, "group.thread.get", d.parameters(t, "group.thread.get")); !errors.Is(err, abi.AccessDenied) {
+		t.Errorf("Invoke: %v", err)
+	}
 }
 
 // A public group in which the user is not works by its id.
@@ -438,11 +506,11 @@ recipients = ["*@contoso.example"]
 func TestRefusedApplicationIsToldThatASignedInUserIsNeeded(t *testing.T) {
 	for action, path := range map[string]string{
 		"group.post.reply": groupWrites()["group.post.reply"], "group.post.forward": groupWrites()["group.post.forward"],
-		"group.thread.delete": "/groups/{group}/threads/{thread}",
+		"group.thread.delete": "/groups/{group}/threads/{thread}", // which it does not read before
 	} {
 		t.Run(action, func(t *testing.T) {
 			d := discuss(t, "")
-			d.graph.Fault(graphtest.Fault{Path: path, Status: 403, Code: "ErrorAccessDenied", Method: map[bool]string{true: "DELETE", false: "POST"}[action == "group.thread.delete"]})
+			d.graph.Fault(graphtest.Fault{Path: path, Status: 403, Code: "ErrorAccessDenied"})
 			if _, err := d.run(t, action, d.parameters(t, action)); !errors.Is(err, abi.NotSupported) || !strings.Contains(err.Error(), "signed-in user") {
 				t.Errorf("Invoke: %v", err)
 			}
@@ -478,7 +546,9 @@ func TestActionsRunExactlyWithTheCapabilitiesThatTheyNeed(t *testing.T) {
 			left := slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(id string) bool { return id == removed })
 			grant := fmt.Sprintf("[grant.groups]\nversion = \"^1\"\nconnections = [\"contoso\"]\ncapabilities = [%s]\nactions = [%s]\n",
 				quotedAll(left), quotedAll(slices.Sorted(maps.Keys(needs()))))
-			h := furnish(t, furnishing{plugins: []string{"../plugins/groups"}, user: alex, now: noon, grants: grant, graph: []graphtest.Option{graphtest.WithClock(noon)}})
+			h := furnish(t, furnishing{
+				plugins: []string{"../plugins/groups"}, user: alex, now: noon, grants: grant, graph: []graphtest.Option{graphtest.WithClock(noon)},
+			})
 			for action, needed := range needs() {
 				// A thread of its own, because some actions use it up.
 				thread, err := h.tenant.Group.AddThread(action, graphtest.Post{From: alex, HTML: "x", Attachments: map[string][]byte{"a": []byte("a")}})
@@ -584,7 +654,7 @@ func (h *house) addReleaseOfGroups(t *testing.T, version string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[name] = strings.ReplaceAll(strings.ReplaceAll(string(content), change[0], change[1]), `version = "1.0.0"`, fmt.Sprintf("version = %q", version))
+		files[name] = strings.NewReplacer(change[0], change[1], `version = "1.0.0"`, fmt.Sprintf("version = %q", version)).Replace(string(content))
 	}
 	h.write(t, "thread_get.go", files["thread_get.go"])
 	original, err := filepath.Abs("../plugins/groups/thread_get.go")

@@ -402,3 +402,62 @@ func TestPickFallsBackToTheGroupsOfTheTenant(t *testing.T) {
 		t.Errorf("%d rows, truncated %t", len(result.Data), result.Truncated)
 	}
 }
+
+// Over more than three pages, each item once.
+func TestListsGoOnToTheLastPage(t *testing.T) {
+	const pages = 5
+	for action, first := range map[string]plugintest.Exchange{
+		"group.conversation.list": {Want: graph("group.read", "GET", "/groups/{group}/conversations", "", "")},
+		"group.thread.list": {Want: graph("group.read", "GET", "/groups/{group}/threads", "",
+			`,"query":{"$select":"`+threadMembers+`"}`)},
+		"group.conversation.list_threads": {Want: graph("group.read", "GET", "/groups/{group}/conversations/{conversation}/threads", ofConversation,
+			`,"query":{"$select":"`+threadMembers+`"}`)},
+		"group.post.list": {Want: graph("group.post.read", "GET", "/groups/{group}/threads/{thread}/posts", ofThread, "")},
+	} {
+		t.Run(action, func(t *testing.T) {
+			script := make([]plugintest.Exchange, pages)
+			for i := range script {
+				script[i] = plugintest.Exchange{
+					Want:  fmt.Sprintf(`{"op":"graph","link":"page %d"}`, i),
+					Reply: fmt.Sprintf(`{"status":200,"body":{"value":[{"id":"%d a"},{"id":"%d b"}]},"next":"page %d"}`, i, i, i+1),
+				}
+			}
+			script[0].Want = first.Want
+			script[pages-1].Reply = `{"status":200,"body":{"value":[]}}` // an empty page may end a list
+			result := plugintest.Run(t, plugin, action, `{`+group+`,"conversationId":"AAQk/c+0=","threadId":"AAQk/t+1="}`, script...)
+			if result.Error != nil || len(result.Data) != 2*(pages-1) || result.Data[7]["id"] != "3 b" {
+				t.Errorf("%d rows, %v", len(result.Data), result.Error)
+			}
+		})
+	}
+}
+
+func TestSingleThingsAreReadDeletedAndForwarded(t *testing.T) {
+	for _, test := range []struct{ action, parameters, want, reply, row string }{
+		{"group.conversation.get", conversation,
+			graph("group.read", "GET", "/groups/{group}/conversations/{conversation}", ofConversation, ""),
+			`{"status":200,"body":{"@odata.context":"c","id":"AAQk/c+0=","topic":"Übergabe","uniqueSenders":["Ann"]}}`,
+			`{"id":"AAQk/c+0=","topic":"Übergabe","hasAttachments":null,"lastDeliveredDateTime":null,"uniqueSenders":["Ann"],"preview":null}`},
+		{"group.thread.get", thread,
+			graph("group.read", "GET", "/groups/{group}/threads/{thread}", ofThread, `,"query":{"$select":"`+threadMembers+`"}`),
+			`{"status":200,"body":{"id":"AAQk/t+1=","isLocked":true,"toRecipients":[{"emailAddress":{"address":"a@contoso.example"}}]}}`,
+			`{"id":"AAQk/t+1=","topic":null,"hasAttachments":null,"lastDeliveredDateTime":null,"uniqueSenders":null,"preview":null,
+				"isLocked":true,"toRecipients":[{"emailAddress":{"address":"a@contoso.example"}}],"ccRecipients":null}`},
+		{"group.thread.delete", thread,
+			graph("group.thread.delete", "DELETE", "/groups/{group}/threads/{thread}", ofThread, ""),
+			`{"status":204}`, `{"threadId":"AAQk/t+1=","deleted":true}`},
+		{"group.post.forward_legacy", post + `,"comment":"Bitte","Address":["ann@contoso.example","bob@contoso.example"]`,
+			graph("group.post.forward", "POST", "/groups/{group}/threads/{thread}/posts/{post}/forward", ofPost, `,"body":{"comment":"Bitte",
+				"toRecipients":[{"emailAddress":{"address":"ann@contoso.example"}},{"emailAddress":{"address":"bob@contoso.example"}}]}`),
+			`{"status":200}`, `{"postId":"AAMk/p+2=","recipients":["ann@contoso.example","bob@contoso.example"]}`},
+	} {
+		t.Run(test.action, func(t *testing.T) {
+			plugintest.Run(t, plugin, test.action, `{`+test.parameters+`}`, plugintest.Exchange{Want: test.want, Reply: test.reply}).WantRows(t, test.row)
+			for _, code := range []abi.Code{abi.NotFound, abi.InvalidID, abi.AccessDenied, abi.NotSupported, abi.Throttled, abi.Upstream} {
+				plugintest.Run(t, plugin, test.action, `{`+test.parameters+`}`, plugintest.Exchange{
+					Want: test.want, Reply: `{"error":{"code":"` + string(code) + `","message":"no"}}`,
+				}).WantError(t, code)
+			}
+		})
+	}
+}
