@@ -28,7 +28,7 @@ func layers() []layer {
 		{"sdk", []string{"abi"}},
 		{"plugins", []string{"sdk", "abi"}},
 		{"manifests", nil},
-		{"host/", []string{"manifests", "abi"}}, // the packages below host do not know each other
+		{"host/", []string{"host/dial", "manifests", "abi"}}, // the packages below host know of each other only the way out
 		{"host", []string{"host", "manifests", "abi"}},
 		{"cmd", []string{"host", "manifests", "abi"}},
 		{"examples/embed", []string{"host", "manifests", "abi"}},
@@ -48,8 +48,8 @@ func reserved() map[string][]string {
 		"github.com/zalando/go-keyring":                              {"host/connection"},
 		"github.com/tetratelabs/wazero":                              {"host/sandbox"},
 		"github.com/extism/go-sdk":                                   {"host/sandbox/extism"},
-		"crypto/tls":                                                 {"host/connection", "host/graph", "host/graphtest"},
-		"net":                                                        {"host/connection", "host/graph", "host/graphtest", "manifests", "cmd/postern"},
+		"crypto/tls":                                                 {"host/dial", "host/connection", "host/graph", "host/graphtest"},
+		"net":                                                        {"host/dial", "host/connection", "host/graph", "host/graphtest", "manifests", "cmd/postern"},
 	}
 }
 

@@ -336,7 +336,7 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 		}
 		transport, idle := h.config.Transport, func() {}
 		if transport == nil {
-			own := graph.NewTransport(conn.RootCAs())
+			own := graph.NewTransport(conn.Way())
 			transport, idle = own, own.CloseIdleConnections
 		}
 		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, graph.Settings{
@@ -344,6 +344,7 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 			Retry: graph.Retry{Attempts: c.RetryCount, MaxWait: c.RetryWaitTime},
 
 			UploadHosts: c.UploadHosts,
+			Scheme:      connection.Scheme(c.Auth),
 			UserAgent:   "postern/" + Version,
 		}), idle}, nil
 	})

@@ -11,15 +11,18 @@ const (
 	CloudChina  Cloud = "china"  // operated by 21Vianet
 )
 
+// Clouds are all of them.
+func Clouds() []Cloud { return []Cloud{CloudGlobal, CloudUSL4, CloudUSL5, CloudChina} }
+
 // The origins of the global cloud.
 const (
 	DefaultGraph     = "https://graph.microsoft.com"
 	DefaultAuthority = "https://login.microsoftonline.com"
 )
 
-// origins are those of Microsoft Graph and of the token service. For China the pages of Graph and of Entra name two token services; this
+// Origins are those of Microsoft Graph and of the token service. For China the pages of Graph and of Entra name two token services; this
 // is the one of Graph's pages.
-func (c Cloud) origins() (graph, authority string) {
+func (c Cloud) Origins() (graph, authority string) {
 	switch c {
 	case CloudUSL4:
 		return "https://graph.microsoft.us", "https://login.microsoftonline.us"
@@ -33,5 +36,5 @@ func (c Cloud) origins() (graph, authority string) {
 }
 
 func parseCloud(text string) (Cloud, *flaw) {
-	return word(CloudGlobal, CloudUSL4, CloudUSL5, CloudChina)(text)
+	return word(Clouds()...)(text)
 }

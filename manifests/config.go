@@ -84,12 +84,19 @@ type Connection struct {
 	Graph string
 	// Authority is the https origin of the token service. TOML: authority, default that of the cloud.
 	Authority string
-	// CAFile holds one more root certificate (PEM) to trust for these two origins only. TOML: ca_file, default none.
+	// CAFile holds one more root certificate (PEM) to trust for these two origins, upload sessions and an https proxy only. TOML: ca_file, default none.
 	CAFile string
 	// UploadHosts are where the upload sessions of large attachments may be, beside the Graph origin: a host, host:port, or
 	// *.domain for every host below it; at most [MaxUploadHosts]. The bytes of attachments go there, and no token.
 	// TOML: upload_hosts = ["outlook.office.com"], default [DefaultUploadHosts].
 	UploadHosts []string
+	// Proxy is the HTTP proxy (CONNECT) by which the connection reaches Graph, its token service and its upload sessions:
+	// an http or https origin, or [ProxyFromEnvironment]. TOML: proxy = "http://proxy.example:8080", default none:
+	// HTTPS_PROXY and its kind are not looked at.
+	Proxy string
+	// ProxyCredentials says where the user and the password for the proxy are, as USER:PASSWORD. They are read for each
+	// connection to it. TOML: proxy_credentials = { file = "…" }, or another [Source], default none.
+	ProxyCredentials Source
 	// Rate bounds the requests of the whole connection. TOML: rate = "100/60s", default unlimited.
 	Rate Rate
 	// RetryCount is how often a request is sent at most when it fails for a reason that may pass, 1 to
@@ -99,6 +106,9 @@ type Connection struct {
 	// default [DefaultRetryWaitTime].
 	RetryWaitTime time.Duration
 }
+
+// ProxyFromEnvironment is the Proxy that is the one of HTTPS_PROXY and NO_PROXY, in upper or lower case.
+const ProxyFromEnvironment = "environment"
 
 // MaxUploadHosts is how many hosts of upload sessions a connection may name.
 const MaxUploadHosts = 20
@@ -224,13 +234,14 @@ func readConnection(name string, t *table) Connection {
 		t.self(f)
 	}
 	cloud := parsed(t, "cloud", CloudGlobal, parseCloud)
-	graph, authority := cloud.origins()
+	graph, authority := cloud.Origins()
 	c := Connection{
 		Name:      name,
 		Cloud:     cloud,
 		Graph:     parsed(t, "graph", graph, parseOrigin),
 		Authority: parsed(t, "authority", authority, parseOrigin),
 		CAFile:    parsed(t, "ca_file", "", parsePath),
+		Proxy:     parsed(t, "proxy", "", parseProxy),
 		Rate:      parsed(t, "rate", Rate{}, parseRate),
 
 		RetryCount:    int(t.integer("retry_count", 1, MaxRetryCount, DefaultRetryCount)),
@@ -241,8 +252,36 @@ func readConnection(name string, t *table) Connection {
 		c.UploadHosts = DefaultUploadHosts()
 	}
 	readIdentity(t, &c)
+	c.ProxyCredentials = readSource(t, "proxy_credentials")
+	if t.has("proxy_credentials") && (!t.has("proxy") || c.Proxy == ProxyFromEnvironment) {
+		t.flaw("proxy_credentials", flawf("name the proxy in proxy", "there is no proxy that they are for"))
+	}
 	t.finish()
 	return c
+}
+
+// parseProxy accepts http://host:port, https://host:port and the word for the environment. It never quotes the value: an
+// operator may have put a password there.
+func parseProxy(proxy string) (string, *flaw) {
+	const example = `write for example "http://proxy.example:8080", or "environment"`
+	if proxy == ProxyFromEnvironment {
+		return proxy, nil
+	}
+	if strings.Contains(proxy, "@") {
+		return "", flawf("move them to proxy_credentials = { file = \"…\" }; treat the old password as leaked",
+			"a user and a password are never written in this file")
+	}
+	origin, ok := strings.CutPrefix(proxy, "http://")
+	if !ok {
+		origin, ok = strings.CutPrefix(proxy, "https://")
+	}
+	if !ok {
+		return "", flawf(example, "the value is not an http or https proxy")
+	}
+	if _, f := parseOrigin("https://" + origin); f != nil {
+		return "", flawf(example, "the value is not a proxy's scheme, lower-case host and port alone")
+	}
+	return proxy, nil
 }
 
 // parseTenant accepts a directory id or domain. The words that stand for many tenants are refused: an application

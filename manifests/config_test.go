@@ -55,6 +55,9 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			UploadHosts:   []string{"outlook.office365.us", "*.outlook.example", "localhost:8443"},
 			RetryCount:    5,
 			RetryWaitTime: 90 * time.Second,
+
+			Proxy:            "http://proxy.example:8080",
+			ProxyCredentials: Source{file: "proxy-password"},
 		}, {
 			Name:         "lab",
 			Tenant:       "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
@@ -177,6 +180,14 @@ func TestConfigIsRefused(t *testing.T) {
 		{"no attempt at all", "retry_count = 5", "retry_count = 0"},
 		{"too many attempts", "retry_count = 5", "retry_count = 11"},
 		{"too long a wait", `"90s"`, `"11m"`},
+		{"proxy with a password", `"http://proxy.example:8080"`, `"http://soc:Zm9vYmFyLXZlcnktc2VjcmV0@proxy.example:8080"`},
+		{"proxy of another kind", `"http://proxy.example:8080"`, `"socks5://proxy.example:1080"`},
+		{"proxy with a path", `"http://proxy.example:8080"`, `"http://proxy.example:8080/x"`},
+		{"proxy without a scheme", `"http://proxy.example:8080"`, `"proxy.example:8080"`},
+		{"inline password of the proxy", `{ file = "proxy-password" }`, `"soc:Zm9vYmFyLXZlcnktc2VjcmV0"`},
+		{"password of the proxy from nobody", `{ file = "proxy-password" }`, `{ provider = "vault" }`},
+		{"password without a proxy", `proxy = "http://proxy.example:8080"`, ``},
+		{"password beside the environment's", `"http://proxy.example:8080"`, `"environment"`},
 		{"name of a connection", "[connection.lab]", "[connection.Lab]"},
 		{"grant that is no plugin's name", "[grant.send]\nplugin = \"mail\"", "[grant.send_mail]"},
 		{"no version", "version = \"^1\"\n", ""},
@@ -318,9 +329,9 @@ func TestCheckFindsWhatOnlyThePluginCanTell(t *testing.T) {
 	if c, err = ParseConfig("postern.toml", []byte(src)); err != nil {
 		t.Fatal(err)
 	}
-	wantProblem(t, c.Check(p), `postern.toml:30: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
-postern.toml:31: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
-postern.toml:33: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
+	wantProblem(t, c.Check(p), `postern.toml:32: grant.mail.capabilities: mail 1.2.0 has no capability "mail.reed"; did you mean mail.read?
+postern.toml:33: grant.mail.actions: mail 1.2.0 has no action "mail.got"; did you mean mail.get?
+postern.toml:35: grant.mail.only.event: no granted request of mail 1.2.0 has the parameter {event}, so the constraint would do nothing; constrain one of: message, user`)
 	p.Version = semver.MustParse("2.0.0")
 	if err := c.Check(p); err != nil {
 		t.Errorf("Check of a version that no grant is for: %v", err)

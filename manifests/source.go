@@ -106,7 +106,7 @@ func parseEnv(name string) (string, *flaw) {
 func (c *Connection) sources() map[string]Source {
 	return map[string]Source{
 		"client_secret": c.ClientSecret, "certificate": c.Certificate, "certificate_password": c.CertificatePassword,
-		"private_key": c.PrivateKey, "federated_token": c.FederatedToken,
+		"private_key": c.PrivateKey, "federated_token": c.FederatedToken, "proxy_credentials": c.ProxyCredentials,
 	}
 }
 

@@ -42,14 +42,15 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/dial"
 	"github.com/postern-dev/postern/manifests"
 	"github.com/postern-dev/postern/manifests/permissions"
 )
 
 // Options are what a connection needs from its surroundings. The zero value is usable.
 type Options struct {
-	// Transport carries the requests to the token service. Nil makes one that trusts the system's certificate
-	// authorities and the connection's ca_file.
+	// Transport carries the requests to the token service. Nil makes one that goes the way of [Connection.Way], but to a managed
+	// identity, which is on this machine or beside it, without the proxy.
 	Transport http.RoundTripper
 	// Dir is the folder that relative file names of the configuration start from. Empty is the working folder.
 	Dir string
@@ -77,7 +78,7 @@ type Connection struct {
 	config    manifests.Connection
 	graph     *url.URL
 	authority *url.URL
-	roots     *x509.CertPool
+	way       dial.Way
 	transport http.RoundTripper
 	kept      *http.Transport // transport if the connection made it, else nil
 	secrets   reader
@@ -143,15 +144,19 @@ func Open(c manifests.Connection, opts Options) (*Connection, error) {
 	}
 	conn.store = store{connection: conn, dir: opts.TokensDir, source: opts.TokenKey, key: opts.Key}
 	if c.CAFile != "" {
-		if conn.roots, err = readRoots(resolve(opts.Dir, c.CAFile)); err != nil {
+		if conn.way.Roots, err = readRoots(resolve(opts.Dir, c.CAFile)); err != nil {
 			return nil, fmt.Errorf("connection %s: ca_file: %w", c.Name, err)
 		}
+	}
+	conn.way.Named = append([]string{graph.Host, authority.Host}, c.UploadHosts...)
+	if err := conn.setProxy(opts.Getenv); err != nil {
+		return nil, fmt.Errorf("connection %s: proxy: %w", c.Name, err)
 	}
 	if conn.transport == nil {
 		// The system's own are kept for the process. Loaded now, the first request does not wait for them; whether
 		// that fails matters only then.
 		_, _ = x509.SystemCertPool()
-		conn.kept = newTransport(conn.roots)
+		conn.kept = newTransport(conn.tokenWay())
 		conn.transport = conn.kept
 	}
 	return conn, nil
@@ -183,9 +188,9 @@ func (c *Connection) Origin() *url.URL {
 	return &u
 }
 
-// RootCAs are the certificate authorities to trust for the connection's origins: the system's and those of ca_file.
-// Nil, as in a [crypto/tls.Config], means the system's alone.
-func (c *Connection) RootCAs() *x509.CertPool { return c.roots }
+// Way is how requests get to the connection's Graph and its upload sessions: by its proxy, and trusting the certificate
+// authorities of the system and of ca_file.
+func (c *Connection) Way() dial.Way { return c.way }
 
 // Close ends a fetch that is under way and lets go of connections to the token service that are kept open for later. The
 // connection fetches no token after it.

@@ -190,8 +190,8 @@ func TestOpenNeitherSendsNorReadsTheSecret(t *testing.T) {
 	if err != nil || s.asked() != 0 {
 		t.Fatal(err, s.asked())
 	}
-	if c.Name() != "contoso" || connection.Scheme(manifests.AuthSecret) != permissions.Application || c.Origin().String() != "https://graph.microsoft.com" || c.RootCAs() != nil {
-		t.Errorf("got %s, %s, %s, %v", c.Name(), connection.Scheme(manifests.AuthSecret), c.Origin(), c.RootCAs())
+	if c.Name() != "contoso" || connection.Scheme(manifests.AuthSecret) != permissions.Application || c.Origin().String() != "https://graph.microsoft.com" || c.Way().Roots != nil || c.Way().Proxy != nil {
+		t.Errorf("got %s, %s, %s, %v", c.Name(), connection.Scheme(manifests.AuthSecret), c.Origin(), c.Way())
 	}
 	c.Origin().Host = "elsewhere.example"
 	if c.Origin().Host != "graph.microsoft.com" {

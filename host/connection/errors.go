@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/dial"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -261,8 +262,14 @@ func (s *tokenService) unreachable(err error) reason {
 	host := s.host()
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
+	var own *failure
+	var refused *dial.Error
 	r := reason{code: abi.Upstream}
 	switch {
+	case errors.As(err, &own): // of the proxy's credentials
+		r.code, r.cause, r.remedy = own.coded.Code, own.cause, own.remedy
+	case errors.As(err, &refused):
+		r.code, r.cause, r.remedy = refused.Code, refused.Cause, refused.Remedy
 	case errors.Is(err, errForeign):
 		r.cause = "the credential library asked another host than " + s.connection.authority.Host + " for a token and was stopped"
 		r.remedy = "unset AZURE_REGIONAL_AUTHORITY_NAME"
@@ -306,6 +313,8 @@ func reasonOf(err error) string {
 		return "its name cannot be resolved"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer in time"
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "the proxy of the connection does not answer"
 	case errors.As(err, &op) && op.Op == "dial":
 		return "it takes no connections"
 	default:

@@ -2,7 +2,6 @@ package connection_test
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -64,7 +63,7 @@ func app() graphtest.App {
 func TestGraphTakesTheToken(t *testing.T) {
 	server := tenantWith(t, app())
 	conn := connect(t, server)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: conn.RootCAs()}}}
+	client := &http.Client{Transport: conn.Way().Transport()}
 	defer client.CloseIdleConnections()
 	get := func() int {
 		t.Helper()

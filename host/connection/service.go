@@ -2,7 +2,6 @@ package connection
 
 import (
 	"bytes"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +18,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/dial"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -28,9 +29,6 @@ const (
 	maxRoots = 1 << 20
 	// discovery ends the path of the document that would name the token endpoint.
 	discovery = "/v2.0/.well-known/openid-configuration"
-	// connectTimeout and idleTimeout bound the steps and the rest of a connection to the token service.
-	connectTimeout = 10 * time.Second
-	idleTimeout    = 90 * time.Second
 )
 
 // tokenService carries the requests of one fetch, and keeps of the last answer what an error may be made of.
@@ -103,7 +101,7 @@ var (
 // fail keeps why no answer came, and tells azcore when trying again cannot help.
 func (s *tokenService) fail(err error) error {
 	s.answer = answer{failure: err}
-	if errors.Is(err, errForeign) || errors.Is(err, errTooLong) || untrusted(err) {
+	if errors.Is(err, errForeign) || errors.Is(err, errTooLong) || untrusted(err) || errors.As(err, new(*abi.Error)) {
 		return final{err}
 	}
 	return err
@@ -133,21 +131,38 @@ func (c *Connection) asks(u *url.URL) bool {
 	if c.config.Auth != manifests.AuthManagedIdentity {
 		return u.Scheme == c.authority.Scheme && u.Host == c.authority.Host
 	}
-	// What Azure puts into the environment of a service names the endpoint there; a virtual machine's has a fixed address.
-	// Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
-	if u.Scheme == "http" && u.Host == metadataHost {
-		return true
-	}
-	for _, name := range []string{"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} {
-		if own, err := url.Parse(os.Getenv(name)); err == nil && own.Host != "" && u.Scheme == own.Scheme && u.Host == own.Host {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(identityEndpoints(), func(own *url.URL) bool { return u.Scheme == own.Scheme && u.Host == own.Host })
 }
 
 // metadataHost is the address of the metadata service of an Azure virtual machine.
 const metadataHost = "169.254.169.254"
+
+// identityEndpoints are where a managed identity's tokens may come from. What Azure puts into the environment of a service names the
+// endpoint there; a virtual machine's has a fixed address.
+// Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
+func identityEndpoints() []*url.URL {
+	endpoints := []*url.URL{{Scheme: "http", Host: metadataHost}}
+	for _, name := range []string{"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} {
+		if own, err := url.Parse(os.Getenv(name)); err == nil && own.Host != "" {
+			endpoints = append(endpoints, own)
+		}
+	}
+	return endpoints
+}
+
+// tokenWay is how the connection's tokens are fetched. Those of a managed identity come from this machine or its network, which is why
+// its endpoints are named, for this alone; and never by a proxy, which could read both the request and the token.
+// Source: https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#proxies
+func (c *Connection) tokenWay() dial.Way {
+	if c.config.Auth != manifests.AuthManagedIdentity {
+		return c.way
+	}
+	way := dial.Way{Roots: c.way.Roots}
+	for _, endpoint := range identityEndpoints() {
+		way.Named = append(way.Named, hostPort(endpoint))
+	}
+	return way
+}
 
 // endpoint is an endpoint of the tenant's token service.
 func (c *Connection) endpoint(name string) string {
@@ -207,15 +222,11 @@ func reply(req *http.Request, status int, body []byte) *http.Response {
 	}
 }
 
-// newTransport makes the transport to a token service whose certificate roots signed; nil is the system's.
-func newTransport(roots *x509.CertPool) *http.Transport {
-	return &http.Transport{
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   connectTimeout,
-		ResponseHeaderTimeout: tryTimeout,
-		IdleConnTimeout:       idleTimeout,
-		ForceAttemptHTTP2:     true,
-	}
+// newTransport makes the transport to a token service.
+func newTransport(way dial.Way) *http.Transport {
+	transport := way.Transport()
+	transport.ResponseHeaderTimeout = tryTimeout
+	return transport
 }
 
 // readRoots reads certificates in PEM and adds them to the system's.

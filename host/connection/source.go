@@ -71,7 +71,7 @@ func (r *reader) readFile(file string, max int) ([]byte, error) {
 		return nil, problemf("put the secret's value in one", "%s is not a regular file", file)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		r.log.Warn("other users may read the client secret, certificate or key; make its file readable to you alone",
+		r.log.Warn("other users may read the client secret, certificate, key or password; make its file readable to you alone",
 			"file", file, "mode", info.Mode().Perm().String())
 	}
 	f, err := os.Open(file)

@@ -224,14 +224,16 @@ func (b *batch) send(ctx context.Context, items []*item) {
 		return
 	}
 	defer res.Body.Close()
-	content := newGuard(res.Body, outer.token)
+	content := newGuard(contentOf(res, res.Body), outer.token)
 	if res.StatusCode == http.StatusOK {
 		b.read(ctx, outer, content, items)
 		return
 	}
-	problem, err := io.ReadAll(io.LimitReader(content, maxErrorBody))
-	if err != nil {
-		problem = nil
+	problem := []byte(nil)
+	if res.StatusCode >= http.StatusOK {
+		if problem, err = io.ReadAll(io.LimitReader(content, maxErrorBody)); err != nil {
+			problem = nil
+		}
 	}
 	for _, i := range items {
 		i.refused(res, problem)
@@ -367,13 +369,18 @@ func (b *batch) read(ctx context.Context, outer *call, content io.Reader, items 
 	if err != nil {
 		return
 	}
+	answers := make([][]*fastjson.Value, len(items))
 	for _, response := range v.GetArray("responses") {
-		n, err := strconv.Atoi(string(response.GetStringBytes("id")))
-		if err != nil || n < 0 || n >= len(left) || left[n] == nil {
-			continue
+		id := string(response.GetStringBytes("id"))
+		if n, err := strconv.Atoi(id); err == nil && n >= 0 && n < len(items) && id == strconv.Itoa(n) {
+			answers[n] = append(answers[n], response)
 		}
-		left[n].settle(response)
-		left[n] = nil
+	}
+	for n, all := range answers {
+		if len(all) == 1 { // of two, nobody knows which is true
+			left[n].settle(all[0])
+			left[n] = nil
+		}
 	}
 }
 
@@ -399,8 +406,15 @@ func (i *item) settle(v *fastjson.Value) {
 	}
 	answer := &Answer{Status: res.StatusCode, Headers: told(res.Header.Get)}
 	if content != nil && content.Type() != fastjson.TypeNull {
-		if err := i.take(content, answer); err != nil {
-			i.failed = &failure{err: err}
+		// What is not JSON comes as a text. See https://learn.microsoft.com/graph/json-batching.
+		err := error(nil)
+		if content.Type() == fastjson.TypeObject {
+			err = i.take(content, answer)
+		} else {
+			i.doubt, err = open, i.malformed("is not JSON, or was broken off")
+		}
+		if err != nil {
+			i.failed = &failure{err: err, doubt: i.doubt}
 			return
 		}
 	}

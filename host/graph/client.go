@@ -2,19 +2,20 @@ package graph
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/dial"
 	"github.com/postern-dev/postern/manifests"
+	"github.com/postern-dev/postern/manifests/permissions"
 )
 
 // Authorizer adds the credential to a request, if and only if it goes to its own
@@ -76,7 +77,36 @@ func (r *Request) isWrite() bool { return r.Method != http.MethodGet }
 func (r *Request) leavesTraces() bool { return r.isWrite() && r.Upload == "" }
 
 // isRepeatable reports whether doing it twice is the same as once.
-func (r *Request) isRepeatable() bool { return r.Method != http.MethodPost || r.Upload != "" }
+func (r *Request) isRepeatable() bool {
+	switch r.Method {
+	case http.MethodPost:
+		return r.Upload != ""
+	case http.MethodDelete:
+		return !r.goesToDeletedItems()
+	default:
+		return true
+	}
+}
+
+// goesToDeletedItems reports whether a DELETE moves a thing to Deleted Items and leaves it its id. A second
+// DELETE would find it there and go further: to Recoverable Items with a message, to nowhere with a folder. A message
+// gets another id with the move, unless the request asks for immutable ids.
+// Source: https://learn.microsoft.com/graph/outlook-immutable-id
+func (r *Request) goesToDeletedItems() bool {
+	segments := r.Template.Segments()
+	if len(segments) < 2 || segments[len(segments)-1].Parameter == "" {
+		return false
+	}
+	switch strings.ToLower(segments[len(segments)-2].Literal) {
+	case "mailfolders", "childfolders":
+		return true
+	case "messages":
+		return slices.ContainsFunc(r.Headers, func(h abi.Pair) bool {
+			return strings.EqualFold(h.Name, "Prefer") && strings.Contains(strings.ToLower(h.Value), "immutableid")
+		})
+	}
+	return false
+}
 
 // Answer is what Graph answered.
 type Answer struct {
@@ -118,6 +148,8 @@ type Settings struct {
 	Retry Retry
 	// UploadHosts are where upload sessions may be: host[:port], or *.domain for all below a domain.
 	UploadHosts []string
+	// Scheme is the kind of token that requests carry, by which a refusal is explained. The zero value explains less.
+	Scheme permissions.Scheme
 	// UserAgent names the host to Graph.
 	UserAgent string
 }
@@ -127,27 +159,12 @@ func NewClient(origin *url.URL, auth Authorizer, transport http.RoundTripper, se
 	return &Client{origin: origin, auth: auth, transport: transport, settings: settings}
 }
 
-// NewTransport makes the transport of one connection: TLS 1.2 or later, no proxy,
-// bounded headers and times. roots are the authorities to
-// trust; nil for the system's.
-//
-// It speaks HTTP/1.1 only. Go's HTTP/2 client sends a request again, without end and
-// unseen by its caller, when a server resets the stream, whether or not the server has
-// carried it out; over HTTP/1.1 it does so only while nothing was written.
-func NewTransport(roots *x509.CertPool) *http.Transport {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
-	return &http.Transport{
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		TLSHandshakeTimeout:    handshakeTimeout,
-		ResponseHeaderTimeout:  headerTimeout,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxResponseHeaders,
-		MaxIdleConnsPerHost:    maxIdle,
-		Protocols:              protocols,
-	}
+// NewTransport makes the transport of one connection to Graph and its upload sessions, by the way that
+// host/connection tells.
+func NewTransport(way dial.Way) *http.Transport {
+	transport := way.Transport()
+	transport.ResponseHeaderTimeout = headerTimeout
+	return transport
 }
 
 // Do makes the request. The values of the answer belong to p. The error is an

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/manifests/permissions"
 )
 
 // area is the part of Graph that a request reaches: the same status and code
@@ -55,41 +56,62 @@ func causes() []cause {
 		{401, "", anywhere, "", abi.Auth, "the token is expired or meant for something else; check tenant, client_id and the clouds of graph and authority"},
 
 		{403, "ErrorAccessDenied", mailbox | group, "Access to OData is disabled", abi.AccessDenied, "an application access policy excludes this mailbox; ask an Exchange administrator (changes take over an hour)"},
-		{507, "", anywhere, "", abi.Quota, "the mailbox is full"},
-		{0, "ErrorQuotaExceeded", anywhere, "", abi.Quota, "the mailbox is full"},
+		{507, "", anywhere, "", abi.Quota, "the mailbox is full; empty folders of it, or have its quota raised"},
+		{0, "ErrorQuotaExceeded", anywhere, "", abi.Quota, "the mailbox is full; empty folders of it, or have its quota raised"},
 		{0, "ErrorSendAsDenied", anywhere, "", abi.AccessDenied, "the identity may not send as this mailbox; it needs SendAs or SendOnBehalf in Exchange"},
-		{403, "", mailbox, "", abi.AccessDenied, "the application or user lacks the permission or the mailbox is not shared with it"},
-		{403, "", group, "", abi.AccessDenied, "the permission is missing, or the user is not a member of the group; an application's own identity may need a signed-in user instead"},
-		{403, "", directory, "", abi.AccessDenied, "the permission is missing; an administrator must consent to it"},
+		{403, "", mailbox, "", abi.AccessDenied, "the application or user lacks " + permission + " or the mailbox is not shared with it"},
+		{403, "", group, "", abi.AccessDenied, permission + " is missing, or the user is not a member of the group; an application's own identity may need a signed-in user instead"},
+		{403, "", directory, "", abi.AccessDenied, permission + " is missing; an administrator must consent to it"},
 
 		{0, "UnknownError", anywhere, "", abi.Upstream, "the fault is on Microsoft's side; try again later"},
 		{400, "ErrorInvalidIdMalformed", anywhere, "", abi.InvalidID, "the id is cut, lower-cased or of another kind (an immutable id needs the header Prefer: IdType=\"ImmutableId\", any other must go without it); copy it whole from a result"},
-		{0, "ErrorInvalidUrlQueryFilter", anywhere, "", abi.BadQuery, "the filter cannot be served"},
+		{0, "ErrorInvalidUrlQueryFilter", anywhere, "", abi.BadQuery, "the filter cannot be served; use fewer or simpler conditions, or search instead"},
 		{0, "InefficientFilter", anywhere, "", abi.BadQuery, "the filter and the order do not go together; order by the first property of the filter"},
-		{0, "RequestBroker--ParseUri", anywhere, "", abi.BadQuery, "the query cannot be read"},
+		{0, "RequestBroker--ParseUri", anywhere, "", abi.BadQuery, "the query cannot be read; check its quotes and brackets"},
 		{0, "Request_UnsupportedQuery", anywhere, "", abi.BadQuery, "the filter is not supported or needs the header ConsistencyLevel"},
-		{0, "ErrorInvalidRecipients", anywhere, "", abi.InvalidInput, "a recipient is malformed"},
-		{0, "ErrorMessageSizeExceeded", anywhere, "", abi.TooLarge, "the message is over the size that the mailbox may send"},
-		{413, "", anywhere, "", abi.TooLarge, "the request is over Graph's limit of about 4 MB"},
-		{400, "", anywhere, "", abi.BadQuery, "Graph cannot serve the request as it is written"},
+		{0, "ErrorInvalidRecipients", anywhere, "", abi.InvalidInput, "a recipient is malformed; check every address for its form"},
+		{0, "ErrorMessageSizeExceeded", anywhere, "", abi.TooLarge, "the message is over the size that the mailbox may send; send less, or a link to it"},
+		{413, "", anywhere, "", abi.TooLarge, "the request is over Graph's limit of about 4 MB; send large attachments by an upload session"},
+		{400, "", anywhere, "", abi.BadQuery, "Graph cannot serve the request as it is written; check its query options and the names and types in its body"},
 
-		{404, "MailboxNotEnabledForRESTAPI", group, "", abi.NotSupported, "the group has no mailbox: it is no Microsoft 365 group, or is not ready yet"},
-		{404, "MailboxNotEnabledForRESTAPI", anywhere, "", abi.MailboxUnavailable, "the mailbox is inactive, deleted, on-premises or unlicensed"},
-		{404, "ResourceNotFound", mailbox | group, "", abi.MailboxUnavailable, "the mailbox is inactive, deleted, on-premises or unlicensed"},
+		{404, "MailboxNotEnabledForRESTAPI", group, "", abi.NotSupported, "the group has no mailbox: it is no Microsoft 365 group, or is not ready yet; choose another, or try again later"},
+		{404, "MailboxNotEnabledForRESTAPI", anywhere, "", abi.MailboxUnavailable, "the mailbox is inactive, deleted, on-premises or unlicensed; ask an Exchange administrator"},
+		{404, "ResourceNotFound", mailbox | group, "", abi.MailboxUnavailable, "the mailbox is inactive, deleted, on-premises or unlicensed; ask an Exchange administrator"},
 		{404, "ErrorInvalidUser", anywhere, "", abi.NotFound, "this tenant has no mailbox of that name; check the address"},
-		{404, "Request_ResourceNotFound", anywhere, "", abi.NotFound, "there is no such user or group"},
-		{404, "ErrorItemNotFound", group, "", abi.NotFound, "the conversation, thread or post is gone, belongs to another group, or cannot be seen by this identity"},
-		{404, "ErrorItemNotFound", anywhere, "", abi.NotFound, "it is not, or no longer, in this mailbox; ids change when an item moves"},
+		{404, "Request_ResourceNotFound", anywhere, "", abi.NotFound, "there is no such user or group; check the id or address"},
+		{404, "ErrorItemNotFound", group, "", abi.NotFound, "the conversation, thread or post is gone, belongs to another group, or cannot be seen by this identity; list the group's again"},
+		{404, "ErrorItemNotFound", anywhere, "", abi.NotFound, "it is not, or no longer, in this mailbox; find it again, since ids change when an item moves"},
 		{404, "", anywhere, "", abi.NotFound, "it does not exist or cannot be seen by this identity"},
 		{410, "", anywhere, "", abi.NotFound, "the link has expired; start the list anew"},
 
 		{405, "", anywhere, "", abi.NotSupported, "Graph does not offer this for the thing named"},
 		{501, "", anywhere, "", abi.NotSupported, "Graph does not offer this"},
-		{409, "", anywhere, "", abi.Conflict, "a thing of that name exists there already"},
+		{409, "", anywhere, "", abi.Conflict, "a thing of that name exists there already; use it, or choose another name"},
 		{412, "", anywhere, "", abi.Conflict, "it has changed meanwhile; read it again"},
 		{423, "", anywhere, "", abi.Conflict, "it is locked; try again later"},
 		{429, "", anywhere, "", abi.Throttled, "Graph asks to slow down; lower the rate of the connection"},
 	}
+}
+
+// permission stands in an advice for the least permission that the request needs.
+const permission = "the permission"
+
+// explain completes the advice of a refusal with what is known of the request and its token.
+func (c *call) explain(e *abi.Error, advice string, where area) string {
+	scheme, path := c.client.settings.Scheme, c.req.Template.String()
+	if e.Code != abi.AccessDenied || scheme == 0 {
+		return advice
+	}
+	least := permissions.Least(scheme, c.req.Method, path)
+	people := permissions.Least(permissions.Delegated, c.req.Method, path)
+	if where == group && scheme == permissions.Application && len(least) == 0 && len(people) > 0 {
+		e.Code = abi.NotSupported
+		return "no application can do this by itself; run it on a connection that signs a person in, with the permission " + strings.Join(people, " or ")
+	}
+	if len(least) > 0 {
+		advice = strings.Replace(advice, permission, permission+" "+strings.Join(least, " or "), 1)
+	}
+	return advice
 }
 
 func (c *cause) matches(status int, code string, where area, message string) bool {
@@ -117,15 +139,16 @@ func (c *call) refusal(res *http.Response, body []byte, now time.Time) *abi.Erro
 	case 3:
 		advice = "Graph does not redirect; check the connection's graph origin and what stands between"
 	case 4:
-		e.Code, advice = abi.BadQuery, "Graph cannot serve the request as it is written"
+		e.Code, advice = abi.BadQuery, "Graph cannot serve the request as it is written; check its query options and the names and types in its body"
 	}
-	if res.StatusCode/100 == 5 && c.req.leavesTraces() && res.StatusCode != http.StatusNotImplemented && res.StatusCode != http.StatusInsufficientStorage && !unprocessed(res) {
+	if c.req.leavesTraces() && !undone(res) {
 		return unknownOutcome(e, "Graph answered "+strconv.Itoa(res.StatusCode))
 	}
 	where := areaOf(c.req.Template.String())
 	for _, row := range causes() {
 		if row.matches(res.StatusCode, code, where, message) {
-			e.Code, advice = row.kind, row.advice
+			e.Code = row.kind
+			advice = c.explain(e, row.advice, where)
 			break
 		}
 	}
@@ -135,6 +158,16 @@ func (c *call) refusal(res *http.Response, body []byte, now time.Time) *abi.Erro
 	}
 	e.Message = advice + " (Graph answered " + answer + " to " + c.req.Method + " " + c.req.Template.String() + ")"
 	return e
+}
+
+// undone reports whether a refusal means that nothing was done. One of the gateways' does not, and a status that
+// is none means nothing at all.
+func undone(res *http.Response) bool {
+	switch res.StatusCode {
+	case http.StatusNotImplemented, http.StatusInsufficientStorage:
+		return true
+	}
+	return res.StatusCode/100 == 3 || res.StatusCode/100 == 4 || unprocessed(res)
 }
 
 // unprocessed reports whether a refusal promises that nothing was done: 503 with

@@ -22,10 +22,6 @@ const (
 	maxErrorBody = 64 << 10
 	// maxText is the longest body of text that is answered as it is, in bytes. Longer ones become blobs.
 	maxText = 1 << 20
-	// maxResponseHeaders bounds the headers of an answer, in bytes.
-	maxResponseHeaders = 64 << 10
-	// maxIdle is how many connections to Graph are kept open for later.
-	maxIdle = 16
 	// replyEnvelope is what a reply holds besides Graph's answer, in bytes, and
 	// replyValues in values.
 	replyEnvelope = 64 << 10
@@ -35,14 +31,10 @@ const (
 	maxLinkAge = 90 * 24 * time.Hour
 )
 
-// Times within which parts of an exchange must be done; the invocation's own
-// timeout bounds the whole.
+// Times within which parts of an exchange must be done, besides those of host/dial; the
+// invocation's own timeout bounds the whole.
 const (
-	dialTimeout      = 10 * time.Second
-	handshakeTimeout = 10 * time.Second
-	headerTimeout    = 60 * time.Second
-	idleTimeout      = 90 * time.Second
-	keepAlive        = 30 * time.Second
+	headerTimeout = 60 * time.Second
 	// cancelTimeout is how long giving an upload session up may take, after the invocation too.
 	cancelTimeout = 5 * time.Second
 )

@@ -94,9 +94,12 @@ func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) 
 	defer res.Body.Close()
 	counted := &counter{Reader: res.Body}
 	defer func() { c.trace.BytesIn += counted.n }()
-	content := newGuard(counted, c.token)
+	content := newGuard(contentOf(res, counted), c.token)
 	c.trace.Status = res.StatusCode
 	c.trace.RequestID = word(content.header(res, "request-id"))
+	if res.StatusCode < http.StatusOK { // another protocol begins here, which no time bounds
+		return nil, c.refusal(res, nil, time.Now())
+	}
 	if res.StatusCode/100 != 2 {
 		body, err := io.ReadAll(io.LimitReader(content, maxErrorBody))
 		if errors.Is(err, errEcho) {
@@ -325,6 +328,7 @@ func (c *call) build(ctx context.Context, target string) (*http.Request, error) 
 	req.Header.Set("User-Agent", c.client.settings.UserAgent)
 	req.Header.Set("client-request-id", c.id)
 	req.Header.Set("return-client-request-id", "true")
+	req.Header.Set("Accept-Encoding", "gzip")
 	req.Header.Set("Accept", "application/json")
 	if c.req.Save {
 		req.Header.Set("Accept", "*/*")
@@ -362,10 +366,11 @@ func ending(err error) string {
 // failed is the error of a request that got no answer. left tells whether it may
 // have reached Graph.
 func (c *call) failed(ctx context.Context, err error, left bool) error {
+	var coded *abi.Error
 	switch {
 	case left:
 		c.doubt = open
-	case !untrusted(err):
+	case !untrusted(err) && !errors.As(err, &coded):
 		c.doubt = untouched
 	}
 	switch {
@@ -375,6 +380,8 @@ func (c *call) failed(ctx context.Context, err error, left bool) error {
 		return c.late(ctx)
 	case ctx.Err() != nil:
 		return c.unsent(ctx.Err())
+	case errors.As(err, &coded): // of host/dial or host/connection
+		return &abi.Error{Code: coded.Code, Message: coded.Message, Detail: c.detail()}
 	default:
 		return &abi.Error{Code: abi.Upstream, Message: "Graph cannot be reached at " + c.client.origin.Host + ": " + networkProblem(err), Detail: c.detail()}
 	}
@@ -388,7 +395,7 @@ func (c *call) late(ctx context.Context) error {
 // broken is the error of an answer that ended too soon or could not be kept.
 func (c *call) broken(ctx context.Context, err error) error {
 	var coded *abi.Error
-	if !errors.As(err, &coded) && !errors.Is(err, errEcho) {
+	if !errors.As(err, &coded) && !errors.Is(err, errEcho) && !errors.Is(err, errEncoding) && !errors.Is(err, errPadding) {
 		c.doubt = open
 	}
 	switch {
@@ -396,6 +403,10 @@ func (c *call) broken(ctx context.Context, err error) error {
 		return unknownOutcome(&abi.Error{Detail: c.detail()}, "the answer broke off")
 	case errors.As(err, &coded):
 		return coded
+	case errors.Is(err, errEncoding):
+		return c.malformed("comes in an encoding that was not asked for")
+	case errors.Is(err, errPadding):
+		return c.malformed("is longer compressed than it is; check what stands between")
 	case errors.Is(err, errEcho):
 		return c.malformed("repeats the connection's token and was thrown away; check the connection's graph origin and what stands between")
 	default:
@@ -432,6 +443,8 @@ func networkProblem(err error) string {
 		return "its certificate is for another name"
 	case errors.As(err, &invalid):
 		return "its certificate is not valid now"
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "the proxy does not answer; is it running, and is the connection's proxy right?"
 	case errors.As(err, &dns):
 		return "its name is not known"
 	case errors.As(err, &op) && op.Op == "dial":

@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/dial"
 )
 
 func TestWhatIsSent(t *testing.T) {
@@ -180,9 +181,17 @@ func TestAWriteThatNeverLeftHasAKnownOutcome(t *testing.T) {
 			t.Errorf("got %v", failure)
 		}
 	})
+	t.Run("the name leads to this machine", func(t *testing.T) {
+		u := serve(t, nil)
+		led := NewClient(u.origin, u.auth, NewTransport(dial.Way{}), Settings{Retry: Retry{Attempts: 3, MaxWait: time.Minute}})
+		_, _, err := led.Do(t.Context(), new(fastjson.Parser), sendMail(t), u.blobs)
+		if failure := wantError(t, err, abi.Upstream); !strings.Contains(failure.Message, "check the DNS") || failure.Detail.ClientRequestID == "" || u.hits.Load() != 0 {
+			t.Errorf("got %v after %d requests", failure, u.hits.Load())
+		}
+	})
 	t.Run("the certificate is not trusted", func(t *testing.T) {
 		u := serve(t, nil)
-		untrusting := NewClient(parseURL(t, u.server.URL), u.auth, NewTransport(nil), Settings{UserAgent: "postern/test"})
+		untrusting := NewClient(parseURL(t, u.server.URL), u.auth, NewTransport(dial.Way{Named: []string{u.server.Listener.Addr().String()}}), Settings{UserAgent: "postern/test"})
 		_, _, err := untrusting.Do(t.Context(), new(fastjson.Parser), sendMail(t), u.blobs)
 		if failure := wantError(t, err, abi.Upstream); !strings.Contains(failure.Message, "ca_file") {
 			t.Errorf("got %v", failure)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/blob"
+	"github.com/postern-dev/postern/host/dial"
 )
 
 // canary is the token of the tests: no answer may bring it back.
@@ -79,10 +80,14 @@ func start(t *testing.T, http2 bool, handle func(http.ResponseWriter, *http.Requ
 	return u
 }
 
-// client makes a client of the server that trusts its certificate.
-func (u *upstream) client(t *testing.T, limit *Limit) *Client {
+// client makes a client of the server that trusts its certificate, and goes to other hosts of this machine if they are named.
+func (u *upstream) client(t *testing.T, limit *Limit, others ...string) *Client {
 	t.Helper()
-	transport := NewTransport(u.server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs)
+	at := u.server.Listener.Addr().String()
+	transport := NewTransport(dial.Way{
+		Roots: u.server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs,
+		Named: append(others, at, strings.Replace(at, "127.0.0.1", "localhost", 1)),
+	})
 	t.Cleanup(transport.CloseIdleConnections)
 	return NewClient(parseURL(t, u.server.URL), u.auth, transport, Settings{Limit: limit, UserAgent: "postern/test"})
 }

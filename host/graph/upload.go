@@ -93,6 +93,8 @@ func (c *Client) uploadHost(address string) (string, error) {
 // pieces sends the blob, piece by piece, and returns what the answer to the last one tells.
 func (u *upload) pieces(ctx context.Context, p *fastjson.Parser) (*Answer, error) {
 	attempts := max(u.client.settings.Retry.Attempts, 1)
+	// A server may want a piece in parts, but not go on by a few bytes for ever.
+	most := 2 * (u.size/uploadPiece + 1)
 	for offset, failed := int64(0), 0; ; {
 		end := min(offset+uploadPiece, u.size)
 		u.doubt, u.after = lasting, 0
@@ -100,11 +102,12 @@ func (u *upload) pieces(ctx context.Context, p *fastjson.Parser) (*Answer, error
 		switch {
 		case err == nil && location != nil:
 			return location, nil
-		case err == nil && next > offset && next < u.size:
+		case err == nil && next > offset && next <= end && next < u.size && most > 0:
 			offset, failed = next, 0
+			most--
 			continue
 		case err == nil:
-			return nil, u.malformed("to a piece of an upload asks for a piece that there is not")
+			return nil, u.malformed("to a piece of an upload asks for a piece that there is not, or for ever smaller ones")
 		}
 		if failed++; failed >= attempts || u.doubt == lasting {
 			return nil, u.ended(err, end)
@@ -115,7 +118,7 @@ func (u *upload) pieces(ctx context.Context, p *fastjson.Parser) (*Answer, error
 		}
 		if u.doubt == open {
 			// The piece may have arrived. Asking where the session stands is not offered everywhere.
-			if next, err := u.standing(ctx, p); err == nil && next > offset && next < u.size {
+			if next, err := u.standing(ctx, p); err == nil && next > offset && next <= end && next < u.size {
 				offset = next
 			}
 		}
@@ -218,11 +221,15 @@ func (u *upload) send(ctx context.Context, method string, body io.Reader, prepar
 	res, err := u.client.transport.RoundTrip(req)
 	if err != nil {
 		leave()
-		if u.doubt = open; untrusted(err) {
+		var coded *abi.Error
+		if u.doubt = open; untrusted(err) || errors.As(err, &coded) {
 			u.doubt = lasting
 		}
 		if ctx.Err() != nil {
 			return nil, &abi.Error{Code: abi.DeadlineExceeded, Message: ending(ctx.Err()) + " during the upload; nothing was attached", Detail: u.detail()}
+		}
+		if coded != nil {
+			return nil, &abi.Error{Code: coded.Code, Message: coded.Message, Detail: u.detail()}
 		}
 		return nil, &abi.Error{Code: abi.Upstream, Message: "the upload session cannot be reached at " + u.host + ": " + networkProblem(err), Detail: u.detail()}
 	}

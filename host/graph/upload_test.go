@@ -87,7 +87,9 @@ func session(t *testing.T, size int) (*outlook, *upstream, *Request) {
 	}
 	t.Cleanup(func() { store.Close() })
 	u.blobs = store.NewSet(1 << 30)
-	u.settings = Settings{Retry: Retry{Attempts: 3}, UploadHosts: []string{strings.TrimPrefix(o.URL, "https://")}}
+	host := strings.TrimPrefix(o.URL, "https://")
+	u.Client = u.client(t, nil, host)
+	u.settings = Settings{Retry: Retry{Attempts: 3}, UploadHosts: []string{host}}
 	return o, u, &Request{
 		Method: "POST", Template: template(t, "/users/{user}/messages/{message}/attachments/createUploadSession"),
 		Params: []abi.Pair{{Name: "user", Value: "u"}, {Name: "message", Value: "m"}},

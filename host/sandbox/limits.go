@@ -29,8 +29,9 @@ const (
 	// maxWorkers bounds the processors that compile: each takes memory for the function
 	// that it is at.
 	maxWorkers = 4
-	// compileTime bounds compiling a module. A Go guest of 4 MB takes half a second.
-	compileTime = 30 * time.Second
+	// compileTime bounds compiling a module. A Go guest of 4 MB takes half a second; on a machine that has
+	// much else to do, or under the race detector, fifty times that.
+	compileTime = 2 * time.Minute
 	// maxOutputLine bounds one line that a guest writes to standard output or
 	// error, in bytes; the rest of a longer one is dropped.
 	maxOutputLine = 4 << 10
