@@ -90,7 +90,7 @@ func (c *checker) object(in string, v *fastjson.Value) []byte {
 		known[p.Name] = struct{}{}
 		value := given.Get(p.Name)
 		if value == nil || value.Type() == fastjson.TypeNull {
-			if p.Required {
+			if p.MustBeGiven() {
 				c.fail(p.Name, "is required: "+p.Description)
 			}
 			if p.Default != nil {
