@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,7 +49,7 @@ type furnishing struct {
 	graph      []graphtest.Option
 	// inProcess serves Graph without a socket.
 	inProcess bool
-	// user signs this user in to the connection, by a device code.
+	// user signs this user in to the connection, in a browser.
 	user string
 	// scopes are what the user has consented to; nil is enough for all actions on groups.
 	scopes []string
@@ -200,13 +201,31 @@ func (h *house) forUsers(tb testing.TB, scopes []string) {
 	if err := h.graph.AddApp(app); err != nil {
 		tb.Fatal(err)
 	}
-	h.write(tb, "postern.toml", strings.Replace(h.read(tb, "postern.toml"), `client_secret = { file = "secret" }`, `auth = "device_code"`, 1))
+	h.write(tb, "postern.toml", strings.Replace(h.read(tb, "postern.toml"), `client_secret = { file = "secret" }`, `auth = "authorization_code"`, 1))
 }
 
 // signIn signs a user in to the connection, as somebody with a browser would.
 func (h *house) signIn(tb testing.TB, name string) {
 	tb.Helper()
-	user, err := h.Login(tb.Context(), "contoso", func(p connection.Prompt) error { return h.graph.ApproveDevice(p.Code, name) })
+	if err := h.graph.SignInAs(name); err != nil {
+		tb.Fatal(err)
+	}
+	user, err := h.Login(tb.Context(), "contoso", func(p connection.Prompt) error {
+		page, err := h.graph.Client().Get(p.URL)
+		if err != nil {
+			return err
+		}
+		page.Body.Close()
+		back, err := page.Location()
+		if err != nil {
+			return err
+		}
+		page, err = http.Get(back.String())
+		if err == nil {
+			page.Body.Close()
+		}
+		return err
+	})
 	if err != nil || user != name {
 		tb.Fatalf("signed in as %q, %v", user, err)
 	}

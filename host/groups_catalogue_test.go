@@ -60,7 +60,11 @@ func (h *house) checkCatalogued(t *testing.T, action string) {
 	for _, entry := range catalogue(t) {
 		for _, request := range entry.Graph {
 			// The catalogue calls {groupId} what templates call {group}.
-			if request = strings.ReplaceAll(request, "Id}", "}"); entry.ID == action && !made[request] {
+			request = strings.ReplaceAll(request, "Id}", "}")
+			if request == "* /{path}" && len(made) == 1 {
+				continue // whatever the caller has written
+			}
+			if entry.ID == action && !made[request] {
 				t.Errorf("%s was not made", request)
 			}
 		}
@@ -68,25 +72,25 @@ func (h *house) checkCatalogued(t *testing.T, action string) {
 }
 
 // The catalogue is the connector's own page in a form for machines: its actions with their parameters, outputs and
-// permissions, but for the general HTTP request and the trigger. The plugin has exactly that, and group.pick for the
-// drop-down lists of the connector.
-func TestGroupActionsAreDescribedAsTheConnectorsAre(t *testing.T) {
+// permissions, but for the trigger. The plugins have exactly that, and group.pick for the drop-down lists of the connector.
+func TestActionsAreDescribedAsTheConnectorsAre(t *testing.T) {
 	var catalogued []described
 	for _, entry := range catalogue(t) {
 		catalogued = append(catalogued, entry.described)
 	}
-	h := furnish(t, furnishing{plugins: []string{"../plugins/groups"}, grants: "\n"})
+	h := furnish(t, furnishing{plugins: groupPlugins(), grants: "\n"})
 	actions, err := h.Actions()
 	if err != nil {
 		t.Fatal(err)
 	}
+	actions = slices.DeleteFunc(actions, func(a host.Action) bool { return a.Plugin == host.OwnPlugin })
 	listed := inWords(t, actions)
 	listed = slices.DeleteFunc(listed, func(d described) bool { return d.ID == "group.pick" })
 	slices.SortFunc(catalogued, func(a, b described) int { return strings.Compare(a.ID, b.ID) })
 	if diff := cmp.Diff(catalogued, listed); diff != "" {
 		t.Errorf("the actions differ from the catalogue (-catalogue +actions):\n%s", diff)
 	}
-	const connectors = 16
+	const connectors = 17
 	if len(catalogued) != connectors {
 		t.Errorf("the catalogue has %d actions; want %d", len(catalogued), connectors)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,9 @@ import (
 
 const alex = "alex@contoso.example"
 
+// groupPlugins are those that have the actions of the Groups Mail connector.
+func groupPlugins() []string { return []string{"../plugins/groups", "../plugins/http"} }
+
 // discussion is a thread of the sample group with posts of Alex, the last with two attachments.
 type discussion struct {
 	*house
@@ -32,7 +36,7 @@ type discussion struct {
 func discuss(t *testing.T, user string, scopes ...string) *discussion {
 	t.Helper()
 	h := furnish(t, furnishing{
-		plugins: []string{"../plugins/groups"}, grants: allGrants[:strings.Index(allGrants, "[grant.mail]")],
+		plugins: groupPlugins(), grants: allGrants[:strings.Index(allGrants, "[grant.mail]")],
 		user: user, scopes: scopes, now: noon, inProcess: true, graph: []graphtest.Option{graphtest.WithClock(noon)},
 	})
 	d := &discussion{house: h, group: h.tenant.Group}
@@ -56,6 +60,7 @@ func (d *discussion) parameters(t *testing.T, action string) map[string]any {
 		"groupId": d.group.ID(), "conversationId": d.ConversationID, "threadId": d.ID, "postId": last, "groupMail": d.group.Mail(),
 		"topic": "Schichtübergabe", "content": "<p>Übernommen: <b>alles</b> ✓</p>", "categories": []string{"Blue category"},
 		"Address": []string{dana, soc}, "Comment": "Bitte <lesen>", "comment": "Bitte lesen", "name": "INCIDENT",
+		"Uri": d.uri("/posts?$select=id,body"), "Method": "GET", "CustomHeader1": "Prefer: outlook.body-content-type=\"text\"",
 		"attachments": []map[string]any{{"Name": "Ablösung.txt", "ContentBytes": "aGVsbG8="}, {"Name": "empty", "ContentBytes": ""}},
 	}
 	described, err := d.Describe(action)
@@ -75,14 +80,19 @@ func (d *discussion) parameters(t *testing.T, action string) map[string]any {
 	return given
 }
 
-// groupActions are the actions of the plugin, and whether an application's own token can do them.
+// uri is what is below the thread, as a caller of graph.request writes it: with its id percent-encoded.
+func (d *discussion) uri(below string) string {
+	return "/v1.0/groups/" + d.group.ID() + "/threads/" + url.QueryEscape(d.ID) + below
+}
+
+// groupActions are the actions of the connector and group.pick, and whether an application's own token can do them.
 func groupActions() map[string]bool {
 	return map[string]bool{
 		"group.pick": true, "group.conversation.get": true, "group.conversation.list": true, "group.conversation.list_threads": true,
 		"group.thread.get": true, "group.thread.list": true, "group.thread.delete": true, "group.post.get": true, "group.post.list": true,
 		"group.post.reply": true, "group.post.forward": true, "group.post.forward_legacy": true,
 		"group.conversation.create": false, "group.conversation.create_thread": false, "group.thread.create": false,
-		"group.thread.reply": false, "group.post.list_attachments": false,
+		"group.thread.reply": false, "group.post.list_attachments": false, "graph.request": true,
 	}
 }
 
@@ -311,13 +321,14 @@ func (d *discussion) otherGroup(t *testing.T) graphtest.Thread {
 // Guests may write in a group of theirs and not read: a reply is tried, and has no id.
 func TestGuestRepliesAndCannotRead(t *testing.T) {
 	const guest = "guest@fabrikam.example"
-	d := discuss(t, guest)
+	d := discuss(t, alex)
 	if _, err := d.graph.AddUser(graphtest.User{UserPrincipalName: guest, Mail: guest, DisplayName: "Guest", Guest: true}); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.group.AddMember(guest); err != nil {
 		t.Fatal(err)
 	}
+	d.signIn(t, guest)
 	row := data(t, d.must(t, "group.thread.reply", d.parameters(t, "group.thread.reply")))[0]
 	if row["postId"] != nil || row["threadId"] != d.ID {
 		t.Errorf("row %v", row)
