@@ -84,7 +84,14 @@ func TestConnectionTestIsAMatrix(t *testing.T) {
 		slices.SortFunc(cells, func(a, b cell) int { return strings.Compare(a.Capability, b.Capability) })
 		return cells
 	}
-	h := furnish(t, furnishing{grants: allGrants + ownGrant, connection: fmt.Sprintf("test_mailbox = %q", soc)})
+	grants := `
+[grant.groups]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["group.read", "group.post.reply"]
+actions = ["group.conversation.list", "group.post.reply"]
+` + allGrants[strings.Index(allGrants, "[grant.mail]"):] + ownGrant
+	h := furnish(t, furnishing{grants: grants, connection: fmt.Sprintf("test_mailbox = %q", soc)})
 	app := h.tenant.App
 	app.Roles = []string{"User.ReadBasic.All", "Mail.Read", "Calendars.Read", "MailboxSettings.Read"}
 	if err := h.graph.AddApp(app); err != nil {
