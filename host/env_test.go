@@ -33,6 +33,9 @@ type house struct {
 	log    *safeBuffer
 	// at is the host's time, if it is not the machine's, from the next open on.
 	at time.Time
+	// inProcess and now are how it was furnished, which stays so.
+	inProcess bool
+	now       func() time.Time
 }
 
 // furnishing says what of a house is out of the ordinary.
@@ -102,7 +105,7 @@ actions = ["rule.list", "rule.get"]
 // furnish builds a house that is torn down with the test.
 func furnish(tb testing.TB, f furnishing) *house {
 	tb.Helper()
-	h := &house{dir: tb.TempDir(), log: new(safeBuffer)}
+	h := &house{dir: tb.TempDir(), log: new(safeBuffer), inProcess: f.inProcess, now: f.now}
 	var err error
 	if f.inProcess {
 		f.graph = append(f.graph, graphtest.WithoutNetwork())
@@ -163,12 +166,15 @@ func (h *house) open(tb testing.TB, f furnishing) {
 		Operator: config,
 		Sandbox:  runtime(tb),
 		Logger:   slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:      f.now,
+		Now:      h.now,
+	}
+	if f.now != nil {
+		options.Now = f.now
 	}
 	if !h.at.IsZero() {
 		options.Now = func() time.Time { return h.at }
 	}
-	if f.inProcess {
+	if h.inProcess || f.inProcess {
 		options.Transport = h.graph.RoundTripper()
 	}
 	opened, err := host.Open(options)

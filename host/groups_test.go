@@ -753,7 +753,7 @@ group = ["00000000-0000-0000-0000-000000000000", "` + graphtestGroup(t) + `"]
 `,
 	})
 	h.addReleaseOfGroups(t, "2.3.0")
-	h.open(t, furnishing{user: alex, now: noon})
+	h.open(t, furnishing{})
 	h.approve(t)
 	d := &discussion{house: h, group: h.tenant.Group}
 	parameters := map[string]any{"groupId": d.group.ID(), "topic": "Two versions", "content": "x"}
