@@ -25,6 +25,18 @@ capabilities = ["connection.users", "connection.me"]
 actions = ["connection.test", "token.generate"]
 `
 
+// fewGrants are those of allGrants for mail, calendars and rules, and a little of groups.
+func fewGrants() string {
+	return `
+[grant.groups]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["group.read", "group.post.reply"]
+actions = ["group.conversation.list", "group.post.reply"]
+
+` + allGrants[strings.Index(allGrants, "[grant.mail]"):]
+}
+
 // signedInHouse is a house whose connection is that of a signed-in user.
 func signedInHouse(t *testing.T, scopes ...string) *house {
 	t.Helper()
@@ -84,14 +96,7 @@ func TestConnectionTestIsAMatrix(t *testing.T) {
 		slices.SortFunc(cells, func(a, b cell) int { return strings.Compare(a.Capability, b.Capability) })
 		return cells
 	}
-	grants := `
-[grant.groups]
-version = "^1"
-connections = ["contoso"]
-capabilities = ["group.read", "group.post.reply"]
-actions = ["group.conversation.list", "group.post.reply"]
-` + allGrants[strings.Index(allGrants, "[grant.mail]"):] + ownGrant
-	h := furnish(t, furnishing{grants: grants, connection: fmt.Sprintf("test_mailbox = %q", soc)})
+	h := furnish(t, furnishing{grants: fewGrants() + ownGrant, connection: fmt.Sprintf("test_mailbox = %q", soc)})
 	app := h.tenant.App
 	app.Roles = []string{"User.ReadBasic.All", "Mail.Read", "Calendars.Read", "MailboxSettings.Read"}
 	if err := h.graph.AddApp(app); err != nil {
@@ -147,7 +152,7 @@ actions = ["group.conversation.list", "group.post.reply"]
 		t.Errorf("with all permissions: %+v", result)
 	}
 	t.Run("a constraint keeps the test out", func(t *testing.T) {
-		h := furnish(t, furnishing{connection: fmt.Sprintf("test_mailbox = %q", soc), grants: strings.Replace(allGrants, `actions = ["event.list"]`, "actions = [\"event.list\"]\n[grant.calendar.only]\nuser = [\"other@contoso.example\"]", 1) + ownGrant})
+		h := furnish(t, furnishing{connection: fmt.Sprintf("test_mailbox = %q", soc), grants: strings.Replace(fewGrants(), `actions = ["event.list"]`, "actions = [\"event.list\"]\n[grant.calendar.only]\nuser = [\"other@contoso.example\"]", 1) + ownGrant})
 		result, _ := h.run(t, "connection.test", nil)
 		for _, c := range rows(result) {
 			if c.Capability == "calendar.read" && c.Status != "not probed" {
@@ -223,7 +228,7 @@ func TestDoctorNamesWhatIsMissingAndSurplus(t *testing.T) {
 		return names
 	}
 	t.Run("application", func(t *testing.T) {
-		h := furnish(t, furnishing{})
+		h := furnish(t, furnishing{grants: fewGrants()})
 		app := h.tenant.App
 		app.Roles = []string{"Mail.Read", "Calendars.Read", "Group-Conversation.ReadWrite.All", "User.Read.All"}
 		if err := h.graph.AddApp(app); err != nil {
