@@ -31,7 +31,7 @@ func noon() time.Time { return time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC) }
 // TestActionsMakeTheRequestsAndResultsOfTheirGoldenFiles runs each action through
 // its Wasm module. The golden files hold what reached Graph and what came back.
 func TestActionsMakeTheRequestsAndResultsOfTheirGoldenFiles(t *testing.T) {
-	h := furnish(t, furnishing{graph: []graphtest.Option{graphtest.WithClock(noon)}})
+	h := furnish(t, furnishing{inProcess: true, now: noon, graph: []graphtest.Option{graphtest.WithClock(noon)}})
 	messages := h.tenant.SOC.Messages("Inbox")
 	rule := h.first(t, "rule.list", map[string]any{"user_id": dana})
 	tests := []struct {

@@ -50,7 +50,7 @@ type furnishing struct {
 	unapproved bool
 	secret     string
 	graph      []graphtest.Option
-	// inProcess serves Graph without a socket.
+	// inProcess serves Graph without a socket. Over one, a long answer may be read before it is in Graph's journal.
 	inProcess bool
 	// user signs this user in to the connection, in a browser.
 	user string

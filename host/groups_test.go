@@ -349,6 +349,86 @@ func TestGroupActionsFailInTheWaysThatTheirPagesTell(t *testing.T) {
 	}
 }
 
+// Every failure on an action's page comes about, with the code that stands there.
+func TestGroupActionsFailWithEveryCodeOfTheirPages(t *testing.T) {
+	const everywhere = -1
+	provoke := map[abi.Code]func(*discussion, map[string]any){
+		abi.AccessDenied: func(d *discussion, _ map[string]any) {
+			d.graph.Fault(graphtest.Fault{Status: 403, Code: "ErrorAccessDenied", Times: everywhere})
+		},
+		abi.NotFound: func(d *discussion, _ map[string]any) {
+			d.graph.Fault(graphtest.Fault{Status: 404, Code: "ErrorItemNotFound", Times: everywhere})
+		},
+		abi.InvalidID: func(d *discussion, _ map[string]any) {
+			d.graph.Fault(graphtest.Fault{Status: 400, Code: "ErrorInvalidIdMalformed", Times: everywhere})
+		},
+		abi.NotSupported: func(d *discussion, _ map[string]any) {
+			for _, path := range append(slices.Collect(maps.Values(groupWrites())), groupReads()...) {
+				d.graph.Fault(graphtest.Fault{Path: path, Status: 404, Code: "MailboxNotEnabledForRESTAPI", Times: everywhere})
+			}
+		},
+		abi.TooLarge:       func(d *discussion, _ map[string]any) { d.graph.Fault(graphtest.Fault{Method: "POST", Status: 413}) },
+		abi.OutcomeUnknown: func(d *discussion, _ map[string]any) { d.graph.Fault(graphtest.Fault{Method: "POST", Status: 504}) },
+		abi.Conflict:       locked,
+		abi.Ambiguous: func(d *discussion, _ map[string]any) {
+			d.graph.Fault(graphtest.Fault{
+				Path: "/groups", Status: 200, Body: `{"value":[{"id":"1"},{"id":"2"}]}`, Header: http.Header{"Content-Type": {"application/json"}},
+			})
+		},
+		abi.InvalidInput: func(_ *discussion, p map[string]any) {
+			for name, bad := range map[string]any{"groupId": "Incident Response", "groupMail": "", "Uri": "https://evil.example/v1.0/users"} {
+				if _, ok := p[name]; ok {
+					p[name] = bad
+				}
+			}
+			if _, ok := p["groupMail"]; ok {
+				p["Address"] = []string{}
+			}
+		},
+		abi.PolicyDenied: func(d *discussion, p map[string]any) {
+			if _, ok := p["Uri"]; ok {
+				p["Uri"] = "/v1.0/users/" + alex + "/drive"
+				return
+			}
+			d.narrow(t, "[grant.http]", "[grant.groups.only]\nrecipients = [\"*@elsewhere.example\"]\n[grant.http]")
+		},
+	}
+	describing := discuss(t, "")
+	for action := range groupActions() {
+		described, err := describing.Describe(action)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for code := range described.Errors {
+			t.Run(action+"/"+code, func(t *testing.T) {
+				t.Parallel()
+				change, ok := provoke[abi.Code(code)]
+				if !ok {
+					t.Fatal("nothing is known to provoke it")
+				}
+				d := discuss(t, alex)
+				parameters := d.parameters(t, action)
+				if action == "graph.request" && abi.Code(code) == abi.OutcomeUnknown {
+					parameters = map[string]any{"Uri": "/v1.0/users/" + alex + "/sendMail", "Method": "POST", "Body": `{"message":{"toRecipients":[` + rDana + `]}}`}
+				}
+				change(d, parameters)
+				if _, err := d.run(t, action, parameters); !errors.Is(err, abi.Code(code)) {
+					t.Errorf("Invoke: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// groupReads are the paths of what is read of groups, by a read or a deletion.
+func groupReads() []string {
+	return []string{
+		"/groups/{group}/conversations", "/groups/{group}/conversations/{conversation}", "/groups/{group}/conversations/{conversation}/threads",
+		"/groups/{group}/threads", "/groups/{group}/threads/{thread}", "/groups/{group}/threads/{thread}/posts",
+		"/groups/{group}/threads/{thread}/posts/{post}", "/groups/{group}/threads/{thread}/posts/{post}/attachments",
+	}
+}
+
 func locked(d *discussion, _ map[string]any) {
 	if err := d.group.LockThread(d.ID); err != nil {
 		panic(err) // the thread is the discussion's own
@@ -695,7 +775,7 @@ func TestActionsRunExactlyWithTheCapabilitiesThatTheyNeed(t *testing.T) {
 					plugin, quotedAll(capabilities), quotedAll(actions))
 			}
 			h := furnish(t, furnishing{
-				plugins: groupPlugins(), user: alex, now: noon, grants: grants.String(), graph: []graphtest.Option{graphtest.WithClock(noon)},
+				plugins: groupPlugins(), user: alex, now: noon, inProcess: true, grants: grants.String(), graph: []graphtest.Option{graphtest.WithClock(noon)},
 			})
 			for action, needed := range needs() {
 				// A thread of its own, because some actions use it up.

@@ -17,7 +17,7 @@ import (
 // requester furnishes a house with the plugin http.
 func requester(t *testing.T, grant string) *house {
 	t.Helper()
-	return furnish(t, furnishing{plugins: []string{"../plugins/http"}, grants: `
+	return furnish(t, furnishing{inProcess: true, plugins: []string{"../plugins/http"}, grants: `
 [grant.http]
 version = "^1"
 connections = ["contoso"]
