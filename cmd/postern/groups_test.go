@@ -2,14 +2,53 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/postern-dev/postern/host"
 	"github.com/postern-dev/postern/host/graphtest"
 )
+
+// What the commands print of an action is its description as the host gives it, which host's tests hold against the connector's catalogue:
+// the list has all of the connector's, and each alone is the same.
+func TestActionsOfTheConnectorAreDescribedByBothCommands(t *testing.T) {
+	dir := t.TempDir()
+	canaryServer(t, dir, "x")
+	read := func(into any, args ...string) {
+		t.Helper()
+		var out, complaint strings.Builder
+		c := &cli{in: strings.NewReader(""), out: &out, err: &complaint, getenv: func(name string) string {
+			return map[string]string{configEnv: filepath.Join(dir, configFile)}[name]
+		}}
+		if got := c.run(context.Background(), append(args, "-o", "json")); got != 0 {
+			t.Fatalf("postern %s: exit status %d\n%s", strings.Join(args, " "), got, &complaint)
+		}
+		if err := json.Unmarshal([]byte(out.String()), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var listed []host.Action
+	read(&listed, "actions")
+	listed = slices.DeleteFunc(listed, func(a host.Action) bool { return a.Plugin != "groups" && a.Plugin != "http" })
+	if want := 17 + 1; len(listed) != want { // and group.pick
+		t.Errorf("%d actions are listed; want %d", len(listed), want)
+	}
+	for _, want := range listed {
+		var got host.Action
+		read(&got, "describe", want.ID)
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(host.Action{})); diff != "" {
+			t.Errorf("%s (-listed +described):\n%s", want.ID, diff)
+		}
+	}
+}
 
 // A signed-in user picks one of the groups that are the user's own by completion, and posts files to it.
 func TestSignedInUserPicksAGroupAndAttachesFiles(t *testing.T) {
