@@ -153,7 +153,7 @@ func parts(items []*item) (all [][]*item) {
 	size, start := 0, 0
 	for n, i := range items {
 		own := len(i.text) + len(i.target) + 1024 // headers are few and short
-		most := min(i.req.Limit.count(), i.client.settings.Limit.count())
+		most := min(i.client.settings.Limit.count(), i.req.Limits.Grant.count(), i.req.Limits.Plugin.count())
 		if n > start && (size+own > maxBatchBody || n-start >= most) {
 			all, start, size = append(all, items[start:n]), n, 0
 		}
@@ -287,7 +287,7 @@ func (b *batch) enter(ctx context.Context, items []*item) (leave func(), err err
 		limit *Limit
 		n     int
 	}
-	places := []place{{GrantLimit, items[0].req.Limit, len(items)}}
+	places := []place{{GrantLimit, items[0].req.Limits.Grant, len(items)}, {PluginLimit, items[0].req.Limits.Plugin, len(items)}}
 	mailboxes := map[*mailboxLimit]int{}
 	names := map[string]*mailboxLimit{}
 	for _, i := range items {

@@ -63,10 +63,16 @@ type Request struct {
 	// Keep names the parameters that are constrained: a link must not lead to another
 	// value of them.
 	Keep []string
-	// Limit is the grant's own, kept besides the connection's and the mailbox's.
-	Limit *Limit
+	// Limits are kept besides the connection's and the mailbox's. Requests of one batch have the same.
+	Limits Limits
 	// Caller is who waits for them.
 	Caller Caller
+}
+
+// Limits are those that a request shares with others of its plugin; nil is none.
+type Limits struct {
+	// Grant is that of its grant, and Plugin what the plugin's own manifest says.
+	Grant, Plugin *Limit
 }
 
 func (r *Request) isWrite() bool { return r.Method != http.MethodGet }

@@ -24,12 +24,15 @@ type LimitKind string
 // The kinds of limits, in the order in which they are waited for.
 const (
 	GrantLimit      LimitKind = "grant"
+	PluginLimit     LimitKind = "plugin"
 	MailboxLimit    LimitKind = "mailbox"
 	ConnectionLimit LimitKind = "connection"
 )
 
 // limitKinds are the kinds in their order.
-func limitKinds() [3]LimitKind { return [...]LimitKind{GrantLimit, MailboxLimit, ConnectionLimit} }
+func limitKinds() [4]LimitKind {
+	return [...]LimitKind{GrantLimit, PluginLimit, MailboxLimit, ConnectionLimit}
+}
 
 // Templates of requests that no manifest names.
 const (

@@ -60,14 +60,15 @@ func TestObserverIsToldOfEachRequestThatLeaves(t *testing.T) {
 			},
 			make: func(u *upstream) {
 				req := messages(t)
-				req.Caller, req.Limit = caller, NewLimit("grant", Bounds{Count: 9, Per: time.Second})
+				req.Caller = caller
+				req.Limits = Limits{Grant: NewLimit("grant", Bounds{Count: 9, Per: time.Second}), Plugin: NewLimit("plugin", Bounds{Count: 9, Per: time.Second})}
 				u.do(t, req)
 			},
 			sent: []Sent{
 				{Method: "GET", Template: list, Caller: caller, Status: 401, In: 2},
 				{Method: "GET", Template: list, Caller: caller, Status: 200, In: 12},
 			},
-			waits: []LimitKind{GrantLimit, MailboxLimit, GrantLimit, MailboxLimit}, // the connection has none
+			waits: []LimitKind{GrantLimit, PluginLimit, MailboxLimit, GrantLimit, PluginLimit, MailboxLimit}, // the connection has none
 		},
 		"a connection that breaks": {
 			handle: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },

@@ -277,14 +277,14 @@ func (c *call) sendOnce(ctx context.Context, target string, authorize func(conte
 	return res, nil
 }
 
-// enter waits until the request may be sent: by the grant's own limit, then that of its
+// enter waits until the request may be sent: by the limits of its grant and plugin, then that of its
 // mailbox, then the connection's, whose rate is so kept to the moment.
 func (c *call) enter(ctx context.Context) (*admission, error) {
 	if c.entered {
 		return nil, nil
 	}
 	a := &admission{client: c.client, mailbox: c.client.mailboxes.enter(c.req)}
-	a.limits = [...]*Limit{c.req.Limit, a.mailbox.limit(), c.client.settings.Limit}
+	a.limits = [...]*Limit{c.req.Limits.Grant, c.req.Limits.Plugin, a.mailbox.limit(), c.client.settings.Limit}
 	for i, limit := range a.limits {
 		if err := c.client.pass(ctx, limitKinds()[i], limit, c.req.Caller, 1); err != nil {
 			a.leave()
@@ -299,7 +299,7 @@ func (c *call) enter(ctx context.Context) (*admission, error) {
 type admission struct {
 	client  *Client
 	mailbox *mailboxLimit
-	limits  [3]*Limit
+	limits  [4]*Limit
 	entered int // how many of the limits
 	left    bool
 }

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"html"
+
+	"github.com/postern-dev/postern/sdk"
+)
+
+// forwardPostLegacy forwards a post of the group with an id.
+//
+// https://learn.microsoft.com/graph/api/post-forward
+func forwardPostLegacy(call *sdk.Call) error {
+	if err := checkForward(call); err != nil {
+		return err
+	}
+	comment := call.String("comment") // a text, where the other form's is HTML
+	return forward(call, comment, html.EscapeString(comment), sdk.Request{
+		Path:   "/groups/{group}/threads/{thread}/posts/{post}/forward",
+		Params: atPost(call),
+	})
+}
