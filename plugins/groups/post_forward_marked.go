@@ -99,7 +99,8 @@ func forwardedFiles(call *sdk.Call, at sdk.Params) ([]sdk.Object, error) {
 		case "#microsoft.graph.itemAttachment": // its content is MIME
 			name, contentType = name+".eml", "message/rfc822"
 		default:
-			return nil, sdk.NewError(abi.NotSupported, "the attachment "+name+" is a link, which a mail cannot take along; forward the post without group.post.forward_marked")
+			return nil, sdk.NewError(abi.NotSupported,
+				"the attachment "+name+" is a link, which a mail cannot take along; forward the post without group.post.forward_marked")
 		}
 		content, err := call.Graph(sdk.Request{
 			Capability: marked,
