@@ -5,9 +5,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,14 +49,29 @@ type furnishing struct {
 	graph      []graphtest.Option
 	// inProcess serves Graph without a socket.
 	inProcess bool
+	// user signs this user in: the connection has a delegated token, which a token service of the test's own gives it for
+	// its client secret. That, and Host.SignIn, are all that has to go once a connection signs users in by itself.
+	user string
+	// scopes are what the user has consented to; nil is enough for all actions.
+	scopes []string
+	// now is the host's clock; nil is the system's.
+	now func() time.Time
 }
 
 const allGrants = `
 [grant.groups]
 version = "^1"
 connections = ["contoso"]
-capabilities = ["group.read", "group.post.reply"]
-actions = ["group.conversation.list", "group.thread.list", "group.post.reply"]
+capabilities = [
+  "group.find", "group.own", "group.read", "group.post.read", "group.attachment.read", "group.conversation.create", "group.thread.create",
+  "group.thread.reply", "group.thread.delete", "group.post.reply", "group.post.forward",
+]
+actions = [
+  "group.pick", "group.conversation.create", "group.conversation.create_thread", "group.conversation.get", "group.conversation.list",
+  "group.conversation.list_threads", "group.thread.create", "group.thread.delete", "group.thread.get", "group.thread.list",
+  "group.thread.reply", "group.post.forward", "group.post.forward_legacy", "group.post.get", "group.post.list",
+  "group.post.list_attachments", "group.post.reply",
+]
 
 [grant.mail]
 version = "^1"
@@ -132,16 +150,26 @@ func (h *house) open(tb testing.TB, f furnishing) {
 		Operator: config,
 		Sandbox:  runtime(tb),
 		Logger:   slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now:      f.now,
 	}
 	if !h.at.IsZero() {
 		options.Now = func() time.Time { return h.at }
 	}
-	if f.inProcess {
+	if f.inProcess || f.user != "" {
 		options.Transport = h.graph.RoundTripper()
+	}
+	if f.user != "" {
+		if f.scopes == nil {
+			f.scopes = []string{"Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All", "Group.ReadBasic.All"}
+		}
+		options.Transport = &signedIn{h.graph, graphtest.Token{User: f.user, Scopes: f.scopes}, options.Transport}
 	}
 	opened, err := host.Open(options)
 	if err != nil {
 		tb.Fatal(err)
+	}
+	if f.user != "" {
+		opened.SignIn()
 	}
 	h.Host = opened
 	tb.Cleanup(func() { opened.Close() })
@@ -159,6 +187,29 @@ func (h *house) narrow(tb testing.TB, old, new string) {
 	}
 	h.write(tb, "postern.toml", strings.Replace(string(config), old, new, 1))
 	h.open(tb, furnishing{})
+}
+
+// signedIn is the way to a tenant whose token service gives tokens of a signed-in user.
+type signedIn struct {
+	graph *graphtest.Server
+	token graphtest.Token
+	way   http.RoundTripper
+}
+
+func (s *signedIn) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(req.URL.Path, "/oauth2/v2.0/token") {
+		return s.way.RoundTrip(req)
+	}
+	token, err := s.graph.Token(s.token)
+	if err != nil {
+		return nil, err
+	}
+	recorder := httptest.NewRecorder()
+	recorder.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(recorder, `{"token_type":"Bearer","expires_in":3599,"access_token":%q}`, token)
+	answer := recorder.Result()
+	answer.Request = req
+	return answer, nil
 }
 
 func (h *house) write(tb testing.TB, name, content string) {
@@ -295,15 +346,16 @@ func install(tb testing.TB, source, plugins string) {
 	}
 }
 
-// buildModule builds a plugin by the command that its author would use.
-func buildModule(source string) ([]byte, error) {
+// buildModule builds a plugin by the command that its author would use, with more flags.
+func buildModule(source string, flags ...string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "postern-plugin-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "plugin.wasm")
-	command := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w", "-o", out, ".")
+	args := slices.Concat([]string{"build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w", "-o", out}, flags, []string{"."})
+	command := exec.Command("go", args...)
 	command.Dir = source
 	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {

@@ -28,6 +28,10 @@ type Action struct {
 	Parameters []Parameter
 	// Outputs are the data paths that a result may have, at most [MaxOutputs] of [MaxOutput] characters. TOML: outputs, default empty.
 	Outputs []string
+	// Errors tell when the action fails in a way of its own, by the code of the failure, for the action's page of the
+	// documentation: at most [MaxErrors] of [MaxDescription] characters. TOML: [action.errors] conflict = "The thread is locked.",
+	// default empty.
+	Errors map[string]string
 }
 
 // Kind says how an action is started. This version refuses manifests with triggers and polls: nothing would keep
@@ -72,6 +76,13 @@ type Parameter struct {
 	Format Format
 	// Repeatable lets a string or email be given as one value or as a list of values. TOML: repeatable, default false.
 	Repeatable bool
+	// Pick is the id of an action of the plugin that lists what a string can be, for completion on a command line: one
+	// that only reads and has no required parameter. The member id of its rows is the value, and displayName or name says
+	// what that is. TOML: pick = "group.pick", default none.
+	Pick string
+	// Example is a value for the documentation, at most [MaxChoice] characters. Where one is needed and none is given, it
+	// follows from the type and the name. TOML: example, default none.
+	Example string
 }
 
 // ParameterType is the type of a parameter, by the word that connectors use for it.
@@ -116,6 +127,9 @@ func readAction(t *table) Action {
 		}
 	}
 	a.Outputs, _ = list(t, "outputs", MaxOutputs, func(s string) (string, *flaw) { return s, checkText(s, MaxOutput) })
+	if errors, ok := t.child("errors"); ok {
+		a.Errors = readErrors(errors)
+	}
 	tables := t.elements("parameter", "name", MaxParameters)
 	for _, parameter := range tables {
 		a.Parameters = append(a.Parameters, readParameter(parameter))
@@ -123,6 +137,23 @@ func readAction(t *table) Action {
 	checkParameterNames(a.Parameters, tables)
 	t.finish()
 	return a
+}
+
+// readErrors reads sentences by the codes of failures. Which codes there are, the contract between host and guest says.
+func readErrors(t *table) map[string]string {
+	if len(t.values) > MaxErrors {
+		t.self(flawf("remove some", "more than %d failures are described", MaxErrors))
+		return nil
+	}
+	errors := map[string]string{}
+	for _, code := range slices.Sorted(maps.Keys(t.values)) {
+		if !isName(code, "_") {
+			t.flaw(code, flawf(`write for example conflict = "The thread is locked."`, "%q is not the code of a failure", shorten(code)))
+		}
+		errors[code] = t.text(code, MaxDescription)
+	}
+	t.finish()
+	return errors
 }
 
 func parseKind(text string) (Kind, *flaw) {
@@ -194,6 +225,8 @@ func readParameter(t *table) Parameter {
 		MaxLength:   int(t.integer("max_length", 1, MaxParameterLength, 0)),
 		Format:      parsed(t, "format", FormatAny, word(FormatGUID, FormatDateTime, FormatLine)),
 		Repeatable:  t.boolean("repeatable"),
+		Pick:        parsed(t, "pick", "", parseID),
+		Example:     t.text("example", MaxChoice),
 	}
 	p.OneOf, _ = list(t, "one_of", MaxChoices, func(s string) (string, *flaw) { return s, checkText(s, MaxChoice) })
 	fallback, hasDefault := t.take("default")
@@ -225,6 +258,7 @@ func checkApplicable(t *table, p Parameter) {
 		"one_of":     p.Type == TypeString || p.Type == TypeStrings,
 		"format":     p.Type == TypeString || p.Type == TypeStrings,
 		"repeatable": p.Type == TypeString || p.Type == TypeEmail,
+		"pick":       p.Type == TypeString,
 	}
 	for _, key := range slices.Sorted(maps.Keys(applies)) {
 		if !applies[key] && t.has(key) {
