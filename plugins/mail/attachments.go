@@ -46,11 +46,8 @@ func (m *mailItem) saveContent(attachment sdk.Object) error {
 		return nil
 	}
 	content, err := m.get("/users/{user}/messages/{message}/attachments/{attachment}/$value", sdk.Request{
-		Params: sdk.Params{
-			"user": m.params["user"], "message": m.params["message"],
-			"attachment": string(attachment.GetStringBytes("id")),
-		},
-		Save: true,
+		Params: sdk.Params{"attachment": string(attachment.GetStringBytes("id"))},
+		Save:   true,
 	})
 	switch {
 	case err == nil:

@@ -15,7 +15,3 @@ var plugin = sdk.Plugin{
 func Invoke(size int32) int32 { return plugin.Invoke(size) }
 
 func main() {}
-
-// immutable asks Graph for ids that stay when an item moves to another folder,
-// and lets it take such ids (https://learn.microsoft.com/graph/outlook-immutable-id).
-const immutable = `IdType="ImmutableId"`

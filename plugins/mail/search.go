@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/postern-dev/postern/sdk"
+	"github.com/postern-dev/postern/sdk/outlook"
 )
 
 const (
@@ -80,13 +81,13 @@ func searchTarget(call *sdk.Call) (sdk.Request, error) {
 		Capability: "mail.search",
 		Path:       "/users/{user}/messages",
 		Params:     sdk.Params{"user": call.String("email_address")},
-		Headers:    sdk.Headers{"Prefer": immutable},
+		Headers:    outlook.Prefer(),
 	}
 	if call.Bool("search_well_known_folders") {
 		return request, nil
 	}
-	f := folders{call: call, capability: "mail.search", user: call.String("email_address")}
-	id, err := f.resolve(call.String("folder"), call.Bool("get_folder_id"))
+	folders := outlook.Folders{Call: call, Capability: "mail.search", User: call.String("email_address")}
+	id, err := folders.Resolve(call.String("folder"), call.Bool("get_folder_id"))
 	request.Path = "/users/{user}/mailFolders/{folder}/messages"
 	request.Params["folder"] = id
 	return request, err
@@ -135,17 +136,17 @@ func (c criteria) query(top int) sdk.Query {
 	}
 	switch {
 	case c.messageID != "":
-		query["$filter"] = "internetMessageId eq " + odataText("<"+strings.Trim(c.messageID, "<>")+">")
+		query["$filter"] = "internetMessageId eq " + outlook.Quote("<"+strings.Trim(c.messageID, "<>")+">")
 	case c.body != "":
 		query["$search"] = c.kql()
 	case c.subject != "" || c.sender != "":
 		// What is ordered by must come first in the filter.
 		filter := "receivedDateTime ge 1900-01-01T00:00:00Z"
 		if c.sender != "" {
-			filter += " and from/emailAddress/address eq " + odataText(c.sender)
+			filter += " and from/emailAddress/address eq " + outlook.Quote(c.sender)
 		}
 		if c.subject != "" {
-			filter += " and contains(subject," + odataText(c.subject) + ")"
+			filter += " and contains(subject," + outlook.Quote(c.subject) + ")"
 		}
 		query["$filter"] = filter
 		query["$orderby"] = "receivedDateTime desc"
@@ -195,9 +196,6 @@ func (c criteria) match(message *sdk.Value) bool {
 
 // folded is a text for comparison, without regard to case and compatibility forms.
 func folded(s string) string { return strings.ToLower(norm.NFKC.String(s)) }
-
-// odataText quotes a text for $filter (OData 4.01 URL Conventions, 5.1.1.6.1).
-func odataText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // endsWord reports whether a character cannot be part of an unquoted KQL word. What
 // addresses are mostly made of can.

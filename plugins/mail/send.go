@@ -69,7 +69,7 @@ func addRecipients(call *sdk.Call, message sdk.Object) ([]string, error) {
 		for _, text := range call.Strings(kind.parameter) {
 			for _, m := range splitMailboxes(text) {
 				if !m.valid() {
-					return nil, sdk.InvalidInput(kind.parameter, quoted(m.address)+" is not a mail address; write name@domain or Name <name@domain>")
+					return nil, sdk.InvalidInput(kind.parameter, strconv.Quote(m.address)+" is not a mail address; write name@domain or Name <name@domain>")
 				}
 				address := sdk.NewObject().Text("address", m.address)
 				if m.name != "" {
