@@ -100,6 +100,9 @@ func TestMailGetKeepsWhatIsNestedInAttachedMessages(t *testing.T) {
 	if n := len(whole.Attachments); n != 1 || !strings.Contains(h.blob(t, whole.Attachments[0].Blob), "the needle") {
 		t.Errorf("%d attachments: %s", n, result.Data[0])
 	}
+	if depth := strings.Count(string(result.Data[0]), `"contentType":"message/rfc822"`); depth != 3 {
+		t.Errorf("%d messages are listed: %s", depth, result.Data[0])
+	}
 }
 
 // blob is the content of a blob that an invocation saved.
