@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host"
 	"github.com/postern-dev/postern/host/graphtest"
@@ -253,6 +255,42 @@ func TestMailWritesAreConfirmed(t *testing.T) {
 			h.graph.Fault(graphtest.Fault{Method: "POST", Path: test.path, Status: 504, AfterEffect: true})
 			h.must(t, test.action, parameters)
 		})
+	}
+}
+
+// TestMailReadsOutlastAFlakyGraph lets every second request of a read fail, in each way that passes.
+func TestMailReadsOutlastAFlakyGraph(t *testing.T) {
+	h := mailHouse(t)
+	id := h.withAttachment(t)
+	reads := map[string]map[string]any{
+		"mail.get":            {"email_address": soc, "id": id, "download_attachments": true, "download_email": true},
+		"mail.get_properties": {"email_address": soc, "id": id, "download_attachments": true},
+		"mail.list":           {"email_address": soc, "folder": "Inbox"},
+		"mail.search":         {"email_address": soc, "body": "the", "search_well_known_folders": true},
+	}
+	for name, fault := range map[string]graphtest.Fault{
+		"429":            {Status: 429},
+		"503":            {Status: 503, RetryAfter: 1},
+		"a gateway":      {Status: 502, HTML: true},
+		"a cut":          {Close: true},
+		"half an answer": {Kind: graphtest.Truncate},
+		"a broken list":  {Kind: graphtest.BreakOff},
+	} {
+		for action, parameters := range reads {
+			if fault.Kind == graphtest.BreakOff && parameters["download_attachments"] == true {
+				continue // of bytes that are not JSON nobody can tell
+			}
+			t.Run(name+"/"+action, func(t *testing.T) {
+				want := h.must(t, action, parameters)
+				fault.Path, fault.Every, fault.Times = "", 2, -1
+				h.graph.Fault(fault)
+				defer h.graph.ClearFaults()
+				got := h.must(t, action, parameters)
+				if diff := cmp.Diff(want.Data, got.Data); diff != "" {
+					t.Errorf("the rows differ (-want +got):\n%s", diff)
+				}
+			})
+		}
 	}
 }
 

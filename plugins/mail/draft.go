@@ -126,17 +126,25 @@ func (o *outgoing) attach(i int) error {
 
 // submit sends the draft. Its id stays, so that it tells afterwards whether it left.
 func (o *outgoing) submit() error {
+	o.path = byDraft
 	reply, err := o.draftRequest("POST", messagePath+"/send", sdk.Request{})
-	switch {
-	case err == nil:
-		o.path = byDraft
-		return isAccepted(reply)
-	case !errors.Is(err, abi.OutcomeUnknown):
+	if err == nil {
+		if err = isAccepted(reply); err == nil {
+			return nil
+		}
+		left, errRead := o.hasLeft()
+		switch {
+		case left:
+			return nil
+		case errRead == nil:
+			return o.discard(err)
+		}
+		err = sdk.NewError(abi.OutcomeUnknown, err.Error())
+	}
+	if !errors.Is(err, abi.OutcomeUnknown) {
 		return o.discard(err)
 	}
-	o.path = byDraft
-	err = outlook.Confirm(err, o.hasLeft)
-	if err != nil {
+	if err = outlook.Confirm(err, o.hasLeft); err != nil {
 		return sdk.NewError(abi.OutcomeUnknown, "nobody knows whether the message was sent; it was not sent again. Look whether "+o.id+
 			" lies in Drafts or in Sent Items: "+err.Error())
 	}

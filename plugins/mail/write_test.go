@@ -316,6 +316,21 @@ func TestSendReadsBackWhetherItLeft(t *testing.T) {
 	}
 }
 
+func TestSendCountsADraftAsSentOnlyIfItLeft(t *testing.T) {
+	const to = `"toRecipients":[{"emailAddress":{"address":"b@c.example"}}]`
+	parameters := sendParameters(`"b@c.example"`, `""`, `""`, "Tëst", "false")
+	draft := drafts(theMessage("Text", to), drafted)
+	odd := aboutDraft("POST", "/send", "", `{"status":200}`)
+	state := func(reply string) plugintest.Exchange {
+		return aboutDraft("GET", "", `,"query":{"$select":"id,isDraft,internetMessageId"}`, reply)
+	}
+	away := aboutDraft("DELETE", "", "", `{"status":204}`)
+	plugintest.Run(t, plugin, "mail.send", parameters, draft, odd, state(answered(200, `{"isDraft":false}`))).
+		WantRows(t, sentRow(`["b@c.example"]`, "D=", "", "draft"))
+	plugintest.Run(t, plugin, "mail.send", parameters, draft, odd, state(answered(200, `{"isDraft":true}`)), away).WantError(t, abi.Upstream)
+	plugintest.Run(t, plugin, "mail.send", parameters, draft, odd, state(denied), state(denied)).WantError(t, abi.OutcomeUnknown)
+}
+
 func TestSendOfHeadersAndAnswersIsChecked(t *testing.T) {
 	parameters := strings.TrimSuffix(sendParameters(`"b@c.example"`, `""`, `""`, "s", "false"), "}")
 	for _, test := range []struct{ more, parameter string }{
