@@ -3,7 +3,7 @@
 GO       ?= go
 GOFLAGS  ?= -trimpath
 LDFLAGS  := -s -w
-PLUGINS  := groups mail calendar rules
+PLUGINS  := groups mail folders calendar rules directory senders
 FUZZTIME ?= 1m
 FUZZ ?= .
 
