@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/valyala/fastjson"
+
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/sdk"
 	"github.com/postern-dev/postern/sdk/outlook"
@@ -78,13 +80,19 @@ func findEvent(call *sdk.Call) (*event, error) {
 	reply, err := e.item.Do(sdk.Request{
 		Capability: e.capability,
 		Path:       e.path,
-		Query:      sdk.Query{"$select": "subject,isOrganizer,type,start,attendees"},
+		Query:      sdk.Query{"$select": "subject,isOrganizer,type,start,attendees,responseRequested"},
 	})
 	if err != nil {
 		return nil, err
 	}
 	e.body = reply.Body
 	return e, nil
+}
+
+// wantsResponse reports whether the organizer asked for answers; Exchange refuses to send one otherwise.
+func (e *event) wantsResponse() bool {
+	asked := e.body.Get("responseRequested")
+	return asked == nil || asked.Type() != fastjson.TypeFalse
 }
 
 func (e *event) isOrganizer() bool { return e.body.GetBool("isOrganizer") }
@@ -114,7 +122,7 @@ func (e *event) remove(comment string) error {
 	case byDeclining:
 		request = sdk.Request{
 			Capability: "calendar.respond", Method: "POST", Path: "/users/{user}/events/{event}/decline",
-			Body: sdk.NewObject().Text("comment", comment).Bool("sendResponse", true).Value,
+			Body: sdk.NewObject().Text("comment", comment).Bool("sendResponse", e.wantsResponse()).Value,
 		}
 	}
 	_, err := e.item.Do(request)
@@ -134,11 +142,11 @@ func (e *event) outcome(dryRun, alreadyGone bool) string {
 	}
 	attendees := len(e.body.GetArray("attendees"))
 	switch {
-	case e.mode == byDeclining:
+	case e.mode == byDeclining && e.wantsResponse():
 		return message + "; Exchange tells the organizer."
-	case e.isOrganizer() && attendees > 0:
+	case e.mode != byDeclining && e.isOrganizer() && attendees > 0:
 		return message + "; Exchange sends cancellations to its attendees: " + strconv.Itoa(attendees) + "."
 	default:
-		return message + "; nobody is told."
+		return message + "."
 	}
 }

@@ -67,17 +67,18 @@ func (c *creator) parent() (string, error) {
 	}
 }
 
-// path goes down a path and makes the folders that are missing on it.
+// path goes down a path and makes the folders that are missing on it. In one that was just made there is nothing to look for.
 func (c *creator) path(text string) (string, error) {
-	id := ""
+	id, isNew := "", false
 	for i, name := range outlook.SplitPath(text) {
-		found, err := c.step(i, id, name)
+		var found string
+		err := error(abi.NotFound)
+		if !isNew {
+			found, err = c.step(i, id, name)
+		}
 		if errors.Is(err, abi.NotFound) {
-			var made sdk.Object
-			if made, err = c.make(id, name); err == nil {
-				c.parents = append(c.parents, name)
-				found = string(made.GetStringBytes("id"))
-			}
+			found, err = c.makeParent(id, name)
+			isNew = true
 		}
 		if err != nil {
 			return "", err
@@ -94,6 +95,20 @@ func (c *creator) step(i int, parent, name string) (string, error) {
 	}
 	found, err := c.folders.Child(parent, name)
 	return found.ID, err
+}
+
+// makeParent makes a folder that was missing. Somebody else may have been faster.
+func (c *creator) makeParent(parent, name string) (string, error) {
+	made, err := c.make(parent, name)
+	if errors.Is(err, abi.Conflict) {
+		found, err := c.folders.Child(parent, name)
+		return found.ID, err
+	}
+	if err != nil {
+		return "", err
+	}
+	c.parents = append(c.parents, name)
+	return string(made.GetStringBytes("id")), nil
 }
 
 // make makes one folder and returns its row. If nobody knows whether Graph did, the folder itself tells: it is there then, although it
