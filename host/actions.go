@@ -36,10 +36,12 @@ type Parameter struct {
 	Name string                  `json:"name"`
 	Type manifests.ParameterType `json:"type"`
 	// In names the list parameter that this is a member of.
-	In          string `json:"in,omitempty"`
-	Required    bool   `json:"required"`
-	Default     any    `json:"default"`
-	Description string `json:"description"`
+	In string `json:"in,omitempty"`
+	// Aliases are older names that are taken in its place.
+	Aliases     []string `json:"aliases,omitempty"`
+	Required    bool     `json:"required"`
+	Default     any      `json:"default"`
+	Description string   `json:"description"`
 }
 
 // Permissions are the Microsoft Graph permissions that all capabilities of an
@@ -133,7 +135,7 @@ func (h *Host) describe(i *catalog.Installed, a *manifests.Action) Action {
 		if texts, ok := fallback.([]string); ok {
 			fallback = slices.Clone(texts)
 		}
-		d.Parameters = append(d.Parameters, Parameter{p.Name, p.Type, p.In, p.Required, fallback, p.Description})
+		d.Parameters = append(d.Parameters, Parameter{p.Name, p.Type, p.In, slices.Clone(p.Aliases), p.Required, fallback, p.Description})
 	}
 	for _, g := range h.operator.Grants {
 		if g.Plugin == i.Name && g.Version.Match(i.Version) && slices.Contains(g.Actions, a.ID) {

@@ -41,7 +41,9 @@ type furnishing struct {
 	// unapproved leaves the plugins as they are installed.
 	unapproved bool
 	secret     string
-	graph      []graphtest.Option
+	// roles are the permissions of an application of its own, in place of the sample tenant's.
+	roles []string
+	graph []graphtest.Option
 	// inProcess serves Graph without a socket.
 	inProcess bool
 }
@@ -105,6 +107,14 @@ func furnish(tb testing.TB, f furnishing) *house {
 	if h.tenant, err = h.graph.AddSampleTenant(); err != nil {
 		tb.Fatal(err)
 	}
+	if f.roles != nil {
+		h.tenant.App = graphtest.App{
+			ClientID: "7d1c53b2-0b61-4a43-9f0b-8f6f2f6f7a10", Name: "Postern test", Secret: "test-secret", Roles: f.roles,
+		}
+		if err := h.graph.AddApp(h.tenant.App); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	if f.secret == "" {
 		f.secret = h.tenant.App.Secret
 	}
@@ -129,10 +139,11 @@ client_id = %q
 client_secret = { file = "secret" }
 graph = %q
 authority = %q
+upload_hosts = [%q]
 ca_file = "ca.pem"
 retry_wait_time = "0s"
 %s
-%s`, h.graph.Tenant(), h.tenant.App.ClientID, h.graph.URL, h.graph.URL, f.connection, f.grants))
+%s`, h.graph.Tenant(), h.tenant.App.ClientID, h.graph.URL, h.graph.URL, h.graph.UploadHost(), f.connection, f.grants))
 	h.open(tb, f)
 	if !f.unapproved {
 		h.approve(tb)

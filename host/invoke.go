@@ -127,6 +127,9 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 	if err := inv.prepare(); err != nil { // while the module loads: each takes its time
 		return err
 	}
+	if err := inv.give(checked); err != nil {
+		return err
+	}
 	module, err := wait()
 	if err != nil {
 		return err

@@ -26,6 +26,9 @@ type asked struct {
 	refusal error // why it is not made; nil if it is
 }
 
+// isSent reports whether the request leaves: one that was refused does not, nor does one that the guest wanted judged only.
+func (a *asked) isSent() bool { return a.refusal == nil && !a.from.Dry }
+
 // judge holds a Graph request against the permit. A refusal, of policy or of Graph, is an error in the reply; what
 // is returned as an error ends the invocation.
 func (inv *invocation) judge(op abi.Op, g *abi.GraphRequest) (*asked, error) {
@@ -47,6 +50,11 @@ func (inv *invocation) judge(op abi.Op, g *abi.GraphRequest) (*asked, error) {
 		a.refusal = err
 		return a, inv.put(*r, audit.Denied, err)
 	}
+	if g.Dry {
+		r.Message = "dry run: would be sent, and was not"
+		inv.permit.Drafted(g, "")
+		return a, inv.put(*r, audit.Allowed, nil)
+	}
 	a.request = &graph.Request{
 		Method: g.Method, Template: template, Params: g.Params, Query: g.Query, Headers: g.Headers,
 		Body: g.Body, PageLimit: g.PageLimit, Save: g.Save, Upload: g.Upload, After: g.After, URL: link,
@@ -66,6 +74,9 @@ func (inv *invocation) judge(op abi.Op, g *abi.GraphRequest) (*asked, error) {
 func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
 	if a.refusal != nil {
 		return &abi.Reply{Error: coded(a.refusal)}, nil
+	}
+	if a.from.Dry {
+		return &abi.Reply{}, nil
 	}
 	r := &a.record
 	r.Status, r.RequestID, r.ClientRequestID = o.Trace.Status, o.Trace.RequestID, o.Trace.ClientRequestID
@@ -87,7 +98,7 @@ func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op,
 		return nil, err
 	}
 	var o graph.Outcome
-	if a.refusal == nil {
+	if a.isSent() {
 		o = inv.send(ctx, p, a.request)
 	}
 	return inv.conclude(a, o)
@@ -156,6 +167,7 @@ func (inv *invocation) redeem(g *abi.GraphRequest) (string, error) {
 }
 
 func (inv *invocation) replyTo(g *abi.GraphRequest, answer *graph.Answer) (*abi.Reply, error) {
+	inv.permit.Drafted(g, string(answer.Body.GetStringBytes("id")))
 	reply := &abi.Reply{
 		Status: answer.Status, Headers: answer.Headers, Body: answer.Body, Blob: answer.Blob, Truncated: answer.Truncated,
 	}
@@ -220,7 +232,7 @@ func (inv *invocation) sendAll(ctx context.Context, all []*asked, outcomes []gra
 	requests, count, together := make([]*graph.Request, len(all)), 0, true
 	for i, a := range all {
 		a.refuseAfter(all)
-		if a.refusal == nil {
+		if a.isSent() {
 			requests[i] = a.request
 			count++
 			together = together && a.request.Batchable()

@@ -56,7 +56,7 @@ func TestPluginHoldsEveryKeyOfItsManifest(t *testing.T) {
 			Outputs:      []string{"data.*.id", "data.*.subject"},
 			Parameters: []Parameter{
 				{Name: "email_address", Type: TypeEmail, Required: true, MaxLength: DefaultTextLength, Description: "The mailbox, as address or user id."},
-				{Name: "limit", Type: TypeNumeric, Integer: true, Minimum: number(1), Maximum: number(1000), Default: 100.0, Description: "Most messages to return."},
+				{Name: "limit", Aliases: []string{"max_results"}, Type: TypeNumeric, Integer: true, Minimum: number(1), Maximum: number(1000), Default: 100.0, Description: "Most messages to return."},
 			},
 		}, {
 			ID:           "mail.send",
@@ -71,6 +71,7 @@ func TestPluginHoldsEveryKeyOfItsManifest(t *testing.T) {
 				{Name: "categories", Type: TypeStrings, Default: []string{"triage"}, MaxLength: DefaultTextLength, Description: "Outlook categories."},
 				{Name: "save", Type: TypeBoolean, Default: true, Description: "Keep a copy in Sent Items."},
 				{Name: "ContentBytes", In: "attachments", Type: TypeByte, Required: true, MaxLength: DefaultContentLength, Description: "Content of one attachment."},
+				{Name: "Blob", In: "attachments", Type: TypeBlob, MaxLength: DefaultTextLength, Description: "Content of one attachment that is too large to be given as a text."},
 			},
 		}},
 	}
@@ -105,6 +106,9 @@ func TestPluginIsRefused(t *testing.T) {
 	tests := []struct{ name, old, new string }{
 		{"unknown key", `title = "Mail"`, "title = \"Mail\"\ntitel = \"Mail\""},
 		{"key in another case", `title = "Mail"`, "title = \"Mail\"\nTitle = \"Mail\""},
+		{"alias that is a parameter", `aliases = ["max_results"]`, `aliases = ["email_address"]`},
+		{"alias twice", `aliases = ["max_results"]`, `aliases = ["max", "MAX"]`},
+		{"alias that is no name", `aliases = ["max_results"]`, `aliases = ["max results"]`},
 		{"unknown table", "[limits]", "[vendor]\n[limits]"},
 		{"duplicate key", `title = "Mail"`, "title = \"Mail\"\ntitle = \"Mail\""},
 		{"missing title", "title = \"Mail\"\n", ""},

@@ -16,6 +16,15 @@ func (c *Call) ReadBlob(name string, offset int64, length int) ([]byte, error) {
 	return reply.Data, nil
 }
 
+// BlobSize is how many bytes a blob of this invocation has.
+func (c *Call) BlobSize(name string) (int64, error) {
+	reply, err := c.exchange(new(fastjson.Parser), &abi.Exchange{Op: abi.OpBlob, Blob: &abi.BlobRequest{Name: name, Length: 1}})
+	if err != nil {
+		return 0, err
+	}
+	return reply.Size, nil
+}
+
 // CreateBlob keeps data, at most [abi.MaxBlobRead] bytes, as a blob of this invocation.
 func (c *Call) CreateBlob(data []byte) (*abi.Blob, error) {
 	reply, err := c.exchange(new(fastjson.Parser), &abi.Exchange{Op: abi.OpBlob, Blob: &abi.BlobRequest{Data: data}})

@@ -32,6 +32,8 @@ type Permit struct {
 	// Limits are the plugin's, lowered by the grant.
 	Limits manifests.Limits
 	scheme permissions.Scheme
+	// drafts are those that the invocation made.
+	drafts []draft
 }
 
 // NewPermit checks that the grant covers every capability that the action needs,

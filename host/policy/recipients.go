@@ -59,6 +59,9 @@ func (p *Permit) implied(g *abi.GraphRequest) error {
 	if !only.RecipientsSet || g.Method == http.MethodGet || !sendsToImplied(g.Method, segments) {
 		return nil
 	}
+	if p.sendsOwnDraft(g) {
+		return nil
+	}
 	if _, named := only.Params["group"]; named && strings.HasPrefix(g.Path, "/groups/") {
 		return nil
 	}

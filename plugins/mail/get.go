@@ -23,7 +23,7 @@ const headersMember = "internetMessageHeaders"
 //
 // https://learn.microsoft.com/graph/api/message-get
 func get(call *sdk.Call) error {
-	m := &mailItem{outlook.NewItem(call, sdk.Params{"user": call.String("email_address"), "message": call.String("id")}), call}
+	m := newMailItem(call)
 	message, err := m.read(call.Bool("get_headers"))
 	if err != nil {
 		return err
@@ -57,13 +57,21 @@ type mailItem struct {
 	call *sdk.Call
 }
 
+func newMailItem(call *sdk.Call) *mailItem {
+	var prefer []string
+	if call.String("body_format") == "text" {
+		prefer = []string{`outlook.body-content-type="text"`}
+	}
+	return &mailItem{outlook.NewItem(call, sdk.Params{"user": call.String("email_address"), "message": call.String("id")}, prefer...), call}
+}
+
 // read gets the message.
 func (m *mailItem) read(withHeaders bool) (*sdk.Value, error) {
 	fields := messageMembers
 	if withHeaders {
 		fields += "," + headersMember
 	}
-	reply, err := m.get("/users/{user}/messages/{message}", sdk.Request{Query: sdk.Query{"$select": fields}})
+	reply, err := m.get(messagePath, sdk.Request{Query: sdk.Query{"$select": fields}})
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,16 @@ package main
 import "github.com/postern-dev/postern/sdk"
 
 var plugin = sdk.Plugin{
-	"mail.get":    get,
-	"mail.search": search,
-	"mail.send":   send,
+	"mail.copy":           copyMail,
+	"mail.delete":         deleteMail,
+	"mail.get":            get,
+	"mail.get_properties": getProperties,
+	"mail.list":           list,
+	"mail.move":           move,
+	"mail.report":         report,
+	"mail.search":         search,
+	"mail.send":           send,
+	"mail.update":         update,
 }
 
 // Invoke is what the host calls.

@@ -78,7 +78,7 @@ func (f Folders) Find(path string) ([]Folder, error) {
 	for i, name := range names {
 		folder, err := f.step(found, name)
 		if errors.Is(err, abi.NotFound) && i == 0 && len(names) == 1 && mayBeID(name) {
-			if byID, errID := f.byID(name); errID == nil {
+			if byID, errID := f.Get(name); errID == nil {
 				folder, err = byID, nil
 			}
 		}
@@ -100,13 +100,13 @@ func (f Folders) step(above []Folder, name string) (Folder, error) {
 		return f.Child(above[len(above)-1].ID, name)
 	}
 	if wellKnown, ok := WellKnown(name); ok {
-		return f.byID(wellKnown)
+		return f.Get(wellKnown)
 	}
 	return f.Child("", name)
 }
 
-// byID reads a folder by its id or well-known name.
-func (f Folders) byID(id string) (Folder, error) {
+// Get reads a folder by its id or well-known name.
+func (f Folders) Get(id string) (Folder, error) {
 	reply, err := f.Call.Graph(sdk.Request{
 		Capability: f.Capability,
 		Path:       "/users/{user}/mailFolders/{folder}",

@@ -1,0 +1,449 @@
+package host_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/host/graphtest"
+)
+
+// mailGrants allow all that the mail plugin can do.
+const mailGrants = `
+[grant.mail]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["mail.read", "mail.search", "mail.send", "mail.draft", "mail.move", "mail.copy", "mail.update", "mail.delete", "mail.purge", "mail.ids"]
+actions = ["mail.get", "mail.get_properties", "mail.list", "mail.search", "mail.send", "mail.move", "mail.copy", "mail.update", "mail.delete", "mail.report"]
+`
+
+// mailHouse is a house in which the mail plugin may do all that it can.
+func mailHouse(tb testing.TB, options ...graphtest.Option) *house {
+	tb.Helper()
+	return furnish(tb, furnishing{
+		grants: mailGrants, plugins: []string{"../plugins/mail"}, graph: options, inProcess: true,
+		roles: []string{"Mail.Read", "Mail.ReadWrite", "Mail.Send", "User.Read.All"},
+	})
+}
+
+// mailRow is what these tests read of a row.
+type mailRow struct {
+	ID                string
+	NewID             string
+	Subject           string
+	ParentFolderID    string
+	InternetMessageID string
+	Message           string
+	MessageID         string
+	Path              string
+	Changed           bool
+	Moved, Reported   bool
+	Allowed           bool
+	IsRead            bool
+	Categories        []string
+	Attachments       json.RawMessage
+	Requests          []struct{ Method, Path, Decision, Reason string }
+}
+
+// row reads the only row of a result.
+func row(tb testing.TB, result *host.Result) mailRow {
+	tb.Helper()
+	if len(result.Data) != 1 {
+		tb.Fatalf("%s has %d rows", result.Action, len(result.Data))
+	}
+	var r mailRow
+	if err := json.Unmarshal(result.Data[0], &r); err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+// TestMailActionsMakeTheRequestsAndResultsOfTheirGoldenFiles runs each action of the mail plugin that changes something, or that the
+// golden files of all plugins do not show, in a tenant of its own.
+func TestMailActionsMakeTheRequestsAndResultsOfTheirGoldenFiles(t *testing.T) {
+	for _, test := range []struct {
+		name, action string
+		parameters   func(h *house) map[string]any
+	}{
+		{"mail-list", "mail.list", func(*house) map[string]any { return map[string]any{"email_address": soc, "limit": 2, "offset": 1} }},
+		{"mail-properties", "mail.get_properties", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "get_headers": false, "get_unique_body": true, "body_format": "text"}
+		}},
+		{"mail-move", "mail.move", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "folder": "Archive"}
+		}},
+		{"mail-move-default-id", "mail.move", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ID, "folder": "archive", "get_folder_id": false}
+		}},
+		{"mail-move-nowhere", "mail.move", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "folder": "Inbox"}
+		}},
+		{"mail-copy", "mail.copy", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "folder": "Archive"}
+		}},
+		{"mail-update", "mail.update", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "category": "Phishing, Fälle", "is_read": true}
+		}},
+		{"mail-delete", "mail.delete", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID}
+		}},
+		{"mail-trash", "mail.delete", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "mode": "trash"}
+		}},
+		{"mail-purge", "mail.delete", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "mode": "purge"}
+		}},
+		{"mail-delete-dry", "mail.delete", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "dry_run": true}
+		}},
+		{"mail-report", "mail.report", func(h *house) map[string]any {
+			return map[string]any{"user_id": soc, "message_id": h.inbox(0).ImmutableID, "report_action": "PHISH", "is_message_move_requested": true}
+		}},
+		{"mail-send", "mail.send", func(*house) map[string]any {
+			return map[string]any{
+				"from_email": soc, "to": `"Okafor, Dana" <dana@contoso.example>; alex@contoso.example`, "cc": "soc@contoso.example",
+				"subject": "Pâté ✓", "body": "<p>Hello</p>", "body_is_html": true, "importance": "high", "reply_to": alex,
+				"headers":     []string{"X-Case: 4711"},
+				"attachments": []any{map[string]any{"name": "Grüße.txt", "content_type": "text/plain", "content": "aGVsbG8="}},
+			}
+		}},
+		{"mail-send-reply", "mail.send", func(h *house) map[string]any {
+			return map[string]any{
+				"from_email": soc, "to": dana, "subject": "RE: " + h.inbox(0).Subject, "body": "Thanks.", "in_reply_to": h.inbox(0).InternetMessageID,
+			}
+		}},
+		{"mail-send-dry", "mail.send", func(*house) map[string]any {
+			return map[string]any{
+				"from_email": soc, "to": dana, "subject": "s", "body": "b", "dry_run": true,
+				"name": "a.txt", "content": "aGVsbG8=",
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := mailHouse(t, graphtest.WithClock(noon))
+			parameters := test.parameters(h)
+			h.graph.ResetJournal()
+			result := h.must(t, test.action, parameters)
+			compareGolden(t, filepath.Join("testdata", "actions", test.name+".golden"), h.golden(t, result))
+		})
+	}
+}
+
+// inbox is the message at a place of the sample mailbox's Inbox, the newest first.
+func (h *house) inbox(i int) graphtest.Message { return h.tenant.SOC.Messages("Inbox")[i] }
+
+// alex is the third mailbox of the sample tenant.
+const alex = "alex@contoso.example"
+
+// TestMailWritesTakeEffectOnce goes through every write of the mail plugin with every fault, before its effect and after. Whatever the
+// action says, the mailbox must hold the effect once or not at all; success means once, and a failure that is not outcome_unknown none.
+func TestMailWritesTakeEffectOnce(t *testing.T) {
+	faults := []struct {
+		name  string
+		fault graphtest.Fault
+	}{
+		{"504 before", graphtest.Fault{Status: 504}},
+		{"504 after", graphtest.Fault{Status: 504, AfterEffect: true}},
+		{"502 before", graphtest.Fault{Status: 502, HTML: true}},
+		{"500 after", graphtest.Fault{Status: 500, AfterEffect: true}},
+		{"cut before", graphtest.Fault{Close: true}},
+		{"cut after", graphtest.Fault{Close: true, AfterEffect: true}},
+		{"truncated", graphtest.Fault{Kind: graphtest.Truncate}},
+		{"broken off", graphtest.Fault{Kind: graphtest.BreakOff}},
+		{"429", graphtest.Fault{Status: 429}},
+		{"503 with Retry-After", graphtest.Fault{Status: 503, RetryAfter: 1}},
+		{"503 without", graphtest.Fault{Status: 503}},
+		{"403", graphtest.Fault{Status: 403}},
+		{"always 504", graphtest.Fault{Status: 504, Times: -1}},
+		{"always 504 after", graphtest.Fault{Status: 504, AfterEffect: true, Times: -1}},
+	}
+	const message = "/users/{user}/messages/{message}"
+	for _, write := range []struct {
+		name, method, path, action string
+		parameters                 func(h *house) map[string]any
+		// effects counts how often the effect is there: messages in a folder, or mails delivered.
+		effects func(h *house) int
+	}{
+		{"move", "POST", message + "/move", "mail.move", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "folder": "archive"}
+		}, inFolder("archive")},
+		{"copy", "POST", message + "/copy", "mail.copy", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "folder": "archive"}
+		}, inFolder("archive")},
+		{"update", "PATCH", message, "mail.update", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "category": fmt.Sprint("Once ", len(h.graph.Journal()))}
+		}, func(h *house) int { return strings.Count(string(h.inbox(0).JSON), `"Once `) }},
+		{"delete", "DELETE", message, "mail.delete", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID}
+		}, inFolder("deleteditems")},
+		{"trash", "POST", message + "/move", "mail.delete", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "mode": "trash"}
+		}, inFolder("deleteditems")},
+		{"purge", "POST", message + "/permanentDelete", "mail.delete", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "mode": "purge"}
+		}, func(h *house) int { return -len(h.tenant.SOC.Messages("Inbox")) }},
+		{"draft", "POST", "/users/{user}/messages", "mail.send", oneMail, delivered},
+		{"attach", "POST", message + "/attachments", "mail.send", oneMail, delivered},
+		{"send", "POST", message + "/send", "mail.send", oneMail, delivered},
+	} {
+		h := mailHouse(t)
+		for i := range faults {
+			deliver(t, h.tenant.SOC, "Fri, 02 Jan 2026 01:00:00 +0000", fmt.Sprint("message ", i))
+		}
+		for _, f := range faults {
+			t.Run(write.name+"/"+f.name, func(t *testing.T) {
+				parameters := write.parameters(h)
+				before := write.effects(h)
+				fault := f.fault
+				fault.Method, fault.Path = write.method, write.path
+				h.graph.Fault(fault)
+				_, err := h.run(t, write.action, parameters)
+				h.graph.ClearFaults()
+				n := write.effects(h) - before
+				switch {
+				case n != 0 && n != 1:
+					t.Errorf("the effect is there %d times: %v", n, err)
+				case err == nil && n != 1:
+					t.Error("the action succeeded without its effect")
+				case err != nil && !errors.Is(err, abi.OutcomeUnknown) && n != 0:
+					t.Errorf("the effect is there, and the action says %v", err)
+				}
+			})
+		}
+	}
+}
+
+func oneMail(*house) map[string]any {
+	return map[string]any{"from_email": soc, "to": dana, "subject": "once", "body": "b", "name": "a.txt", "content": "aGVsbG8="}
+}
+
+// inFolder counts the messages of a folder of the sample mailbox.
+func inFolder(name string) func(*house) int {
+	return func(h *house) int { return len(h.tenant.SOC.Messages(name)) }
+}
+
+func delivered(h *house) int { return len(h.graph.Delivered()) }
+
+// TestMailWritesAreConfirmed shows that a write whose answer was lost is found out to have happened.
+func TestMailWritesAreConfirmed(t *testing.T) {
+	for _, test := range []struct {
+		path, action string
+		parameters   func(h *house) map[string]any
+	}{
+		{"/users/{user}/messages/{message}/move", "mail.move", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "folder": "archive"}
+		}},
+		{"/users/{user}/messages/{message}/copy", "mail.copy", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "folder": "archive"}
+		}},
+		{"/users/{user}/messages/{message}/permanentDelete", "mail.delete", func(h *house) map[string]any {
+			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "mode": "purge"}
+		}},
+		{"/users/{user}/messages/{message}/attachments", "mail.send", oneMail},
+		{"/users/{user}/messages/{message}/send", "mail.send", oneMail},
+	} {
+		t.Run(test.path, func(t *testing.T) {
+			h := mailHouse(t)
+			parameters := test.parameters(h)
+			h.graph.Fault(graphtest.Fault{Method: "POST", Path: test.path, Status: 504, AfterEffect: true})
+			h.must(t, test.action, parameters)
+		})
+	}
+}
+
+func TestMailSendTellsThatNobodyKnows(t *testing.T) {
+	h := mailHouse(t)
+	h.graph.Fault(graphtest.Fault{Method: "POST", Path: "/users/{user}/messages/{message}/send", Status: 504})
+	_, err := h.run(t, "mail.send", oneMail(h))
+	if !errors.Is(err, abi.OutcomeUnknown) || len(h.graph.Delivered()) != 0 {
+		t.Errorf("%v, %d delivered", err, len(h.graph.Delivered()))
+	}
+}
+
+func TestMailSendTakesADraftAwayThatItDoesNotSend(t *testing.T) {
+	h := mailHouse(t)
+	h.graph.Fault(graphtest.Fault{Method: "POST", Path: "/users/{user}/messages/{message}/attachments", Status: 413})
+	if _, err := h.run(t, "mail.send", oneMail(h)); !errors.Is(err, abi.TooLarge) {
+		t.Errorf("mail.send: %v", err)
+	}
+	if drafts := h.tenant.SOC.Messages("Drafts"); len(drafts) != 0 {
+		t.Errorf("%d drafts are left", len(drafts))
+	}
+}
+
+func TestMailSendGoesInOneRequestWithoutTheGrantForDrafts(t *testing.T) {
+	h := furnish(t, furnishing{
+		grants: strings.Replace(mailGrants, `"mail.draft", `, "", 1), plugins: []string{"../plugins/mail"}, inProcess: true,
+	})
+	if sent := row(t, h.must(t, "mail.send", oneMail(h))); sent.Path != "sendMail" || sent.MessageID != "" {
+		t.Errorf("sent %+v", sent)
+	}
+	if n := len(h.graph.Delivered()); n != 1 {
+		t.Errorf("%d delivered", n)
+	}
+}
+
+func TestMailSendOfADraftKeepsToTheRecipientsOfTheGrant(t *testing.T) {
+	h := furnish(t, furnishing{
+		grants:  mailGrants + "[grant.mail.only]\nrecipients = [\"*@contoso.example\"]\n",
+		plugins: []string{"../plugins/mail"}, inProcess: true, roles: []string{"Mail.Read", "Mail.ReadWrite", "Mail.Send"},
+	})
+	if sent := row(t, h.must(t, "mail.send", oneMail(h))); sent.Path != "draft" {
+		t.Errorf("sent by %s", sent.Path)
+	}
+	elsewhere := oneMail(h)
+	elsewhere["to"] = "mallory@elsewhere.example"
+	if _, err := h.run(t, "mail.send", elsewhere); !errors.Is(err, abi.PolicyDenied) {
+		t.Errorf("a mail to elsewhere: %v", err)
+	}
+	elsewhere["dry_run"] = true
+	if tried := row(t, h.must(t, "mail.send", elsewhere)); tried.Allowed || tried.Requests[0].Decision != "denied" {
+		t.Errorf("a dry run to elsewhere: %+v", tried)
+	}
+	inside := oneMail(h)
+	inside["dry_run"] = true
+	if tried := row(t, h.must(t, "mail.send", inside)); !tried.Allowed {
+		t.Errorf("a dry run inside: %+v", tried)
+	}
+	answer := oneMail(h)
+	answer["in_reply_to"] = h.inbox(0).ImmutableID
+	if _, err := h.run(t, "mail.send", answer); !errors.Is(err, abi.PolicyDenied) {
+		t.Errorf("an answer, to those whom only Graph knows: %v", err)
+	}
+	if n := len(h.graph.Delivered()); n != 1 {
+		t.Errorf("%d delivered", n)
+	}
+}
+
+func TestMailSendTakesLargeAttachmentsFromBlobs(t *testing.T) {
+	h := mailHouse(t)
+	store, err := h.Blobs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 7_000_000
+	set := store.NewSet(size)
+	blob, err := set.Create(t.Context(), strings.NewReader(strings.Repeat("0123456789", size/10)), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := h.must(t, "mail.send", map[string]any{
+		"from_email": soc, "to": dana, "subject": "large", "body": "b",
+		"attachments": []any{
+			map[string]any{"name": "large.bin", "blob": blob.Name},
+			map[string]any{"name": "small.txt", "content": "aGVsbG8="},
+		},
+	})
+	if len(result.Blobs) != 0 {
+		t.Errorf("the given blob is told as a saved one: %v", result.Blobs)
+	}
+	received := h.tenant.Dana.Messages("Inbox")[0]
+	got := h.must(t, "mail.get", map[string]any{"email_address": dana, "id": received.ImmutableID, "download_attachments": true})
+	var whole struct {
+		Attachments []struct {
+			Name, SHA256 string
+			Bytes        int64
+		}
+	}
+	if err := json.Unmarshal(got.Data[0], &whole); err != nil {
+		t.Fatal(err)
+	}
+	if a := whole.Attachments; len(a) != 2 || a[0].SHA256 != blob.SHA256 || a[0].Bytes != size || a[1].Bytes != 5 {
+		t.Errorf("received %+v", a)
+	}
+	_, err = h.run(t, "mail.send", map[string]any{
+		"from_email": soc, "to": dana, "subject": "s", "body": "b", "name": "x", "blob": "sha256:" + strings.Repeat("0", 64),
+	})
+	if !errors.Is(err, abi.InvalidInput) {
+		t.Errorf("a blob that is not there: %v", err)
+	}
+}
+
+func TestMailActionsTellWhatIsWrong(t *testing.T) {
+	h := mailHouse(t)
+	id := h.inbox(0).ImmutableID
+	const messages = "/users/{user}/messages/{message}"
+	for _, test := range []struct {
+		name, action string
+		parameters   map[string]any
+		fault        *graphtest.Fault
+		want         abi.Code
+	}{
+		{"a damaged id", "mail.move", map[string]any{"email_address": soc, "id": "AAMk-cut", "folder": "Archive"}, nil, abi.InvalidID},
+		{"a message that is gone", "mail.delete", map[string]any{"email_address": dana, "id": id}, nil, abi.NotFound},
+		{"no such folder", "mail.move", map[string]any{"email_address": soc, "id": id, "folder": "Nope"}, nil, abi.NotFound},
+		{"no such folder id", "mail.copy", map[string]any{"email_address": soc, "id": id, "folder": "AAMk-cut", "get_folder_id": false}, nil, abi.NotFound},
+		{"no such mailbox", "mail.list", map[string]any{"email_address": "nobody@contoso.example"}, nil, abi.NotFound},
+		{"nothing to change", "mail.update", map[string]any{"email_address": soc, "id": id}, nil, abi.InvalidInput},
+		{"changed meanwhile, twice", "mail.update", map[string]any{"email_address": soc, "id": id, "category": "X"},
+			&graphtest.Fault{Method: "PATCH", Path: messages, Status: 412, Times: -1}, abi.Conflict},
+		{"a report that cannot be made", "mail.report", map[string]any{"user_id": soc, "message_id": id, "report_action": "junk"}, nil, abi.NotSupported},
+		{"a report of something else", "mail.report", map[string]any{"user_id": soc, "message_id": id, "report_action": "unknownFutureValue"}, nil, abi.InvalidInput},
+		{"a mode that is none", "mail.delete", map[string]any{"email_address": soc, "id": id, "mode": "shred"}, nil, abi.InvalidInput},
+		{"a limit of none", "mail.list", map[string]any{"email_address": soc, "limit": 0}, nil, abi.InvalidInput},
+		{"a negative offset", "mail.list", map[string]any{"email_address": soc, "offset": -1}, nil, abi.InvalidInput},
+		{"throttled", "mail.list", map[string]any{"email_address": soc},
+			&graphtest.Fault{Path: "/users/{user}/mailFolders/{folder}/messages", Status: 429, Times: -1}, abi.Throttled},
+		{"a full mailbox", "mail.copy", map[string]any{"email_address": soc, "id": id, "folder": "Archive"},
+			&graphtest.Fault{Method: "POST", Path: messages + "/copy", Status: 507, Code: "ErrorQuotaExceeded", Times: -1}, abi.Quota},
+		{"a mailbox out of use", "mail.get_properties", map[string]any{"email_address": soc, "id": id},
+			&graphtest.Fault{Path: messages, Status: 404, Code: "MailboxNotEnabledForRESTAPI", Times: -1}, abi.MailboxUnavailable},
+		{"no access", "mail.delete", map[string]any{"email_address": soc, "id": id},
+			&graphtest.Fault{Method: "DELETE", Path: messages, Status: 403, Times: -1}, abi.AccessDenied},
+		{"send as denied", "mail.send", oneMail(h),
+			&graphtest.Fault{Method: "POST", Path: messages + "/send", Status: 403, Code: "ErrorSendAsDenied", Times: -1}, abi.AccessDenied},
+		{"an answer to a message that is not there", "mail.send", map[string]any{
+			"from_email": soc, "to": dana, "subject": "s", "body": "b", "in_reply_to": "<nobody@nowhere.example>"}, nil, abi.NotFound},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.fault != nil {
+				h.graph.Fault(*test.fault)
+				defer h.graph.ClearFaults()
+			}
+			if _, err := h.run(t, test.action, test.parameters); !errors.Is(err, test.want) {
+				t.Errorf("%v; want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestMailListDoesNotDriftWhileMailArrives(t *testing.T) {
+	h := mailHouse(t)
+	box, err := h.graph.AddMailbox("busy@contoso.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const count = 350
+	for i := range count {
+		deliver(t, box, fmt.Sprintf("Fri, 02 Jan 2026 %02d:%02d:%02d +0000", 1+i/120, i/2%60, 0), fmt.Sprintf("message %d", i))
+	}
+	for _, test := range []struct{ limit, offset, want int }{{1000, 0, count}, {250, 0, 250}, {1000, 300, 50}, {100, 0, 100}, {101, 200, 101}} {
+		result := h.must(t, "mail.list", map[string]any{"email_address": "busy@contoso.example", "limit": test.limit, "offset": test.offset})
+		seen := map[string]bool{}
+		for _, data := range result.Data {
+			var r mailRow
+			if err := json.Unmarshal(data, &r); err != nil {
+				t.Fatal(err)
+			}
+			seen[r.ID] = true
+		}
+		if len(result.Data) != test.want || len(seen) != test.want || result.Truncated != (test.offset+test.want < count) {
+			t.Errorf("limit %d, offset %d: %d rows, %d of them different, truncated %t", test.limit, test.offset, len(result.Data), len(seen), result.Truncated)
+		}
+	}
+}
+
+// deliver puts a small message into an Inbox.
+func deliver(tb testing.TB, box *graphtest.Mailbox, date, subject string) {
+	tb.Helper()
+	source := "From: ann@elsewhere.example\r\nTo: busy@contoso.example\r\nSubject: " + subject + "\r\nDate: " + date +
+		"\r\nMessage-ID: <" + strings.ReplaceAll(subject, " ", ".") + "@elsewhere.example>\r\n\r\nthe needle in " + subject + "\r\n"
+	if _, err := box.AddEML("Inbox", strings.NewReader(source)); err != nil {
+		tb.Fatal(err)
+	}
+}
