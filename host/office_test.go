@@ -36,8 +36,8 @@ func office(t *testing.T, f furnishing) *house {
 	return h
 }
 
-// row reads a row of a result.
-func row[T any](t *testing.T, result *host.Result, i int) T {
+// rowAs reads a row of a result.
+func rowAs[T any](t *testing.T, result *host.Result, i int) T {
 	t.Helper()
 	var v T
 	if len(result.Data) <= i {
@@ -54,7 +54,7 @@ func column(t *testing.T, result *host.Result, name string) []string {
 	t.Helper()
 	var values []string
 	for i := range result.Data {
-		value, _ := row[map[string]any](t, result, i)[name].(string)
+		value, _ := rowAs[map[string]any](t, result, i)[name].(string)
 		values = append(values, value)
 	}
 	return values

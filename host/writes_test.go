@@ -16,8 +16,6 @@ import (
 	"github.com/postern-dev/postern/host/graphtest"
 )
 
-const alex = "alex@contoso.example"
-
 // write is an action that changes something, and how to see that it has.
 type write struct {
 	name, action string
