@@ -2,7 +2,6 @@ package host_test
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,28 +11,17 @@ import (
 )
 
 // office is a house whose application may also write to mailboxes and calendars, which that of the sample tenant may not.
-func office(t *testing.T, f furnishing) *house {
+func office(t *testing.T, options ...graphtest.Option) *house {
 	t.Helper()
-	h := furnish(t, f)
-	app := graphtest.App{
-		ClientID: "0b7a3c52-55de-4b0a-9d3e-7c2f8f1f4a11", Name: "Office", Secret: "office-secret",
-		Roles: []string{
-			"Mail.ReadBasic.All", "Mail.ReadWrite", "MailboxSettings.Read", "MailboxSettings.ReadWrite",
-			"Calendars.Read", "Calendars.ReadBasic", "Calendars.ReadWrite",
-			"User.Read.All", "User.ReadBasic.All", "Group.ReadBasic.All", "GroupMember.ReadBasic.All", "People.Read.All",
-		},
+	return furnish(t, furnishing{graph: options, inProcess: true, roles: officeRoles()})
+}
+
+func officeRoles() []string {
+	return []string{
+		"Mail.ReadBasic.All", "Mail.ReadWrite", "MailboxSettings.Read", "MailboxSettings.ReadWrite",
+		"Calendars.Read", "Calendars.ReadBasic", "Calendars.ReadWrite",
+		"User.Read.All", "User.ReadBasic.All", "Group.ReadBasic.All", "GroupMember.ReadBasic.All",
 	}
-	if err := h.graph.AddApp(app); err != nil {
-		t.Fatal(err)
-	}
-	config, err := os.ReadFile(filepath.Join(h.dir, "postern.toml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.write(t, "postern.toml", strings.ReplaceAll(string(config), h.tenant.App.ClientID, app.ClientID))
-	h.write(t, "secret", app.Secret+"\n")
-	h.open(t, f)
-	return h
 }
 
 // rowAs reads a row of a result.
@@ -63,7 +51,7 @@ func column(t *testing.T, result *host.Result, name string) []string {
 // TestActionsOfAnOfficeMakeTheRequestsAndResultsOfTheirGoldenFiles runs the actions on folders, calendars, rules, the directory and senders
 // through their Wasm modules, one after the other in one tenant: each may find what the one before left.
 func TestActionsOfAnOfficeMakeTheRequestsAndResultsOfTheirGoldenFiles(t *testing.T) {
-	h := office(t, furnishing{graph: []graphtest.Option{graphtest.WithClock(noon)}})
+	h := office(t, graphtest.WithClock(noon))
 	const partner = "Billing+EU@fabrikam.example"
 	group := h.tenant.Group.ID()
 	for _, test := range []struct {
