@@ -216,7 +216,9 @@ func people(name, reply string) plugintest.Exchange {
 	return asks("user.people", "/users/{user}/people", `"$search":`+text(`"`+name+`"`)+`,"$top":"50"`, `,"params":{"user":"ann@contoso.example"}`, reply)
 }
 
-func resolves(name string) string { return `{"email_address":"ann@contoso.example","name":` + text(name) + `}` }
+func resolves(name string) string {
+	return `{"email_address":"ann@contoso.example","name":` + text(name) + `}`
+}
 
 const noPeople = `{"error":{"code":"not_supported","message":"needs a signed-in user"}}`
 
