@@ -364,6 +364,37 @@ func TestMailSendTakesLargeAttachmentsFromBlobs(t *testing.T) {
 	}
 }
 
+func TestOlderNamesOfParametersAreTaken(t *testing.T) {
+	h := mailHouse(t)
+	result := h.must(t, "mail.get", map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "extract_headers": false})
+	if !strings.Contains(string(result.Parameter), `"get_headers":false`) || strings.Contains(string(result.Parameter), "extract_headers") {
+		t.Errorf("the parameters are %s", result.Parameter)
+	}
+	_, err := h.run(t, "mail.get", map[string]any{"email_address": soc, "id": "x", "extract_headers": false, "get_headers": true})
+	if !errors.Is(err, abi.InvalidInput) {
+		t.Errorf("both names: %v", err)
+	}
+}
+
+func TestMailSendRehearsesWithoutSending(t *testing.T) {
+	h := mailHouse(t)
+	parameters := oneMail(h)
+	parameters["dry_run"] = true
+	h.graph.ResetJournal()
+	tried := row(t, h.must(t, "mail.send", parameters))
+	if !tried.Allowed || len(tried.Requests) != 3 || tried.Path != "draft" {
+		t.Errorf("the dry run tells %+v", tried)
+	}
+	if n := len(h.journal()); n != 0 {
+		t.Errorf("%d requests left", n)
+	}
+	for _, r := range h.record(t) {
+		if r.Op == abi.OpGraph && r.Message != "dry run: would be sent, and was not" {
+			t.Errorf("the audit record says %+v", r)
+		}
+	}
+}
+
 func TestMailActionsTellWhatIsWrong(t *testing.T) {
 	h := mailHouse(t)
 	id := h.inbox(0).ImmutableID
