@@ -16,8 +16,8 @@ import (
 	"github.com/postern-dev/postern/host/graphtest"
 )
 
-// write is an action that changes something, and how to see that it has.
-type write struct {
+// officeWrite is an action that changes something, and how to see that it has.
+type officeWrite struct {
 	name, action string
 	// prepare makes what the action needs and returns its parameters; n is different each time.
 	prepare func(t *testing.T, h *house, n int) map[string]any
@@ -31,8 +31,8 @@ type write struct {
 	repeats bool
 }
 
-func writes() []write {
-	return []write{
+func officeWrites() []officeWrite {
+	return []officeWrite{
 		{
 			name: "folder.create", action: "folder.create", method: "POST", path: "/users/{user}/mailFolders", settles: true, repeats: true,
 			prepare: func(_ *testing.T, _ *house, n int) map[string]any {
@@ -95,9 +95,9 @@ func writes() []write {
 	}
 }
 
-// TestWritesTakeEffectOnceWhateverFails strikes each write of an action with each fault. What was carried out and not answered must never be
+// TestOfficeWritesTakeEffectOnceWhateverFails strikes each write of an action with each fault. What was carried out and not answered must never be
 // carried out twice, and never be reported as failed.
-func TestWritesTakeEffectOnceWhateverFails(t *testing.T) {
+func TestOfficeWritesTakeEffectOnceWhateverFails(t *testing.T) {
 	h := furnish(t, furnishing{roles: officeRoles()}) // over the network, where answers break
 	faults := []struct {
 		name  string
@@ -117,7 +117,7 @@ func TestWritesTakeEffectOnceWhateverFails(t *testing.T) {
 		{"503 that asks to wait", graphtest.Fault{Status: 503, Header: http.Header{"Retry-After": {"0.001"}}}, false, false, true},
 	}
 	n := 0
-	for _, w := range writes() {
+	for _, w := range officeWrites() {
 		for _, f := range faults {
 			t.Run(w.name+"/"+f.name, func(t *testing.T) {
 				n++
