@@ -87,6 +87,21 @@ func TestSOARHasTheDataPathsOfAnOffice(t *testing.T) {
 	}
 }
 
+// Playbooks of the connector's older version call some parameters by other names.
+func TestOlderParameterNamesOfAnOfficeAreTaken(t *testing.T) {
+	h := office(t)
+	event := h.first(t, "event.list", map[string]any{"user_id": dana})
+	for action, parameters := range map[string]map[string]any{
+		"folder.resolve":    {"email_address": soc, "folder": "Inbox"},
+		"event.delete":      {"email_address": dana, "id": event},
+		"group.member.list": {"identificator": h.tenant.Group.ID(), "get_transitive_members": true},
+		"sender.block":      {"user_id": soc, "sender": "x@evil.example"},
+		"sender.unblock":    {"user_id": soc, "sender": "x@evil.example"},
+	} {
+		h.must(t, action, parameters)
+	}
+}
+
 // TestModulesAreSmall bounds what an operator downloads and keeps.
 func TestModulesAreSmall(t *testing.T) {
 	const most = 4_000_000

@@ -47,7 +47,8 @@ func TestOfficeTellsWhatIsWrong(t *testing.T) {
 		{"a folder of two lines", "folder.create", map[string]any{"email_address": soc, "folder": "a\nb"}, nil, abi.InvalidInput},
 		{"a folder in a full mailbox", "folder.create", map[string]any{"email_address": soc, "folder": "x"},
 			always("/users/{user}/mailFolders", 507, "ErrorQuotaExceeded"), abi.Quota},
-		{"a mailbox without a licence", "folder.list", map[string]any{"user_id": soc}, always("/users/{user}/mailFolders", 404, "MailboxNotEnabledForRESTAPI"), abi.MailboxUnavailable},
+		{"a mailbox without a licence", "folder.list", map[string]any{"user_id": soc},
+			always("/users/{user}/mailFolders", 404, "MailboxNotEnabledForRESTAPI"), abi.MailboxUnavailable},
 		{"replies of nobody", "mailbox.oof.get", map[string]any{"user_id": nobody}, nil, abi.NotFound},
 		{"replies without permission", "mailbox.oof.get", map[string]any{"user_id": soc},
 			always("/users/{user}/mailboxSettings/automaticRepliesSetting", 403, "ErrorAccessDenied"), abi.AccessDenied},
@@ -183,7 +184,9 @@ func TestLongListsOfAnOffice(t *testing.T) {
 		}
 	}
 	for i := range events {
-		if _, err := h.tenant.Alex.AddEvent(fmt.Sprintf(`{"subject":"E%d","start":{"dateTime":"2031-01-01T%02d:00:00","timeZone":"UTC"},"end":{"dateTime":"2031-01-01T%02d:30:00","timeZone":"UTC"}}`, i, i%24, i%24)); err != nil {
+		event := fmt.Sprintf(`{"subject":"E%d","start":{"dateTime":"2031-01-01T%02d:00:00","timeZone":"UTC"},`+
+			`"end":{"dateTime":"2031-01-01T%02d:30:00","timeZone":"UTC"}}`, i, i%24, i%24)
+		if _, err := h.tenant.Alex.AddEvent(event); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -194,13 +197,17 @@ func TestLongListsOfAnOffice(t *testing.T) {
 		truncated    bool
 	}{
 		{"users", "user.list", map[string]any{"filter": "startswith(userPrincipalName,'u')"}, users, 4, false},
-		{"users of an advanced query", "user.list", map[string]any{"filter": "endsWith(mail,'@contoso.example') and startswith(displayName,'Ünal')"}, users, 4, false},
+		{"users of an advanced query", "user.list", map[string]any{
+			"filter": "endsWith(mail,'@contoso.example') and startswith(displayName,'Ünal')",
+		}, users, 4, false},
 		{"users to a limit", "user.list", map[string]any{"text": "ünal", "limit": 2500}, 2500, 3, true},
 		{"members", "group.member.list", map[string]any{"group_id": group.ID(), "users_only": true}, users, 4, false},
 		{"folders", "folder.list", map[string]any{"user_id": alex, "folder_id": "inbox"}, folders, 4, false},
 		{"rules", "rule.list", map[string]any{"user_id": alex}, rules, 0, false},
 		{"events", "event.list", map[string]any{"user_id": alex, "filter": "start/dateTime ge '2031-01-01T00:00'"}, events, 4, false},
-		{"events of a window", "event.list", map[string]any{"user_id": alex, "window_start": "2031-01-01T00:00:00Z", "window_end": "2031-01-02T00:00:00Z"}, 0, 0, false},
+		{"events of a window", "event.list", map[string]any{
+			"user_id": alex, "window_start": "2031-01-01T00:00:00Z", "window_end": "2031-01-02T00:00:00Z",
+		}, 0, 0, false},
 	}
 	days := map[string]func(){
 		"a good day": func() {},

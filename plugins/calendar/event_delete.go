@@ -101,7 +101,8 @@ func (e *event) isOrganizer() bool { return e.body.GetBool("isOrganizer") }
 func (e *event) check(scope string) error {
 	switch {
 	case string(e.body.GetStringBytes("type")) == "seriesMaster" && scope != "series":
-		return sdk.InvalidInput("scope", "the event is a series, which would go with all its occurrences; set scope to series if that is meant, or give the id of one occurrence")
+		return sdk.InvalidInput("scope", "the event is a series, which would go with all its occurrences; "+
+			"set scope to series if that is meant, or give the id of one occurrence")
 	case e.mode == byCanceling && !e.isOrganizer():
 		return sdk.InvalidInput("mode", "only the organizer of a meeting can cancel it; set mode to decline or delete")
 	case e.mode == byDeclining && e.isOrganizer():

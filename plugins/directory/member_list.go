@@ -43,7 +43,8 @@ func listMembers(call *sdk.Call) error {
 	}
 	message := "Members of the group: " + strconv.Itoa(call.Rows()) + "."
 	if nameless > 0 {
-		message += " Of " + strconv.Itoa(nameless) + " nothing but the id is told: the connection may lack User.Read.All, or the right to read that kind of member."
+		message += " Of " + strconv.Itoa(nameless) + " nothing but the id is told: " +
+			"the connection may lack User.Read.All, or the right to read that kind of member."
 	}
 	call.Message(message)
 	return nil

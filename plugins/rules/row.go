@@ -42,11 +42,11 @@ func risks(rule *sdk.Value, home string, known places) []string {
 	if outside(actions, home, "redirectTo") {
 		found = append(found, redirectsOutside)
 	}
-	target := string(actions.GetStringBytes("moveToFolder"))
-	if actions.GetBool("delete") || actions.GetBool("permanentDelete") || known.deleted[target] {
+	target := actions.GetStringBytes("moveToFolder")
+	if actions.GetBool("delete") || actions.GetBool("permanentDelete") || known.deleted[string(target)] {
 		found = append(found, deletes)
 	}
-	if known.outOfSight[target] {
+	if known.outOfSight[string(target)] {
 		found = append(found, movesOutOfSight)
 	}
 	if hidden(string(rule.GetStringBytes("displayName"))) {
