@@ -11,10 +11,8 @@ import (
 // deletedFields tell what is deleted.
 const deletedFields = "id,subject,from,receivedDateTime,parentFolderId"
 
-// The modes of mail.delete.
+// The modes of mail.delete besides "delete", which leaves it to Exchange: to Deleted Items, or out of them.
 const (
-	// modeDelete leaves it to Exchange: to Deleted Items, or out of them.
-	modeDelete = "delete"
 	// modeTrash moves to Deleted Items, which the user can undo.
 	modeTrash = "trash"
 	// modePurge puts the message out of the user's reach. It has a capability of its own, which the operator has to grant.

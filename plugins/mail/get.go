@@ -30,6 +30,7 @@ func get(call *sdk.Call) error {
 	}
 	row := sdk.Pick(message, strings.Split(messageMembers+","+headersMember, ",")...).
 		Put("headers", headers(message)).
+		Put("authentication", authentication(message)).
 		Put("attachments", nil).
 		Put("email", nil)
 	if call.Bool("download_attachments") {
