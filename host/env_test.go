@@ -60,7 +60,7 @@ type furnishing struct {
 	now func() time.Time
 }
 
-const allGrants = `
+const allGrants = mailGrants + `
 [grant.groups]
 version = "^1"
 connections = ["contoso"]
@@ -75,23 +75,35 @@ actions = [
   "group.post.list_attachments", "group.post.reply",
 ]
 
-[grant.mail]
-version = "^1"
-connections = ["contoso"]
-capabilities = ["mail.read", "mail.search", "mail.send"]
-actions = ["mail.get", "mail.search", "mail.send"]
-
 [grant.calendar]
 version = "^1"
 connections = ["contoso"]
-capabilities = ["calendar.read"]
-actions = ["event.list"]
+capabilities = ["calendar.read", "calendar.delete", "calendar.respond"]
+actions = ["event.list", "event.delete"]
 
 [grant.rules]
 version = "^1"
 connections = ["contoso"]
-capabilities = ["rule.read"]
-actions = ["rule.list", "rule.get"]
+capabilities = ["rule.read", "folder.read", "mailbox.settings.read"]
+actions = ["rule.list", "rule.get", "mailbox.oof.get"]
+
+[grant.folders]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["folder.read", "folder.create"]
+actions = ["folder.resolve", "folder.list", "folder.create"]
+
+[grant.directory]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["user.read", "user.find", "user.people", "group.read", "group.member.read"]
+actions = ["user.list", "group.list", "group.member.list", "user.resolve"]
+
+[grant.senders]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["sender.block", "sender.unblock"]
+actions = ["sender.block", "sender.unblock"]
 `
 
 // furnish builds a house that is torn down with the test.
@@ -124,7 +136,10 @@ func furnish(tb testing.TB, f furnishing) *house {
 		f.grants = allGrants
 	}
 	if f.plugins == nil {
-		f.plugins = []string{"../plugins/groups", "../plugins/mail", "../plugins/calendar", "../plugins/rules"}
+		f.plugins = []string{
+			"../plugins/groups", "../plugins/mail", "../plugins/folders", "../plugins/calendar", "../plugins/rules",
+			"../plugins/directory", "../plugins/senders",
+		}
 	}
 	for _, source := range f.plugins {
 		install(tb, source, filepath.Join(h.dir, "plugins"))

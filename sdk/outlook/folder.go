@@ -70,7 +70,7 @@ func (f Folders) Resolve(text string, lookUp bool) (string, error) {
 // The error is [abi.NotFound], with the names that are there instead; [abi.Ambiguous], with the ids of the folders of that name;
 // [abi.InvalidInput] for a path without names; or what Graph says.
 func (f Folders) Find(path string) ([]Folder, error) {
-	names := splitPath(path)
+	names := SplitPath(path)
 	if len(names) == 0 {
 		return nil, sdk.InvalidInput(f.parameter(), f.parameter()+" names no folder; give a path such as Inbox/phishing")
 	}
@@ -97,12 +97,12 @@ func mayBeID(name string) bool {
 // step finds the folder of a name below those that were found.
 func (f Folders) step(above []Folder, name string) (Folder, error) {
 	if len(above) > 0 {
-		return f.child(above[len(above)-1].ID, name)
+		return f.Child(above[len(above)-1].ID, name)
 	}
 	if wellKnown, ok := WellKnown(name); ok {
 		return f.Get(wellKnown)
 	}
-	return f.child("", name)
+	return f.Child("", name)
 }
 
 // Get reads a folder by its id or well-known name.
@@ -127,9 +127,9 @@ func readFolder(v *sdk.Value) Folder {
 	}
 }
 
-// child finds a folder by its name below parent, or on the top level without a parent. Graph's comparison comes first; names that differ
-// in case or in Unicode composition only are found by comparing all.
-func (f Folders) child(parent, name string) (Folder, error) {
+// Child finds a folder by its name below the folder with the id parent, or on the top level without one. Graph's comparison comes first;
+// names that differ in case or in Unicode composition only are found by comparing all. The errors are those of [Folders.Find].
+func (f Folders) Child(parent, name string) (Folder, error) {
 	hits, err := f.list(parent, sdk.Query{"$filter": "displayName eq " + Quote(name), "$top": "2"}, 2)
 	if err != nil {
 		return Folder{}, err
@@ -217,9 +217,9 @@ func (f Folders) wrong(code abi.Code, message string) *abi.Error {
 	return err
 }
 
-// splitPath splits a path at its slashes; \/ is a slash and \\ a backslash within a name. Blanks around names and empty names do not
+// SplitPath splits a path at its slashes; \/ is a slash and \\ a backslash within a name. Blanks around names and empty names do not
 // count.
-func splitPath(path string) []string {
+func SplitPath(path string) []string {
 	var names []string
 	var name strings.Builder
 	end := func() {
@@ -241,6 +241,17 @@ func splitPath(path string) []string {
 	}
 	end()
 	return names
+}
+
+// JoinPath writes the names of folders as the path that [SplitPath] splits into them, as long as they neither are empty nor have blanks
+// around them.
+func JoinPath(names ...string) string {
+	escape := strings.NewReplacer(`\`, `\\`, "/", `\/`)
+	escaped := make([]string, len(names))
+	for i, name := range names {
+		escaped[i] = escape.Replace(name)
+	}
+	return strings.Join(escaped, "/")
 }
 
 // WellKnown returns the well-known folder that a name means in whatever case and with blanks, such as "Sent Items", in the lower case that
