@@ -13,7 +13,7 @@ import (
 // office is a house whose application may also write to mailboxes and calendars, which that of the sample tenant may not.
 func office(t *testing.T, options ...graphtest.Option) *house {
 	t.Helper()
-	return furnish(t, furnishing{graph: options, inProcess: true, roles: officeRoles()})
+	return furnish(t, furnishing{grants: allGrants + ownGrant, graph: options, inProcess: true, roles: officeRoles()})
 }
 
 func officeRoles() []string {
