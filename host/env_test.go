@@ -60,7 +60,7 @@ type furnishing struct {
 	now func() time.Time
 }
 
-const allGrants = mailGrants + `
+const allGrants = `
 [grant.groups]
 version = "^1"
 connections = ["contoso"]
@@ -74,7 +74,7 @@ actions = [
   "group.thread.reply", "group.post.forward", "group.post.forward_legacy", "group.post.get", "group.post.list",
   "group.post.list_attachments", "group.post.reply",
 ]
-
+` + mailGrants + `
 [grant.calendar]
 version = "^1"
 connections = ["contoso"]

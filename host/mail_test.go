@@ -16,8 +16,7 @@ import (
 )
 
 // mailGrants allow all that the mail plugin can do.
-const mailGrants = `
-[grant.mail]
+const mailGrants = `[grant.mail]
 version = "^1"
 connections = ["contoso"]
 capabilities = ["mail.read", "mail.search", "mail.send", "mail.draft", "mail.move", "mail.copy", "mail.update", "mail.delete", "mail.purge", "mail.ids"]

@@ -18,9 +18,10 @@ func office(t *testing.T, options ...graphtest.Option) *house {
 
 func officeRoles() []string {
 	return []string{
-		"Mail.ReadBasic.All", "Mail.ReadWrite", "MailboxSettings.Read", "MailboxSettings.ReadWrite",
+		"Mail.Read", "Mail.ReadBasic.All", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.Read", "MailboxSettings.ReadWrite",
 		"Calendars.Read", "Calendars.ReadBasic", "Calendars.ReadWrite",
-		"User.Read.All", "User.ReadBasic.All", "Group.ReadBasic.All", "GroupMember.ReadBasic.All",
+		"User.Read.All", "User.ReadBasic.All", "Group.ReadBasic.All", "GroupMember.Read.All", "GroupMember.ReadBasic.All",
+		"Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All",
 	}
 }
 
