@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +20,11 @@ import (
 const mailGrants = `[grant.mail]
 version = "^1"
 connections = ["contoso"]
-capabilities = ["mail.read", "mail.search", "mail.send", "mail.draft", "mail.move", "mail.copy", "mail.update", "mail.delete", "mail.purge", "mail.ids"]
+beta = true
+capabilities = [
+  "mail.read", "mail.search", "mail.send", "mail.draft", "mail.move", "mail.copy", "mail.update", "mail.delete", "mail.purge",
+  "mail.report", "mail.ids",
+]
 actions = ["mail.get", "mail.get_properties", "mail.list", "mail.search", "mail.send", "mail.move", "mail.copy", "mail.update", "mail.delete", "mail.report"]
 `
 
@@ -118,6 +123,12 @@ func TestMailActionsMakeTheRequestsAndResultsOfTheirGoldenFiles(t *testing.T) {
 				"from_email": soc, "to": dana, "subject": "RE: " + h.inbox(0).Subject, "body": "Thanks.", "in_reply_to": h.inbox(0).InternetMessageID,
 			}
 		}},
+		{"mail-send-alternative", "mail.send", func(*house) map[string]any {
+			return map[string]any{
+				"from_email": soc, "to": `"Okafor, Dana" <dana@contoso.example>`, "bcc": alex, "subject": "Pâté ✓",
+				"body": "<p>Hello</p>", "body_is_html": true, "body_text": "Hello", "headers": []string{"x-case: Fall 4711"},
+			}
+		}},
 		{"mail-send-dry", "mail.send", func(*house) map[string]any {
 			return map[string]any{
 				"from_email": soc, "to": dana, "subject": "s", "body": "b", "dry_run": true,
@@ -182,6 +193,9 @@ func TestMailWritesTakeEffectOnce(t *testing.T) {
 		{"trash", "POST", message + "/move", "mail.delete", func(h *house) map[string]any {
 			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "mode": "trash"}
 		}, inFolder("deleteditems")},
+		{"report", "POST", message + "/reportMessage", "mail.report", func(h *house) map[string]any {
+			return map[string]any{"user_id": soc, "message_id": h.inbox(0).ImmutableID, "report_action": "phish", "is_message_move_requested": true}
+		}, inFolder("junkemail")},
 		{"purge", "POST", message + "/permanentDelete", "mail.delete", func(h *house) map[string]any {
 			return map[string]any{"email_address": soc, "id": h.inbox(0).ImmutableID, "mode": "purge"}
 		}, func(h *house) int { return -len(h.tenant.SOC.Messages("Inbox")) }},
@@ -290,6 +304,35 @@ func TestMailReadsOutlastAFlakyGraph(t *testing.T) {
 	}
 }
 
+func TestMailReportGoesToTheBetaVersionWhereTheGrantAllowsIt(t *testing.T) {
+	parameters := func(h *house, moving bool) map[string]any {
+		return map[string]any{"user_id": soc, "message_id": h.inbox(0).ImmutableID, "report_action": "phish", "is_message_move_requested": moving}
+	}
+	h := mailHouse(t)
+	if told := row(t, h.must(t, "mail.report", parameters(h, false))); !told.Reported || told.Moved {
+		t.Errorf("a report: %+v", told)
+	}
+	if told := row(t, h.must(t, "mail.report", parameters(h, true))); !told.Reported || !told.Moved {
+		t.Errorf("a report with a move: %+v", told)
+	}
+	h = furnish(t, furnishing{
+		grants: strings.Replace(mailGrants, "beta = true\n", "", 1), plugins: []string{"../plugins/mail"}, inProcess: true,
+		roles: []string{"Mail.Read", "Mail.ReadWrite"},
+	})
+	if told := row(t, h.must(t, "mail.report", parameters(h, true))); told.Reported || !told.Moved {
+		t.Errorf("without the beta version: %+v", told)
+	}
+	for _, r := range h.journal() {
+		if strings.Contains(r.Template, "reportMessage") {
+			t.Errorf("%s left although the grant does not allow the beta version", r.Template)
+		}
+	}
+	_, err := h.run(t, "mail.report", parameters(h, false))
+	if !errors.Is(err, abi.NotSupported) || !strings.Contains(err.Error(), "beta = true") {
+		t.Errorf("a report alone without the beta version: %v", err)
+	}
+}
+
 func TestMailSendTellsThatNobodyKnows(t *testing.T) {
 	h := mailHouse(t)
 	h.graph.Fault(graphtest.Fault{Method: "POST", Path: "/users/{user}/messages/{message}/send", Status: 504})
@@ -353,6 +396,52 @@ func TestMailSendOfADraftKeepsToTheRecipientsOfTheGrant(t *testing.T) {
 	}
 	if n := len(h.graph.Delivered()); n != 2 {
 		t.Errorf("%d delivered", n)
+	}
+}
+
+func TestMailSendWithAPlainTextAlternativeSendsBoth(t *testing.T) {
+	h := mailHouse(t)
+	const picture = "\x89PNG\r\n\x1a\n"
+	store, err := h.Blobs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes, err := store.NewSet(100).Create(t.Context(), strings.NewReader("the notes"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.must(t, "mail.send", map[string]any{
+		"from_email": soc, "to": `"Okafor, Dana" <dana@contoso.example>`, "bcc": alex, "subject": "Grüße ✓", "body": `<img src="cid:pic">`,
+		"body_is_html": true, "body_text": "no picture here",
+		"attachments": []any{
+			map[string]any{"name": "bild.png", "content_type": "image/png", "content": base64.StdEncoding.EncodeToString([]byte(picture)), "is_inline": true, "content_id": "pic"},
+			map[string]any{"name": "Größe.txt", "content": map[string]any{"$blob": notes.Name}},
+		},
+	})
+	if n := len(h.tenant.Alex.Messages("Inbox")); len(h.graph.Delivered()) == 0 || n == 0 {
+		t.Errorf("the blind copy holds %d messages", n)
+	}
+	received := h.tenant.Dana.Messages("Inbox")[0]
+	got := h.must(t, "mail.get", map[string]any{"email_address": dana, "id": received.ImmutableID, "download_attachments": true, "download_email": true})
+	whole := rowAs[struct {
+		Subject     string
+		Body        struct{ ContentType, Content string }
+		Attachments []struct {
+			Name, Blob string
+			IsInline   bool
+		}
+		Email struct{ Blob string }
+	}](t, got, 0)
+	if whole.Subject != "Grüße ✓" || whole.Body.ContentType != "html" || !strings.Contains(whole.Body.Content, "cid:pic") {
+		t.Errorf("received %+v", whole)
+	}
+	if a := whole.Attachments; len(a) != 2 || a[1].Name != "bild.png" || !a[1].IsInline || h.blob(t, a[1].Blob) != picture ||
+		a[0].Name != "Größe.txt" || h.blob(t, a[0].Blob) != "the notes" {
+		t.Errorf("attached are %+v", a)
+	}
+	if source := h.blob(t, whole.Email.Blob); !strings.Contains(source, "multipart/alternative") ||
+		!strings.Contains(source, base64.StdEncoding.EncodeToString([]byte("no picture here"))) {
+		t.Errorf("the message has no alternative:\n%s", source)
 	}
 }
 
@@ -449,7 +538,8 @@ func TestMailActionsTellWhatIsWrong(t *testing.T) {
 		{"nothing to change", "mail.update", map[string]any{"email_address": soc, "id": id}, nil, abi.InvalidInput},
 		{"changed meanwhile, twice", "mail.update", map[string]any{"email_address": soc, "id": id, "category": "X"},
 			&graphtest.Fault{Method: "PATCH", Path: messages, Status: 412, Times: -1}, abi.Conflict},
-		{"a report that cannot be made", "mail.report", map[string]any{"user_id": soc, "message_id": id, "report_action": "junk"}, nil, abi.NotSupported},
+		{"a report that Graph no longer takes", "mail.report", map[string]any{"user_id": soc, "message_id": id, "report_action": "junk"},
+			&graphtest.Fault{Method: "POST", Path: messages + "/reportMessage", Status: 400, Code: "BadRequest", Times: -1}, abi.NotSupported},
 		{"a report of something else", "mail.report", map[string]any{"user_id": soc, "message_id": id, "report_action": "unknownFutureValue"}, nil, abi.InvalidInput},
 		{"a mode that is none", "mail.delete", map[string]any{"email_address": soc, "id": id, "mode": "shred"}, nil, abi.InvalidInput},
 		{"a limit of none", "mail.list", map[string]any{"email_address": soc, "limit": 0}, nil, abi.InvalidInput},

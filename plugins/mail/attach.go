@@ -35,6 +35,9 @@ func readAttachments(call *sdk.Call) ([]attached, error) {
 			name: p.String("name"), contentType: p.String("content_type"), contentID: p.String("content_id"),
 			isInline: p.Bool("is_inline"), content: p.String("content"), blob: p.String("blob"),
 		}
+		if name, ok := p.Blob("content"); ok && file.blob == "" {
+			file.blob = name
+		}
 		if err := file.measure(call); err != nil {
 			return nil, err
 		}

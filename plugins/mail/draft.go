@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/postern-dev/postern/abi"
@@ -16,12 +17,48 @@ func (o *outgoing) asDraft() error {
 		return err
 	}
 	o.id, o.internetID = text(draft, "id"), text(draft, "internetMessageId")
+	if o.isSource() {
+		if err := o.understood(draft); err != nil {
+			return o.discard(err)
+		}
+		return o.submit()
+	}
 	for i := range o.attachments {
 		if err := o.attach(i); err != nil {
 			return o.discard(err)
 		}
 	}
 	return o.submit()
+}
+
+// newDraft is the request that makes a draft that answers nothing.
+func (o *outgoing) newDraft() (sdk.Request, error) {
+	r := sdk.Request{Body: o.message.Value}
+	if o.isSource() {
+		var err error
+		if r.Body, err = o.mimeSource(); err != nil {
+			return r, err
+		}
+		r.ContentType = "text/plain"
+	}
+	return o.aboutDraft("POST", "/users/{user}/messages", r), nil
+}
+
+// understood checks that Graph read the recipients out of the source that were put into it.
+func (o *outgoing) understood(draft *sdk.Value) error {
+	var read []string
+	for _, list := range []string{"toRecipients", "ccRecipients", "bccRecipients"} {
+		for _, one := range draft.GetArray(list) {
+			read = append(read, strings.ToLower(text(one.Get("emailAddress"), "address")))
+		}
+	}
+	wanted := strings.Split(strings.ToLower(strings.Join(o.recipients, "\n")), "\n")
+	slices.Sort(read)
+	slices.Sort(wanted)
+	if !slices.Equal(slices.Compact(read), slices.Compact(wanted)) {
+		return sdk.NewError(abi.Upstream, "Graph read other recipients out of the message's source than it has; nothing was sent. Send it without body_text")
+	}
+	return nil
 }
 
 // begin makes the draft: a new one, or one that answers another message.
@@ -31,7 +68,11 @@ func (o *outgoing) begin() (*sdk.Value, error) {
 		action, of = "createForward", o.call.String("forward_of")
 	}
 	if of == "" {
-		reply, err := o.draftRequest("POST", "/users/{user}/messages", sdk.Request{Body: o.message.Value})
+		request, err := o.newDraft()
+		if err != nil {
+			return nil, err
+		}
+		reply, err := o.call.Graph(request)
 		return body(reply), err
 	}
 	id, err := o.answered(of)
@@ -192,7 +233,7 @@ func (o *outgoing) discard(failure error) error {
 func (o *outgoing) rehearse() error {
 	plan := rehearsal{call: o.call}
 	o.id = "DRAFT"
-	var begins bool
+	begins := false
 	switch {
 	case o.call.String("in_reply_to") != "":
 		begins = plan.ask(o.aboutAnswered("createReply", o.call.String("in_reply_to")))
@@ -201,19 +242,25 @@ func (o *outgoing) rehearse() error {
 		begins = plan.ask(o.aboutAnswered("createForward", o.call.String("forward_of")))
 		plan.ask(o.aboutDraft("PATCH", messagePath, sdk.Request{Body: o.addressed()}))
 	default:
-		begins = plan.ask(o.aboutDraft("POST", "/users/{user}/messages", sdk.Request{Body: o.message.Value}))
+		request, err := o.newDraft()
+		if err != nil {
+			return err
+		}
+		begins = plan.ask(request)
 	}
 	for i := range o.attachments {
 		file := &o.attachments[i]
-		if file.isLarge() {
+		switch {
+		case o.isSource():
+		case file.isLarge():
 			plan.ask(o.aboutDraft("POST", messagePath+"/attachments/createUploadSession", file.session()))
-		} else {
+		default:
 			plan.ask(o.aboutDraft("POST", messagePath+"/attachments", sdk.Request{Body: file.object().Value}))
 		}
 	}
 	plan.ask(o.aboutDraft("POST", messagePath+"/send", sdk.Request{}))
 	path := byDraft
-	if !begins && o.isSmall() && !o.answers() {
+	if !begins && o.isSmall() && !o.needsDraft() {
 		path = bySendMail
 		plan = rehearsal{call: o.call}
 		plan.ask(o.sendMail())

@@ -79,6 +79,9 @@ func compose(call *sdk.Call) (*outgoing, error) {
 	if call.String("in_reply_to") != "" && call.String("forward_of") != "" {
 		return nil, sdk.InvalidInput("forward_of", "a message is a reply or a forward; give in_reply_to or forward_of")
 	}
+	if call.String("body_text") != "" && (!call.Bool("body_is_html") || call.String("in_reply_to") != "" || call.String("forward_of") != "") {
+		return nil, sdk.InvalidInput("body_text", "body_text is for a new message with an HTML body; set body_is_html, or leave body_text out")
+	}
 	contentType := "Text"
 	if call.Bool("body_is_html") {
 		contentType = "HTML"
@@ -160,13 +163,17 @@ func addRecipients(call *sdk.Call, message sdk.Object) ([]string, error) {
 // mayFallBack reports whether the message can go in one request after the draft could not even be begun, because the operator or the
 // tenant does not allow it.
 func (o *outgoing) mayFallBack(err error) bool {
-	return o.id == "" && o.isSmall() && !o.answers() && (errors.Is(err, abi.PolicyDenied) || errors.Is(err, abi.AccessDenied))
+	return o.id == "" && o.isSmall() && !o.needsDraft() && (errors.Is(err, abi.PolicyDenied) || errors.Is(err, abi.AccessDenied))
 }
 
-// answers reports whether the message belongs to another one, which Graph makes drafts of only.
-func (o *outgoing) answers() bool {
-	return o.call.String("in_reply_to") != "" || o.call.String("forward_of") != ""
+// needsDraft reports whether the message can be nothing but a draft: one that belongs to another message, or that has an alternative to its
+// HTML, of which is looked whether Graph understood to whom it goes.
+func (o *outgoing) needsDraft() bool {
+	return o.call.String("in_reply_to") != "" || o.call.String("forward_of") != "" || o.isSource()
 }
+
+// isSource reports whether the message goes as MIME source.
+func (o *outgoing) isSource() bool { return o.call.String("body_text") != "" }
 
 // atOnce sends the message in one request. Graph accepts it without telling an id; only the status 202 means that it did.
 func (o *outgoing) atOnce() error {
