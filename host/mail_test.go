@@ -399,6 +399,34 @@ func TestMailSendOfADraftKeepsToTheRecipientsOfTheGrant(t *testing.T) {
 	}
 }
 
+func TestMailSendKeepsADraftWhoseSendingIsHeld(t *testing.T) {
+	h := furnish(t, furnishing{
+		grants:  mailGrants + "internal = [\"*@contoso.example\"]\n[grant.mail.only]\nhold = [\"external\"]\n",
+		plugins: []string{"../plugins/mail"}, inProcess: true, roles: []string{"Mail.Read", "Mail.ReadWrite", "Mail.Send"},
+	})
+	outside := oneMail(h)
+	outside["to"], outside["dry_run"] = "eve@elsewhere.example", true
+	tried := row(t, h.must(t, "mail.send", outside))
+	if last := tried.Requests[len(tried.Requests)-1]; tried.Allowed || tried.Path != "draft" || !strings.Contains(last.Reason, "would be held") {
+		t.Errorf("a dry run of what is to be held: %+v", tried)
+	}
+	outside["dry_run"] = false
+	result, err := h.run(t, "mail.send", outside)
+	if !errors.Is(err, abi.PolicyDenied) || len(result.Held) != 1 || len(h.graph.Delivered()) != 0 {
+		t.Fatalf("%v, held %v, %d delivered", err, result.Held, len(h.graph.Delivered()))
+	}
+	if n := len(h.tenant.SOC.Messages("Drafts")); n != 1 {
+		t.Errorf("%d drafts are kept", n)
+	}
+	if _, err := h.Release(t.Context(), result.Held[0], "anna"); err != nil || len(h.graph.Delivered()) != 1 {
+		t.Errorf("released: %v, %d delivered", err, len(h.graph.Delivered()))
+	}
+	inside := oneMail(h)
+	if h.must(t, "mail.send", inside); len(h.graph.Delivered()) != 2 {
+		t.Error("a mail inside was not sent")
+	}
+}
+
 func TestMailSendWithAPlainTextAlternativeSendsBoth(t *testing.T) {
 	h := mailHouse(t)
 	const picture = "\x89PNG\r\n\x1a\n"
