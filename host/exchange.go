@@ -32,6 +32,7 @@ type exchanges struct {
 	reply    []byte
 	// held are the ids of requests that wait for an operator.
 	held []string
+	listing
 	// rehearsed are the recipients that the last dry request for a draft named.
 	rehearsed []string
 	// refusals are the last errors that replies carried.

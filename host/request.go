@@ -208,7 +208,7 @@ func (inv *invocation) owner() string {
 // that the link continues, so that policy judges it again.
 func (inv *invocation) redeem(g *abi.GraphRequest) (string, error) {
 	if g.Link == "" {
-		return "", nil
+		return inv.goOn(g), nil
 	}
 	sealer, err := inv.host.links()
 	if err != nil {
@@ -227,7 +227,7 @@ func (inv *invocation) replyTo(g *abi.GraphRequest, answer *graph.Answer) (*abi.
 		Status: answer.Status, Headers: answer.Headers, Body: answer.Body, Blob: answer.Blob, Truncated: answer.Truncated,
 	}
 	var err error
-	if reply.Next, err = inv.seal(g, answer.Next); err != nil {
+	if reply.Next, err = inv.seal(g, inv.follow(g, answer)); err != nil {
 		return nil, err
 	}
 	reply.Delta, err = inv.seal(g, answer.Delta)
@@ -242,10 +242,7 @@ func (inv *invocation) seal(g *abi.GraphRequest, url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return sealer.Seal(graph.Link{
-		URL: url, Capability: g.Capability, Template: g.Path, Params: g.Params, Headers: g.Headers,
-		Sealed: inv.host.config.Now(),
-	}, inv.owner())
+	return sealer.Seal(inv.linkTo(g, url), inv.owner())
 }
 
 // batch makes several requests, each judged and recorded by itself: in one HTTP request those that can be, the
