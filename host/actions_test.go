@@ -6,9 +6,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +31,7 @@ func noon() time.Time { return time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC) }
 // TestActionsMakeTheRequestsAndResultsOfTheirGoldenFiles runs each action through
 // its Wasm module. The golden files hold what reached Graph and what came back.
 func TestActionsMakeTheRequestsAndResultsOfTheirGoldenFiles(t *testing.T) {
-	h := furnish(t, furnishing{graph: []graphtest.Option{graphtest.WithClock(noon)}})
+	h := furnish(t, furnishing{inProcess: true, now: noon, graph: []graphtest.Option{graphtest.WithClock(noon)}})
 	messages := h.tenant.SOC.Messages("Inbox")
 	rule := h.first(t, "rule.list", map[string]any{"user_id": dana})
 	tests := []struct {
@@ -52,6 +54,17 @@ func TestActionsMakeTheRequestsAndResultsOfTheirGoldenFiles(t *testing.T) {
 		{"events-filtered", "event.list", map[string]any{"user_id": soc, "filter": "contains(subject,'Review')"}},
 		{"rules", "rule.list", map[string]any{"user_id": dana}},
 		{"rule", "rule.get", map[string]any{"user_id": dana, "rule_id": rule}},
+		{"request-send", "graph.request", map[string]any{
+			"Uri": h.graph.URL + "/v1.0/users/soc%40contoso.example/sendMail", "Method": "POST",
+			"Body": `{"message": {"subject": "Pâté ✓", "toRecipients": [` + rDana + `]}, "saveToSentItems": false}`,
+		}},
+		{"request-source", "graph.request", map[string]any{
+			"Uri": "/v1.0/users/soc@contoso.example/sendMail", "Method": "POST", "ContentType": "text/plain",
+			"Body": base64.StdEncoding.EncodeToString([]byte("To: dana@contoso.example\r\nSubject: Source\r\n\r\nHello\r\n")),
+		}},
+		{"request-refused", "graph.request", map[string]any{
+			"Uri": "/v1.0/users/nobody@contoso.example/messages?$top=1&$select=id", "CustomHeader1": `Prefer: IdType="ImmutableId"`, "CustomHeader5": "ConsistencyLevel: eventual",
+		}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -122,9 +135,9 @@ func (h *house) goldenWith(t *testing.T, result *host.Result, path func(graphtes
 			fmt.Fprintf(&b, "%c%s=%s", "?&"[min(i, 1)], name, r.Query.Get(name))
 		}
 		b.WriteByte('\n')
-		for _, name := range []string{"Prefer", "Consistencylevel", "Content-Type", "Accept"} {
-			if v := r.Header.Get(name); v != "" {
-				fmt.Fprintf(&b, "> %s: %s\n", name, v)
+		for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+			if !slices.Contains(ofAnyRequest(), name) {
+				fmt.Fprintf(&b, "> %s: %s\n", name, strings.Join(r.Header[name], ", "))
 			}
 		}
 		body := string(r.Body)
@@ -142,9 +155,18 @@ func (h *house) goldenWith(t *testing.T, result *host.Result, path func(graphtes
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Write(document)
-	b.WriteByte('\n')
+	b.WriteString(withoutRequestIDs(string(document)) + "\n")
 	return strings.NewReplacer(h.graph.URL, "https://graph.test", result.Invocation, "INVOCATION").Replace(b.String())
+}
+
+// ofAnyRequest are the headers that all requests have, or that change from one to the next.
+func ofAnyRequest() []string {
+	return []string{"Accept-Encoding", "Authorization", "Client-Request-Id", "Content-Length", "Return-Client-Request-Id", "User-Agent"}
+}
+
+// withoutRequestIDs is JSON without the ids of requests in headers, which are never the same.
+func withoutRequestIDs(document string) string {
+	return regexp.MustCompile(`("(?:client-)?request-id": ?)"[0-9a-f-]{36}"`).ReplaceAllString(document, `$1"…"`)
 }
 
 func keys(v url.Values) func(func(string) bool) {

@@ -134,7 +134,7 @@ func (inv *invocation) read(
 	under.resolved = resolved{g.installed, action, inv.connection, permit}
 	under.client, under.audit, under.blobs = inv.client, inv.audit, inv.blobs
 	row.Path = request.Path
-	asked, err := under.judge(ctx, abi.OpGraph, request)
+	asked, err := under.judge(ctx, abi.OpGraph, request, false)
 	if err != nil {
 		return row, fatal{err}
 	}

@@ -269,6 +269,12 @@ func TestDraftIsJudgedByTheRecipientsThatGraphKnows(t *testing.T) {
 		{"with a recipient that has no address", "To: dana@contoso.example", &graphtest.Fault{
 			Method: "GET", Path: "/users/{user}/messages/{message}", Status: 200, Header: http.Header{"Content-Type": {"application/json"}},
 			Body: `{"toRecipients":[{"emailAddress":{"name":"eve"}}],"ccRecipients":[],"bccRecipients":[]}`}, abi.PolicyDenied},
+		{"that has no etag", "To: dana@contoso.example", &graphtest.Fault{
+			Method: "GET", Path: "/users/{user}/messages/{message}", Status: 200, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: `{"toRecipients":[` + rDana + `],"ccRecipients":[],"bccRecipients":[]}`}, abi.Upstream},
+		{"whose etag is any", "To: dana@contoso.example", &graphtest.Fault{
+			Method: "GET", Path: "/users/{user}/messages/{message}", Status: 200, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: `{"@odata.etag":"*","toRecipients":[` + rDana + `],"ccRecipients":[],"bccRecipients":[]}`}, abi.Upstream},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := outgoing(t, insiders)
@@ -308,6 +314,64 @@ func TestDraftIsNotReadWhereNothingDependsOnIt(t *testing.T) {
 	}
 }
 
+// What the host reads of a draft holds for the send only if nothing can change the draft in between.
+func TestDraftIsNotSentBesideWhatCouldChangeIt(t *testing.T) {
+	const patch = "/users/{user}/messages/{message}"
+	for _, test := range []struct {
+		name  string
+		other func(draft string) string
+		sent  int
+	}{
+		{"another recipient", func(draft string) string {
+			return post("PATCH", patch, fmt.Sprintf(`%s,"message":%q`, mailbox, draft), `{"toRecipients":[`+rEve+`]}`, "")
+		}, 0},
+		{"an attachment", func(draft string) string {
+			return post("POST", patch+"/attachments", fmt.Sprintf(`%s,"message":%q`, mailbox, draft), `{"@odata.type":"#microsoft.graph.fileAttachment","name":"a","contentBytes":"YQ=="}`, "")
+		}, 0},
+		{"the same draft", sendDraft, 2},
+		{"a read", func(string) string { return strings.TrimPrefix(list("", ""), `{"op":"graph",`) }, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := outgoing(t, holdExternal)
+			id := h.draft(t, "To: dana@contoso.example")
+			h.acceptSends()
+			for _, f := range []graphtest.Fault{{Method: "PATCH", Path: patch}, {Method: "POST", Path: patch + "/attachments"}} {
+				f.Status, f.Body, f.Header = http.StatusOK, "{}", http.Header{"Content-Type": {"application/json"}}
+				h.graph.Fault(f)
+			}
+			other := strings.TrimSuffix(test.other(id), "}")
+			send := strings.TrimSuffix(sendDraft(id), "}")
+			reply := h.ask(t, `{"op":"batch","requests":[{`+other+`},{`+send+`,"after":[0]}]}`)[0]
+			if code := reply.Replies[1].code(); (code == abi.PolicyDenied) != (test.sent == 0) {
+				t.Errorf("replies %+v", reply.Replies)
+			}
+			sent := slices.DeleteFunc(h.journal(), func(r graphtest.Received) bool { return !strings.HasSuffix(r.Path, "/send") })
+			if len(sent) != test.sent {
+				t.Errorf("%d sends reached Graph, want %d", len(sent), test.sent)
+			}
+		})
+	}
+}
+
+// What is not sent because another was refused is on record like any other exchange.
+func TestWhatComesAfterARefusedRequestIsOnRecord(t *testing.T) {
+	h := outgoing(t, insiders)
+	refused := strings.TrimSuffix(sendBody(`{"message":{"subject":"s","toRecipients":[`+rEve+`]}}`), "}")
+	send := strings.TrimSuffix(sendBody(`{"message":{"subject":"s","toRecipients":[`+rDana+`]}}`), "}")
+	read := strings.TrimSuffix(strings.TrimPrefix(list("", ""), `{"op":"graph",`), "}")
+	h.ask(t, `{"op":"batch","requests":[{`+refused+`},{`+send+`,"after":[0]},{`+read+`,"after":[0]}]}`)
+	records := slices.DeleteFunc(h.record(t), func(r audit.Record) bool { return r.Op != abi.OpBatch })
+	var got []string
+	for _, r := range records {
+		got = append(got, fmt.Sprintf("%s %s %s", r.Decision, r.Method, r.Code))
+	}
+	want := []string{"denied POST policy_denied", "allowed POST ", "denied POST policy_denied", "denied GET policy_denied"}
+	if !slices.Equal(got, want) {
+		t.Errorf("record %q, want %q", got, want)
+	}
+	h.wantNothingOut(t)
+}
+
 const capped = "internal = [\"*@contoso.example\"]\n"
 
 func TestExternalRecipientsOfOneBodyAreCapped(t *testing.T) {
@@ -344,6 +408,16 @@ func TestSendsAreCountedOverProcesses(t *testing.T) {
 	}
 	if n := len(h.graph.Delivered()); n != 3 {
 		t.Errorf("%d mails were delivered, want 3", n)
+	}
+}
+
+// Source of a mail that the host cannot read, where nothing but the count depends on it, is counted all the same.
+func TestSourceOfAMailIsCountedWhateverItsHeaderSays(t *testing.T) {
+	h := outgoing(t, "[grant.prober.limits]\nsends = \"1/1h\"\n")
+	source := base64.StdEncoding.EncodeToString([]byte("To: team: eve@evil.example;\r\n\r\nx"))
+	forward := alone(post("POST", "/users/{user}/messages/{message}/forward", mailbox+`,"message":"AAMk"`, `"`+source+`"`, `,"content_type":"text/plain"`))
+	if replies := h.ask(t, forward, forward); replies[0].code() == abi.Throttled || replies[1].code() != abi.Throttled {
+		t.Errorf("replies %+v", replies)
 	}
 }
 
@@ -547,6 +621,26 @@ func TestHeldDraftIsReleasedOnlyAsItWas(t *testing.T) {
 				t.Errorf("Release: %v", err)
 			}
 		})
+	}
+}
+
+// An operator who lets drafts go unheld has not released what the held one has become meanwhile.
+func TestHeldDraftIsReleasedOnlyAsItWasWhateverTheGrantSaysNow(t *testing.T) {
+	h := outgoing(t, holdExternal)
+	h.acceptSends()
+	h.ask(t, alone(sendDraft(h.draft(t, "To: "+eve))))
+	id := h.heldOne(t)
+	h.narrow(t, `hold = ["external"]`, "")
+	h.graph.Fault(graphtest.Fault{
+		Method: "GET", Path: "/users/{user}/messages/{message}", Status: 200, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: `{"@odata.etag":"W/\"other\"","toRecipients":[` + rEve + `],"ccRecipients":[],"bccRecipients":[]}`,
+	})
+	if _, err := h.Release(t.Context(), id, "anna"); !errors.Is(err, abi.Conflict) {
+		t.Errorf("Release: %v", err)
+	}
+	h.wantNothingOut(t)
+	if _, err := h.Release(t.Context(), id, "anna"); err != nil {
+		t.Errorf("Release: %v", err)
 	}
 }
 

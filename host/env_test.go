@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/postern-dev/postern/host"
 	"github.com/postern-dev/postern/host/audit"
+	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/graphtest"
 	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/host/sandbox/codecache"
@@ -33,6 +33,9 @@ type house struct {
 	log    *safeBuffer
 	// at is the host's time, if it is not the machine's, from the next open on.
 	at time.Time
+	// inProcess and now are how it was furnished, which stays so.
+	inProcess bool
+	now       func() time.Time
 }
 
 // furnishing says what of a house is out of the ordinary.
@@ -49,12 +52,11 @@ type furnishing struct {
 	// roles are the permissions of an application of its own, in place of the sample tenant's.
 	roles []string
 	graph []graphtest.Option
-	// inProcess serves Graph without a socket.
+	// inProcess serves Graph without a socket. Over one, a long answer may be read before it is in Graph's journal.
 	inProcess bool
-	// user signs this user in: the connection has a delegated token, which a token service of the test's own gives it for
-	// its client secret. That, and Host.SignIn, are all that has to go once a connection signs users in by itself.
+	// user signs this user in to the connection, in a browser.
 	user string
-	// scopes are what the user has consented to; nil is enough for all actions.
+	// scopes are what the user has consented to; nil is enough for all actions on groups.
 	scopes []string
 	// now is the host's clock; nil is the system's.
 	now func() time.Time
@@ -74,6 +76,15 @@ actions = [
   "group.thread.reply", "group.post.forward", "group.post.forward_legacy", "group.post.get", "group.post.list",
   "group.post.list_attachments", "group.post.reply",
 ]
+
+[grant.http]
+version = "^1"
+connections = ["contoso"]
+capabilities = [
+  "http.mail.read", "http.mail.send", "http.rule.read", "http.calendar.read", "http.conversation.read", "http.directory.read",
+]
+actions = ["graph.request"]
+
 ` + mailGrants + `
 [grant.calendar]
 version = "^1"
@@ -109,7 +120,7 @@ actions = ["sender.block", "sender.unblock"]
 // furnish builds a house that is torn down with the test.
 func furnish(tb testing.TB, f furnishing) *house {
 	tb.Helper()
-	h := &house{dir: tb.TempDir(), log: new(safeBuffer)}
+	h := &house{dir: tb.TempDir(), log: new(safeBuffer), inProcess: f.inProcess, now: f.now}
 	var err error
 	if f.inProcess {
 		f.graph = append(f.graph, graphtest.WithoutNetwork())
@@ -138,7 +149,7 @@ func furnish(tb testing.TB, f furnishing) *house {
 	if f.plugins == nil {
 		f.plugins = []string{
 			"../plugins/groups", "../plugins/mail", "../plugins/folders", "../plugins/calendar", "../plugins/rules",
-			"../plugins/directory", "../plugins/senders",
+			"../plugins/directory", "../plugins/senders", "../plugins/http",
 		}
 	}
 	for _, source := range f.plugins {
@@ -158,9 +169,15 @@ ca_file = "ca.pem"
 retry_wait_time = "0s"
 %s
 %s`, h.graph.Tenant(), h.tenant.App.ClientID, h.graph.URL, h.graph.URL, h.graph.UploadHost(), f.connection, f.grants))
+	if f.user != "" {
+		h.forUsers(tb, f.scopes)
+	}
 	h.open(tb, f)
 	if !f.unapproved {
 		h.approve(tb)
+	}
+	if f.user != "" {
+		h.signIn(tb, f.user)
 	}
 	return h
 }
@@ -176,26 +193,20 @@ func (h *house) open(tb testing.TB, f furnishing) {
 		Operator: config,
 		Sandbox:  runtime(tb),
 		Logger:   slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:      f.now,
+		Now:      h.now,
+	}
+	if f.now != nil {
+		options.Now = f.now
 	}
 	if !h.at.IsZero() {
 		options.Now = func() time.Time { return h.at }
 	}
-	if f.inProcess || f.user != "" {
+	if h.inProcess || f.inProcess {
 		options.Transport = h.graph.RoundTripper()
-	}
-	if f.user != "" {
-		if f.scopes == nil {
-			f.scopes = []string{"Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All", "Group.ReadBasic.All"}
-		}
-		options.Transport = &signedIn{h.graph, graphtest.Token{User: f.user, Scopes: f.scopes}, options.Transport}
 	}
 	opened, err := host.Open(options)
 	if err != nil {
 		tb.Fatal(err)
-	}
-	if f.user != "" {
-		opened.SignIn()
 	}
 	h.Host = opened
 	tb.Cleanup(func() { opened.Close() })
@@ -204,38 +215,62 @@ func (h *house) open(tb testing.TB, f furnishing) {
 // narrow changes the operator's file, and opens the host anew.
 func (h *house) narrow(tb testing.TB, old, new string) {
 	tb.Helper()
-	config, err := os.ReadFile(filepath.Join(h.dir, "postern.toml"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if !strings.Contains(string(config), old) {
+	config := h.read(tb, "postern.toml")
+	if !strings.Contains(config, old) {
 		tb.Fatalf("the file has no %q", old)
 	}
-	h.write(tb, "postern.toml", strings.Replace(string(config), old, new, 1))
+	h.write(tb, "postern.toml", strings.Replace(config, old, new, 1))
 	h.open(tb, furnishing{})
 }
 
-// signedIn is the way to a tenant whose token service gives tokens of a signed-in user.
-type signedIn struct {
-	graph *graphtest.Server
-	token graphtest.Token
-	way   http.RoundTripper
+// forUsers makes the connection one to which users sign in, who have consented to scopes.
+func (h *house) forUsers(tb testing.TB, scopes []string) {
+	tb.Helper()
+	if scopes == nil {
+		scopes = []string{"Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All", "Group.ReadBasic.All"}
+	}
+	app := h.tenant.App
+	app.PublicClient, app.Scopes = true, append([]string{"User.Read"}, scopes...)
+	if err := h.graph.AddApp(app); err != nil {
+		tb.Fatal(err)
+	}
+	h.write(tb, "postern.toml", strings.Replace(h.read(tb, "postern.toml"), `client_secret = { file = "secret" }`, `auth = "authorization_code"`, 1))
 }
 
-func (s *signedIn) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !strings.HasSuffix(req.URL.Path, "/oauth2/v2.0/token") {
-		return s.way.RoundTrip(req)
+// signIn signs a user in to the connection, as somebody with a browser would.
+func (h *house) signIn(tb testing.TB, name string) {
+	tb.Helper()
+	if err := h.graph.SignInAs(name); err != nil {
+		tb.Fatal(err)
 	}
-	token, err := s.graph.Token(s.token)
+	user, err := h.Login(tb.Context(), "contoso", func(p connection.Prompt) error {
+		page, err := h.graph.Client().Get(p.URL)
+		if err != nil {
+			return err
+		}
+		page.Body.Close()
+		back, err := page.Location()
+		if err != nil {
+			return err
+		}
+		page, err = http.Get(back.String())
+		if err == nil {
+			page.Body.Close()
+		}
+		return err
+	})
+	if err != nil || user != name {
+		tb.Fatalf("signed in as %q, %v", user, err)
+	}
+}
+
+func (h *house) read(tb testing.TB, name string) string {
+	tb.Helper()
+	content, err := os.ReadFile(filepath.Join(h.dir, name))
 	if err != nil {
-		return nil, err
+		tb.Fatal(err)
 	}
-	recorder := httptest.NewRecorder()
-	recorder.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(recorder, `{"token_type":"Bearer","expires_in":3599,"access_token":%q}`, token)
-	answer := recorder.Result()
-	answer.Request = req
-	return answer, nil
+	return string(content)
 }
 
 func (h *house) write(tb testing.TB, name, content string) {

@@ -49,7 +49,6 @@ import (
 	"github.com/postern-dev/postern/host/sandbox/codecache"
 	"github.com/postern-dev/postern/host/state"
 	"github.com/postern-dev/postern/manifests"
-	"github.com/postern-dev/postern/manifests/permissions"
 )
 
 // Version is the version of the host, as User-Agent and "postern version" show it.
@@ -85,8 +84,6 @@ type Host struct {
 	log      *slog.Logger
 	catalog  *catalog.Catalog
 	running  lifecycle
-	// scheme is the kind of token that a connection with this way to sign in has.
-	scheme func(manifests.Auth) permissions.Scheme
 
 	// What a command may not need is opened when first used.
 	builtIn lazy[*catalog.Installed]
@@ -126,7 +123,6 @@ func Open(config Config) (*Host, error) {
 		operator: config.Operator,
 		config:   config,
 		log:      config.Logger,
-		scheme:   connection.Scheme,
 		catalog:  catalog.New(config.Operator.PluginsDir(), config.Operator.LockFile()),
 	}, nil
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +17,7 @@ import (
 // requester furnishes a house with the plugin http.
 func requester(t *testing.T, grant string) *house {
 	t.Helper()
-	return furnish(t, furnishing{plugins: []string{"../plugins/http"}, grants: `
+	return furnish(t, furnishing{inProcess: true, plugins: []string{"../plugins/http"}, grants: `
 [grant.http]
 version = "^1"
 connections = ["contoso"]
@@ -107,6 +109,7 @@ func TestRequestByItsURIIsJudgedLikeAnyOther(t *testing.T) {
 		{"an escaped dot segment", map[string]any{"Uri": "/v1.0/users/%2e%2e/groups"}, abi.InvalidInput},
 		{"full-width dots", map[string]any{"Uri": ok + "/%EF%BC%8E%EF%BC%8E"}, abi.InvalidInput},
 		{"an escaped separator", map[string]any{"Uri": "/v1.0/users/" + soc + "%2Fmessages"}, abi.InvalidInput},
+		{"an escaped slash in a user's id", map[string]any{"Uri": "/v1.0/users/soc%2Fmessages/messages"}, abi.PolicyDenied},
 		{"a path that no capability has", map[string]any{"Uri": "/v1.0/users/" + soc + "/drive"}, abi.PolicyDenied},
 		{"a capability that is not granted", map[string]any{"Uri": "/v1.0/groups"}, abi.PolicyDenied},
 		{"a method that is not allowed", map[string]any{"Uri": ok, "Method": "DELETE"}, abi.PolicyDenied},
@@ -149,5 +152,44 @@ func TestBetaIsReachedWhereManifestAndGrantSaySo(t *testing.T) {
 	}
 	if !found {
 		t.Error("nothing reached the beta version")
+	}
+}
+
+// Each of the plugin's capabilities allows its own requests and no others: without it they are denied before anything is sent.
+func TestRequestsByTheirURIsNeedTheirCapability(t *testing.T) {
+	requests := map[string]map[string]any{
+		"http.mail.read":         {"Uri": "/v1.0/users/" + soc + "/messages?$top=1"},
+		"http.mail.write":        {"Uri": "/v1.0/users/" + soc + "/messages", "Method": "POST", "Body": `{"subject":"s"}`},
+		"http.mail.send":         {"Uri": "/v1.0/users/" + soc + "/sendMail", "Method": "POST", "Body": `{"message":{"toRecipients":[` + rDana + `]}}`},
+		"http.rule.read":         {"Uri": "/v1.0/users/" + soc + "/mailFolders/inbox/messageRules"},
+		"http.calendar.read":     {"Uri": "/v1.0/users/" + soc + "/events?$top=1"},
+		"http.conversation.read": {"Uri": "/v1.0/groups/3fa85f64-5717-4562-b3fc-2c963f66afa6/threads"},
+		"http.directory.read":    {"Uri": "/v1.0/groups"},
+		"http.directory.beta":    {"Uri": "/beta/users/" + soc},
+	}
+	h := requester(t, "")
+	described, err := h.Describe("graph.request")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := slices.Sorted(slices.Values(described.Capabilities)); !slices.Equal(slices.Sorted(maps.Keys(requests)), want) {
+		t.Fatalf("the plugin's capabilities are %q", want)
+	}
+	h.narrow(t, "[grant.http]\n", "[grant.http]\nbeta = true\n")
+	granted := `["http.mail.read", "http.mail.send", "http.directory.beta"]`
+	for removed := range requests {
+		left := slices.DeleteFunc(slices.Sorted(maps.Keys(requests)), func(id string) bool { return id == removed })
+		h.narrow(t, granted, "["+quotedAll(left)+"]")
+		granted = "[" + quotedAll(left) + "]"
+		for capability, parameters := range requests {
+			h.graph.ResetJournal()
+			_, err := h.run(t, "graph.request", parameters) // Graph may refuse it: any status is a result
+			if denied := errors.Is(err, abi.PolicyDenied); denied != (capability == removed) || !denied && err != nil {
+				t.Errorf("without %s, a request of %s: %v", removed, capability, err)
+			}
+			if n := len(h.graph.Journal()); capability == removed && n > 0 {
+				t.Errorf("without %s %d requests were made", removed, n)
+			}
+		}
 	}
 }

@@ -189,11 +189,35 @@ func (inv *invocation) readDraft(ctx context.Context, g *abi.GraphRequest, j *po
 		unread.Message = "the draft was not sent, since its recipients could not be read: " + unread.Message
 		return "", &unread
 	}
-	etag = string(o.Answer.Body.GetStringBytes("@odata.etag"))
-	if len(etag) > abi.MaxWord || strings.ContainsFunc(etag, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", &abi.Error{Code: abi.Upstream, Message: "the draft was not sent, since Graph gave it an etag that is none"}
+	if err := inv.permit.Draft(j, o.Answer.Body); err != nil {
+		return "", err
 	}
-	return etag, inv.permit.Draft(j, o.Answer.Body)
+	if etag = string(o.Answer.Body.GetStringBytes("@odata.etag")); !isETag(etag) {
+		return "", &abi.Error{Code: abi.Upstream, Message: "the draft was not sent, since Graph gave it no etag by which the send could be bound to what was read"}
+	}
+	return etag, nil
+}
+
+// isETag accepts an entity tag (RFC 9110, section 8.8.3) that can stand in a header, and not the * that means any.
+func isETag(s string) bool {
+	inner, quoted := strings.CutPrefix(strings.TrimPrefix(s, "W/"), `"`)
+	inner, closed := strings.CutSuffix(inner, `"`)
+	return quoted && closed && len(s) <= abi.MaxWord && !strings.ContainsFunc(inner, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' })
+}
+
+// canChangeDraft reports whether a request of a batch could make a draft another one before that is sent. Sending does not.
+func canChangeDraft(g abi.GraphRequest) bool {
+	return g.Link == "" && g.Method != http.MethodGet && !policy.SendsDraft(&g)
+}
+
+// draftBeside is the denial of a draft that would be sent in one batch with other writes: its recipients are read before the
+// batch, of which any of them could come first.
+func draftBeside(g *abi.GraphRequest) error {
+	return &abi.Error{
+		Code:    abi.PolicyDenied,
+		Message: "a draft whose recipients matter to the grant is not sent in one batch with other writes, which could change it; send it after the batch",
+		Detail:  abi.Detail{Asked: g.Method + " " + g.Path, Rule: "host: a draft is sent as it was read"},
+	}
 }
 
 // ifMatch are the headers with the condition that the thing is still what was read.

@@ -89,7 +89,7 @@ func (c *checker) object(in string, v *fastjson.Value) []byte {
 		}
 		value := c.given(p, given, known)
 		if value == nil || value.Type() == fastjson.TypeNull {
-			if p.Required {
+			if p.MustBeGiven() {
 				c.fail(p.Name, "is required: "+p.Description)
 			}
 			if p.Default != nil {

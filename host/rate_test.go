@@ -31,7 +31,7 @@ func TestPluginKeepsToItsOwnRateOnEachConnection(t *testing.T) {
 		"only the plugin has a rate": {"2/1h", "", "limits.rate in the plugin.toml of prober"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := prober(t, "")
+			h := furnish(t, furnishing{plugins: []string{"testdata/prober"}, grants: proberGrant, inProcess: true})
 			h.rewrite(t, "plugins/prober/1.0.0/plugin.toml", func(s string) string {
 				if !strings.Contains(s, "[limits]\n") {
 					t.Fatal("the prober states no limits")

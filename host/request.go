@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,9 +32,9 @@ type asked struct {
 // isSent reports whether the request leaves: one that was refused does not, nor does one that the guest wanted judged only.
 func (a *asked) isSent() bool { return a.refusal == nil && !a.from.Dry }
 
-// judge holds a Graph request against the permit. A refusal, of policy or of Graph, is an error in the reply; what
-// is returned as an error ends the invocation.
-func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest) (*asked, error) {
+// judge holds a Graph request against the permit. beside says that other writes go with it, which may come before it. A refusal,
+// of policy or of Graph, is an error in the reply; what is returned as an error ends the invocation.
+func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest, beside bool) (*asked, error) {
 	a := &asked{from: g, record: inv.record(op), started: time.Now()}
 	r := &a.record
 	link, err := inv.redeem(g)
@@ -46,10 +47,13 @@ func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest
 		err = graph.CheckParams(template, g.Params)
 	}
 	var draft string
+	j.Draft = j.Draft || inv.release != nil && inv.release.Draft != ""
 	switch {
 	case err != nil || !j.Draft:
 	case g.Dry && len(inv.rehearsed) > 0:
 		err = inv.permit.DraftTo(&j, inv.rehearsed)
+	case beside:
+		err = draftBeside(g)
 	default:
 		draft, err = inv.readDraft(ctx, g, &j)
 	}
@@ -93,7 +97,11 @@ func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest
 // conclude records what became of a request and makes the reply to it.
 func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
 	if a.refusal != nil {
-		return &abi.Reply{Error: coded(a.refusal)}, nil
+		var err error
+		if a.request != nil { // it was allowed, and comes after one that was not
+			err = inv.put(a.record, audit.Denied, a.refusal)
+		}
+		return &abi.Reply{Error: coded(a.refusal)}, inv.afterWrite(err)
 	}
 	if a.from.Dry {
 		return &abi.Reply{}, nil
@@ -129,7 +137,7 @@ func (inv *invocation) needsUser(g *abi.GraphRequest, err error) error {
 
 // graph judges and makes one Graph request.
 func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op, g *abi.GraphRequest) (*abi.Reply, error) {
-	a, err := inv.judge(ctx, op, g)
+	a, err := inv.judge(ctx, op, g, false)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +156,7 @@ func (inv *invocation) http(ctx context.Context, h *abi.HTTPRequest) (*abi.Reply
 		r.Method = h.Method
 		return &abi.Reply{Error: coded(err)}, inv.put(r, audit.Denied, err)
 	}
-	a, err := inv.judge(ctx, abi.OpHTTP, g)
+	a, err := inv.judge(ctx, abi.OpHTTP, g, false)
 	if err != nil {
 		return nil, err
 	}
@@ -252,9 +260,10 @@ func (inv *invocation) batch(ctx context.Context, requests []abi.GraphRequest) (
 		return nil, err
 	}
 	all := make([]*asked, len(requests))
+	beside := slices.ContainsFunc(requests, canChangeDraft)
 	for i := range requests {
 		var err error
-		if all[i], err = inv.judge(ctx, abi.OpBatch, &requests[i]); err != nil {
+		if all[i], err = inv.judge(ctx, abi.OpBatch, &requests[i], beside); err != nil {
 			return nil, inv.afterWrite(err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/catalog"
+	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/policy"
 	"github.com/postern-dev/postern/manifests"
 )
@@ -65,7 +66,7 @@ func (h *Host) resolve(id, name string) (resolved, error) {
 	if r.action, ok = r.installed.Plugin.Action(id); !ok {
 		return r, &abi.Error{Code: abi.UnknownAction, Message: fmt.Sprintf("%s has no action %s, although grant.%s names it", r.installed, id, grant.Name)}
 	}
-	r.permit, err = policy.NewPermit(r.installed.Plugin, r.action, grant, h.scheme(r.connection.Auth))
+	r.permit, err = policy.NewPermit(r.installed.Plugin, r.action, grant, connection.Scheme(r.connection.Auth))
 	return r, err
 }
 
@@ -79,7 +80,7 @@ func (h *Host) fits(plugin *manifests.Plugin) error {
 
 // notGranted tells an action that is installed but not granted from one that does
 // not exist.
-func (h *Host) notGranted(id, connection string) error {
+func (h *Host) notGranted(id, on string) error {
 	actions, err := h.Actions()
 	if err != nil {
 		return err
@@ -90,14 +91,14 @@ func (h *Host) notGranted(id, connection string) error {
 			if err := h.fits(a.installed.Plugin); err != nil {
 				return err // a misspelt action of a grant, most likely
 			}
-			if c, ok := h.operator.Connection(connection); ok {
+			if c, ok := h.operator.Connection(on); ok {
 				// No grant would help with the wrong kind of token.
 				all := &manifests.Grant{Capabilities: a.action.Capabilities}
-				if _, err := policy.NewPermit(a.installed.Plugin, a.action, all, h.scheme(c.Auth)); err != nil {
+				if _, err := policy.NewPermit(a.installed.Plugin, a.action, all, connection.Scheme(c.Auth)); err != nil {
 					return err
 				}
 			}
-			return policy.NotGranted(h.operator, a.installed.Plugin, a.action, connection)
+			return policy.NotGranted(h.operator, a.installed.Plugin, a.action, on)
 		}
 		if family, _, _ := strings.Cut(id, "."); strings.HasPrefix(a.ID, family+".") && !slices.Contains(near, a.ID) {
 			near = append(near, a.ID)

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,28 +25,22 @@ capabilities = ["connection.users", "connection.me"]
 actions = ["connection.test", "token.generate"]
 `
 
+// fewGrants are those of allGrants for mail, calendars and rules, and a little of groups.
+func fewGrants() string {
+	return `
+[grant.groups]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["group.read", "group.post.reply"]
+actions = ["group.conversation.list", "group.post.reply"]
+
+` + allGrants[strings.Index(allGrants, "[grant.mail]"):]
+}
+
 // signedInHouse is a house whose connection is that of a signed-in user.
 func signedInHouse(t *testing.T, scopes ...string) *house {
 	t.Helper()
-	h := furnish(t, furnishing{grants: allGrants + ownGrant})
-	app := h.tenant.App
-	app.PublicClient, app.Scopes = true, scopes
-	if err := h.graph.AddApp(app); err != nil {
-		t.Fatal(err)
-	}
-	config := h.read(t, "postern.toml")
-	h.write(t, "postern.toml", strings.Replace(config, `client_secret = { file = "secret" }`, `auth = "device_code"`, 1))
-	h.open(t, furnishing{})
-	h.signIn(t)
-	return h
-}
-
-func (h *house) signIn(t *testing.T) {
-	t.Helper()
-	user, err := h.Login(t.Context(), "contoso", func(p connection.Prompt) error { return h.graph.ApproveDevice(p.Code, soc) })
-	if err != nil || user != soc {
-		t.Fatalf("signed in as %q, %v", user, err)
-	}
+	return furnish(t, furnishing{grants: allGrants + ownGrant, user: soc, scopes: scopes})
 }
 
 func TestASignedInUserRunsActions(t *testing.T) {
@@ -87,15 +79,6 @@ func TestActionsOfTheOtherKindOfTokenAreRefusedBeforeAnyCall(t *testing.T) {
 	}
 }
 
-func (h *house) read(t *testing.T, name string) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(h.dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
 func TestConnectionTestIsAMatrix(t *testing.T) {
 	type cell struct {
 		Capability, Path, Status string
@@ -113,7 +96,7 @@ func TestConnectionTestIsAMatrix(t *testing.T) {
 		slices.SortFunc(cells, func(a, b cell) int { return strings.Compare(a.Capability, b.Capability) })
 		return cells
 	}
-	h := furnish(t, furnishing{grants: allGrants + ownGrant, connection: fmt.Sprintf("test_mailbox = %q", soc)})
+	h := furnish(t, furnishing{grants: fewGrants() + ownGrant, connection: fmt.Sprintf("test_mailbox = %q", soc)})
 	app := h.tenant.App
 	app.Roles = []string{"User.ReadBasic.All", "Mail.Read", "Calendars.Read", "MailboxSettings.Read"}
 	if err := h.graph.AddApp(app); err != nil {
@@ -169,7 +152,7 @@ func TestConnectionTestIsAMatrix(t *testing.T) {
 		t.Errorf("with all permissions: %+v", result)
 	}
 	t.Run("a constraint keeps the test out", func(t *testing.T) {
-		h := furnish(t, furnishing{connection: fmt.Sprintf("test_mailbox = %q", soc), grants: strings.Replace(allGrants, `actions = ["event.list"]`, "actions = [\"event.list\"]\n[grant.calendar.only]\nuser = [\"other@contoso.example\"]", 1) + ownGrant})
+		h := furnish(t, furnishing{connection: fmt.Sprintf("test_mailbox = %q", soc), grants: strings.Replace(fewGrants(), `actions = ["event.list"]`, "actions = [\"event.list\"]\n[grant.calendar.only]\nuser = [\"other@contoso.example\"]", 1) + ownGrant})
 		result, _ := h.run(t, "connection.test", nil)
 		for _, c := range rows(result) {
 			if c.Capability == "calendar.read" && c.Status != "not probed" {
@@ -245,7 +228,7 @@ func TestDoctorNamesWhatIsMissingAndSurplus(t *testing.T) {
 		return names
 	}
 	t.Run("application", func(t *testing.T) {
-		h := furnish(t, furnishing{})
+		h := furnish(t, furnishing{grants: fewGrants()})
 		app := h.tenant.App
 		app.Roles = []string{"Mail.Read", "Calendars.Read", "Group-Conversation.ReadWrite.All", "User.Read.All"}
 		if err := h.graph.AddApp(app); err != nil {

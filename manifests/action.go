@@ -56,7 +56,8 @@ type Parameter struct {
 	// In is the name of the list parameter that this one is a member of, "attachments": its value stands in each
 	// element of that list, and Required then means required in an element. TOML: in, default none.
 	In string
-	// Required says that a value must be given. TOML: required, default false.
+	// Required says that the action does not run without a value. A caller must give one, unless there is a Default, which
+	// then stands for it and is not empty. TOML: required, default false.
 	Required bool
 	// Default is the value when none is given: nil, or a string, bool, float64 or []string by Type. TOML: default.
 	Default any
@@ -258,8 +259,14 @@ func readParameter(t *table) Parameter {
 	if hasDefault {
 		p.Default = readDefault(t, p, fallback)
 	}
+	if p.Required && p.Default == "" {
+		t.flaw("default", flawf("remove the default, or required", "the default of a required parameter is no value"))
+	}
 	return p
 }
+
+// MustBeGiven says that a caller has to give a value.
+func (p *Parameter) MustBeGiven() bool { return p.Required && p.Default == nil }
 
 // checkApplicable refuses a key that means nothing for the parameter's type: the author expects a check that nobody makes.
 func checkApplicable(t *table, p Parameter) {
@@ -278,9 +285,6 @@ func checkApplicable(t *table, p Parameter) {
 		if !applies[key] && t.has(key) {
 			t.flaw(key, flawf("remove it", "the key does nothing for the type %q", string(p.Type)))
 		}
-	}
-	if t.has("default") && p.Required {
-		t.flaw("default", flawf("remove the default, or required", "a required parameter never takes its default"))
 	}
 	if t.has("one_of") && len(p.OneOf) == 0 {
 		t.flaw("one_of", flawf("list the allowed values, or remove it", "the list allows no value"))

@@ -340,7 +340,7 @@ func checkPicks(p *Plugin, a Action, table *table) {
 			table.flaw("parameter", flawf("name an action of this plugin", "the parameter %s is picked by %q, which is no action", parameter.Name, parameter.Pick))
 		case !picker.ReadOnly:
 			table.flaw("parameter", flawf("name one that only reads", "the parameter %s is picked by %s, which may change something", parameter.Name, picker.ID))
-		case slices.ContainsFunc(picker.Parameters, func(p Parameter) bool { return p.Required }):
+		case slices.ContainsFunc(picker.Parameters, func(p Parameter) bool { return p.MustBeGiven() }):
 			table.flaw("parameter", flawf("name one without", "the parameter %s is picked by %s, which has a required parameter", parameter.Name, picker.ID))
 		}
 	}

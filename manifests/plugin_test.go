@@ -69,7 +69,7 @@ func TestPluginHoldsEveryKeyOfItsManifest(t *testing.T) {
 			Optional:     []string{"mail.read"},
 			Parameters: []Parameter{
 				{Name: "to", Type: TypeString, Repeatable: true, MaxLength: 2000, Format: FormatLine, Pick: "mail.get", Example: "dana@contoso.example", Description: "Recipients."},
-				{Name: "importance", Type: TypeString, OneOf: []string{"low", "normal", "high"}, Default: "normal", MaxLength: DefaultTextLength, Description: "Importance of the message."},
+				{Name: "importance", Type: TypeString, Required: true, OneOf: []string{"low", "normal", "high"}, Default: "normal", MaxLength: DefaultTextLength, Description: "Importance of the message."},
 				{Name: "categories", Type: TypeStrings, Default: []string{"triage"}, MaxLength: DefaultTextLength, Description: "Outlook categories."},
 				{Name: "save", Type: TypeBoolean, Default: true, Description: "Keep a copy in Sent Items."},
 				{Name: "ContentBytes", In: "attachments", Type: TypeByte, Required: true, MaxLength: DefaultContentLength, Description: "Content of one attachment."},
@@ -148,7 +148,7 @@ title`, `id = "mail.get"
 title`},
 		{"unknown kind", `kind = "action"`, `kind = "cron"`},
 		{"parameters that differ in case only", `name = "to"`, `name = "Importance"`},
-		{"required with a default", `default = true`, "default = true\nrequired = true"},
+		{"required with an empty default", `example = "dana@contoso.example"`, "default = \"\"\nrequired = true"},
 		{"default of another type", `default = true`, `default = "true"`},
 		{"default out of bounds", `default = 100`, `default = 1001`},
 		{"default with a fraction", `default = 100`, `default = 1.5`},

@@ -95,12 +95,15 @@ func memberName(p host.Parameter) string {
 	return p.In + "[]." + p.Name
 }
 
+// mustBeGiven reports whether there is no default for a value that must be there.
+func mustBeGiven(p host.Parameter) bool { return p.Required && p.Default == nil }
+
 // need tells what happens without a value.
 func need(p host.Parameter) string {
 	switch {
-	case p.Required && p.In != "":
+	case mustBeGiven(p) && p.In != "":
 		return "required in " + p.In
-	case p.Required:
+	case mustBeGiven(p):
 		return "required"
 	case p.Default == nil || p.Default == "":
 		return ""
@@ -116,7 +119,7 @@ func need(p host.Parameter) string {
 func example(a host.Action) string {
 	words := []string{"postern run", a.ID}
 	for _, p := range a.Parameters {
-		if p.In == "" && (p.Required || p.Example != "") {
+		if p.In == "" && (mustBeGiven(p) || p.Example != "") {
 			words = append(words, p.Name+"="+quoted(exampleValue(p)))
 		}
 	}

@@ -186,8 +186,15 @@ func writePermissions(b *strings.Builder, plugin *manifests.Plugin, action *mani
 			fmt.Fprintf(b, "- `%s`\n", r)
 		}
 	}
-	grant := new(manifests.Config).SuggestGrant(plugin, "contoso", ids, action.ID)
-	fmt.Fprintf(b, "\nA grant for it:\n\n```toml\n%s\n```\n", strings.TrimSpace(grant.Encode()))
+	least, more := action.Capabilities, ""
+	switch {
+	case len(least) == 0:
+		least, more = ids, ", to be cut to the capabilities that are wanted"
+	case len(action.Optional) > 0:
+		more = "; add the optional capabilities that are wanted"
+	}
+	grant := new(manifests.Config).SuggestGrant(plugin, "contoso", least, action.ID)
+	fmt.Fprintf(b, "\nA grant for it%s:\n\n```toml\n%s\n```\n", more, strings.TrimSpace(grant.Encode()))
 }
 
 // permissionsText names the permissions of one kind of token.

@@ -26,8 +26,9 @@ type Limit struct {
 	// paused is until when nothing is admitted.
 	paused  time.Time
 	waiting turns
-	// timer admits when the next place in the span is free; nil when nobody waits for that.
+	// timer admits at due, when the next place in the span is free; nil when nobody waits for that.
 	timer *time.Timer
+	due   time.Time
 }
 
 // Bounds are those of a Limit; 0 is no bound.
@@ -59,7 +60,7 @@ func (l *Limit) Enter(ctx context.Context, caller Caller, n int) error {
 		l.mu.Unlock()
 		return nil
 	}
-	earliest := l.after(l.waiting.ahead(path[:])+n-1, now)
+	earliest := l.after(int(l.waiting.ahead(path[:]))+n-1, now)
 	if deadline, ok := ctx.Deadline(); ok && !earliest.Before(deadline) {
 		l.mu.Unlock()
 		return l.throttled(earliest, now)
@@ -192,14 +193,22 @@ func (l *Limit) serve(now time.Time) {
 		l.admit(now, w.n)
 		close(w.ready)
 	}
-	if l.waiting.size == 0 || l.timer != nil {
+	if l.waiting.size == 0 {
 		return
 	}
 	next := l.waiting.peek()
 	if l.full(next.n) {
 		return // whoever leaves next serves again
 	}
-	l.timer = time.AfterFunc(l.after(next.n-1, now).Sub(now), func() {
+	at := l.after(next.n-1, now)
+	if l.timer != nil {
+		if !at.Before(l.due) {
+			return // it looks again then
+		}
+		l.timer.Stop() // it was for more places, which nobody waits for any more
+	}
+	l.due = at
+	l.timer = time.AfterFunc(at.Sub(now), func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.timer = nil

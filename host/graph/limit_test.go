@@ -176,3 +176,34 @@ func TestCallersThatGoAwayGiveTheirPlacesBack(t *testing.T) {
 		}
 	})
 }
+
+// Many that go away while they wait for their places let a few behind them go as soon as there is room for those.
+func TestCallersThatGoAwayKeepNobodyBehindThemWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rate, start := NewLimit("r", Bounds{Count: 10, Per: time.Minute}), time.Now()
+		enter := func(ctx context.Context, plugin string, n int) error {
+			return rate.Enter(ctx, Caller{Plugin: plugin}, n)
+		}
+		if err := enter(t.Context(), "a", 1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second)
+		if err := enter(t.Context(), "a", 9); err != nil {
+			t.Fatal(err)
+		}
+		many, cancel := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		group.Go(func() { _ = enter(many, "a", 10) })
+		synctest.Wait()
+		group.Go(func() {
+			ctx, cancel := context.WithDeadline(t.Context(), start.Add(80*time.Second))
+			defer cancel()
+			if err := enter(ctx, "b", 1); err != nil || time.Since(start) != time.Minute {
+				t.Errorf("it waited %v, %v; the first place was free after a minute", time.Since(start), err)
+			}
+		})
+		time.Sleep(10 * time.Second)
+		cancel()
+		group.Wait()
+	})
+}

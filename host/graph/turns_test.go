@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +16,7 @@ func TestPluginsTakeTurnsAndSoDoTheirInvocations(t *testing.T) {
 	var queue turns
 	for _, c := range []Caller{{"mail", "1"}, {"mail", "1"}, {"mail", "1"}, {"mail", "2"}, {"groups", "3"}, {"groups", "3"}, {"rules", "4"}} {
 		path := c.path()
-		queue.push(path[:], &waiter{path: path})
+		queue.push(path[:], &waiter{path: path, n: 1})
 	}
 	var got []string
 	for queue.size > 0 {
@@ -28,30 +29,29 @@ func TestPluginsTakeTurnsAndSoDoTheirInvocations(t *testing.T) {
 	}
 }
 
-// Whatever is pushed, popped and removed: everybody comes out once, one of each waiting plugin before
-// any plugin comes again, and nobody sooner than ahead said.
+// Whatever is pushed, popped and removed: everybody comes out once, and nobody sooner than ahead said.
 func TestTurnsLoseNobody(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var queue turns
-		inside := map[*waiter]int{} // and how many had to go before it
-		popped := map[*waiter]int{}
+		inside := map[*waiter]int64{} // and for how many places others had to go before it
+		popped := map[*waiter]int64{}
 		for range 500 {
 			switch random.IntN(5) {
 			case 0, 1, 2:
 				path := Caller{fmt.Sprint(random.IntN(4)), fmt.Sprint(random.IntN(4))}.path()
-				w := &waiter{path: path}
+				w := &waiter{path: path, n: 1 + random.IntN(20)}
 				inside[w] = queue.ahead(path[:])
 				queue.push(path[:], w)
 			case 3:
 				if queue.size > 0 {
 					w := queue.pop()
 					if popped[w] < inside[w] {
-						t.Fatalf("seed %d: %d went before one that was told of %d at least", seed, popped[w], inside[w])
+						t.Fatalf("seed %d: %d places went before one that was told of %d at least", seed, popped[w], inside[w])
 					}
 					delete(inside, w)
 					for other := range inside {
-						popped[other]++
+						popped[other] += int64(w.n)
 					}
 				}
 			case 4:
@@ -72,6 +72,31 @@ func TestTurnsLoseNobody(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestWhoAsksForManyPlacesAtOnceGetsNoMoreOfThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit := NewLimit("a connection", Bounds{Count: 60, Per: time.Second})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var batches, singles atomic.Int64
+		ask := func(plugin string, caller, n int, places *atomic.Int64) {
+			for limit.Enter(ctx, Caller{plugin, fmt.Sprint(caller)}, n) == nil {
+				places.Add(int64(n))
+				time.Sleep(time.Millisecond)
+				limit.Leave(n)
+			}
+		}
+		var group sync.WaitGroup
+		for caller := range 60 { // so that of each as many always wait as can go
+			group.Go(func() { ask("batches", caller, 20, &batches) })
+			group.Go(func() { ask("singles", caller, 1, &singles) })
+		}
+		group.Wait()
+		if half := int64(60 * 60 / 2); singles.Load() < half*95/100 || batches.Load() < half*95/100 {
+			t.Errorf("of twice %d places, %d went to batches and %d to single requests", half, batches.Load(), singles.Load())
+		}
+	})
 }
 
 // span is one request under a limit.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
@@ -119,7 +120,7 @@ func (f *finder) member(name string, member *fastjson.Value, spellings map[strin
 			return err
 		}
 	case folded == "internetmessageheaders":
-		if err := checkHeaders(member); err != nil {
+		if err := checkHeaders(member, f.strict); err != nil {
 			return err
 		}
 	}
@@ -178,15 +179,13 @@ func tooManyRecipients() error {
 	return &abi.Error{Code: abi.TooLarge, Message: fmt.Sprintf("the request names more than %d recipients", maxRecipients)}
 }
 
-// checkProperties refuses extended properties that are named by a MAPI tag or are internet headers: some of those say
-// where replies and receipts go. Others, of a namespace of their own, are only notes. See
+// checkProperties refuses extended properties that are named by a MAPI tag, in either way, or are internet headers: some of
+// those say where replies and receipts go. Others, of a namespace of their own, are only notes. See
 // https://learn.microsoft.com/graph/api/resources/extended-properties-overview.
 func checkProperties(v *fastjson.Value) error {
-	const internetHeaders = "00020386-0000-0000-c000-000000000046"
 	for _, property := range v.GetArray() {
-		id := strings.ToLower(string(property.GetStringBytes("id")))
-		if !strings.Contains(id, "{") || strings.Contains(id, internetHeaders) || property.GetObject().Len() != 2 {
-			return undecidable("an extended property has an id without a namespace, or of the internet headers")
+		if !isNote(string(property.GetStringBytes("id"))) || property.GetObject().Len() != 2 {
+			return undecidable("an extended property has an id without a namespace, or of MAPI's own or the internet headers")
 		}
 	}
 	if v.Type() != fastjson.TypeArray {
@@ -195,18 +194,41 @@ func checkProperties(v *fastjson.Value) error {
 	return nil
 }
 
-// checkHeaders refuses headers of messages in the name of the host.
-func checkHeaders(v *fastjson.Value) error {
+// isNote accepts the id of an extended property of a harmless namespace: "String {GUID} Name x" or "Integer {GUID} Id 0x8001". A
+// GUID has other spellings, so only this one is taken.
+func isNote(id string) bool {
+	const (
+		internetHeaders = "00020386-0000-0000-c000-000000000046"
+		mapi            = "00020328-0000-0000-c000-000000000046"
+	)
+	kind, rest, _ := strings.Cut(strings.ToLower(id), " ")
+	rest, opened := strings.CutPrefix(rest, "{")
+	namespace, name, closed := strings.Cut(rest, "} ")
+	return strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz") == "" && opened && closed &&
+		len(namespace) == len(mapi) && uuid.Validate(namespace) == nil && namespace != internetHeaders && namespace != mapi &&
+		(strings.HasPrefix(name, "name ") || strings.HasPrefix(name, "id "))
+}
+
+// checkHeaders refuses headers of messages in the name of the host and, if it is strict, those that would be refused in MIME source.
+func checkHeaders(v *fastjson.Value, strict bool) error {
 	if v.Type() != fastjson.TypeArray {
 		return undecidable("internetMessageHeaders are not a list")
 	}
 	for _, header := range v.GetArray() {
-		forged := false
-		header.GetObject().Visit(func(_ []byte, member *fastjson.Value) {
-			forged = forged || isMark(string(member.GetStringBytes()))
+		forged, plain := false, false
+		header.GetObject().Visit(func(key []byte, member *fastjson.Value) {
+			text := string(member.GetStringBytes())
+			forged = forged || isMark(text)
+			if strings.EqualFold(string(key), "name") {
+				kind := kindOfField(strings.ToLower(text))
+				plain = kind == plainField || kind == noteField
+			}
 		})
-		if forged {
+		switch {
+		case forged:
 			return forgedMark()
+		case strict && !plain:
+			return undecidable("a header of a message is none of a plugin's own, or could steer the message")
 		}
 	}
 	return nil

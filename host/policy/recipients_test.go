@@ -155,6 +155,49 @@ func TestBodiesThatCouldHideARecipient(t *testing.T) {
 	}
 }
 
+// What is no recipient by its shape, and could be one by its meaning, is denied where the grant depends on recipients.
+func TestHeadersAndPropertiesThatCouldSteerAMessage(t *testing.T) {
+	header := func(name string) string {
+		return fmt.Sprintf(`{"toRecipients":[%s],"internetMessageHeaders":[{"name":"x-run","value":"1"},{"Name":%q,"value":"x@evil.example"}]}`, rin, name)
+	}
+	property := func(id string) string {
+		return fmt.Sprintf(`{"toRecipients":[%s],"singleValueExtendedProperties":[{"id":%q,"value":"x@evil.example"}]}`, rin, id)
+	}
+	for body, denied := range map[string]bool{
+		header("X-Own"):      false,
+		header("x-mailer"):   false,
+		header("X-Receiver"): true,
+		header("x-sender"):   true,
+		header("X-MS-Exchange-Organization-Recipients"): true,
+		header("Bcc"):                         true,
+		header("Resent-To"):                   true,
+		header("Disposition-Notification-To"): true,
+		header("x-own\r\nBcc"):                true,
+		header("x-own "):                      true,
+		`{"internetMessageHeaders":["Bcc: x@evil.example"]}`:                                   true,
+		`{"internetMessageHeaders":[{"value":"x@evil.example"}]}`:                              true,
+		`{"internetMessageHeaders":[{"name":7,"value":"x@evil.example"}]}`:                     true,
+		property("String {66f5a359-4659-4830-9070-00047ec6ac6e} Name Color"):                   false,
+		property("String {66F5A359-4659-4830-9070-00047EC6AC6E} Id 0x8001"):                    false,
+		property("Binary 0x004F"):                                                              true,
+		property("String {00020386-0000-0000-C000-000000000046} Name Bcc"):                     true,
+		property("Binary {00020328-0000-0000-C000-000000000046} Id 0x004F"):                    true, // PS_MAPI: the tag by another name
+		property("String {0002038600000000C000000000000046} Name Bcc"):                         true,
+		property("String {0x00020386,0x0000,0x0000,{0xC0,0,0,0,0,0,0,0x46}} Name Bcc"):         true,
+		property("String { 00020386-0000-0000-C000-000000000046} Name Bcc"):                    true,
+		property("String 0x004F {66f5a359-4659-4830-9070-00047ec6ac6e}"):                       true,
+		property("String {66f5a359-4659-4830-9070-00047ec6ac6e}{00020386-0000-0000-C000-0000"): true,
+	} {
+		_, err := permit(t, insiders, "mail.forward").Request(sendMail(t, body))
+		if (err != nil) != denied {
+			t.Errorf("%s: %v; denied is %v", body, err, denied)
+		}
+		if _, err := permit(t, mailGrant, "mail.forward").Request(sendMail(t, body)); err != nil {
+			t.Errorf("%s, where nothing depends on it: %v", body, err)
+		}
+	}
+}
+
 // Bodies in which an outsider stands where one would not look first.
 func TestOutsidersAreDeniedInAnyPlace(t *testing.T) {
 	for title, body := range map[string]string{

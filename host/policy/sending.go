@@ -56,6 +56,8 @@ func reachOf(method, path string) reach {
 	switch last {
 	case "reply", "replyall", "accept", "decline", "tentativelyaccept", "cancel":
 		return implied // participants, attendees or an organizer
+	case "unsubscribe":
+		return implied // the address that the message names in List-Unsubscribe
 	case "sendmail":
 		return mailed
 	case "conversations", "threads":
@@ -73,14 +75,25 @@ func reachOf(method, path string) reach {
 		return implied // an automatic reply goes to all who will write
 	case slices.Contains(segments, "messagerules") && (method == http.MethodPatch || method == http.MethodPut):
 		return implied // it can switch on, or widen, a rule that forwards already
-	case slices.Contains(segments, "events") || slices.Contains(segments, "calendarview"):
-		if method != http.MethodPost || last == "forward" {
+	case isOfCalendar(segments):
+		if method != http.MethodPost || last == "forward" || last == "permanentdelete" {
 			return implied // attendees hear of every change, and the organizer of a forward
+		}
+		if last == "events" && within("groups") {
+			return implied // members that follow the group's calendar
 		}
 	case within("messages") && method != http.MethodPost:
 		return stays
 	}
 	return named
+}
+
+// SendsDraft reports whether a request sends a draft that is in the mailbox already.
+func SendsDraft(g *abi.GraphRequest) bool { return reachOf(g.Method, g.Path) == drafted }
+
+// isOfCalendar reports whether a path, as its operations, is to events.
+func isOfCalendar(segments []string) bool {
+	return slices.Contains(segments, "events") || slices.Contains(segments, "calendarview")
 }
 
 // operations are the segments of a path in lower case. An operation has several spellings: with brackets, and with its
@@ -103,7 +116,8 @@ func (p *Permit) outgoing(g *abi.GraphRequest, j *Judgement) error {
 	if j.Recipients, err = p.find(g); err != nil {
 		return err
 	}
-	j.Sends = j.reach > named || j.reach == named && len(j.Recipients) > 0
+	isSource := g.ContentType != "" // of a mail, in which nobody may have been found
+	j.Sends = j.reach > named || j.reach == named && (len(j.Recipients) > 0 || isSource)
 	j.Draft = j.reach == drafted && p.looksAtRecipients()
 	return p.addressed(j)
 }
@@ -182,10 +196,12 @@ func (p *Permit) looksAtRecipients() bool {
 }
 
 // namesGroup reports whether a request is to a group and the grant names the groups. A group is its own recipient: such
-// a grant has said to whom it lets posts go.
+// a grant has said to whom it lets posts and new events go. Those who attend an event that is there already may be others.
 func (p *Permit) namesGroup(path manifests.Template) bool {
 	_, named := p.Grant.Only.Params["group"]
-	return named && strings.HasPrefix(path.String(), "/groups/")
+	segments := operations(path.String())
+	toAttendees := isOfCalendar(segments) && segments[len(segments)-1] != "events"
+	return named && strings.HasPrefix(path.String(), "/groups/") && !toAttendees
 }
 
 // unseen is the denial of a request that sends to whom Graph knows and the host cannot see.

@@ -6,6 +6,9 @@
 // 0600, made when it is first asked for. Several processes may share the folder:
 // whoever comes first makes the key, and all get the same.
 //
+// A folder that others than its owner can write to is an error: whoever can, could put keys of their own into it, and
+// requests for an operator to release.
+//
 // A key of another length, or one that others than its owner can read, is an error
 // and never replaced: what it protects would be lost, or is not protected any more.
 package state
@@ -33,7 +36,23 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the state folder: %w", err)
 	}
+	if err := guarded(root); err != nil {
+		return nil, errors.Join(fmt.Errorf("the state folder %s: %w", dir, err), root.Close())
+	}
 	return &Store{root}, nil
+}
+
+// guarded reports whether only its owner can write to a folder.
+func guarded(folder *os.Root) error {
+	info, err := folder.Stat(".")
+	if err != nil {
+		return err
+	}
+	const writable = 0o022
+	if runtime.GOOS != "windows" && info.Mode().Perm()&writable != 0 {
+		return fmt.Errorf("others than its owner may write to it (mode %04o); look whether anything in it is not yours, then set it to 0700", info.Mode().Perm())
+	}
+	return nil
 }
 
 // Close releases the folder.

@@ -2,8 +2,10 @@ package state_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -84,5 +86,24 @@ func TestKeyThatCannotBeTrustedIsAnError(t *testing.T) {
 				t.Errorf("Key = %x", k)
 			}
 		})
+	}
+}
+
+func TestFolderThatOthersMayWriteToIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // whose permissions are not those of files
+	}
+	for mode, refused := range map[os.FileMode]bool{0o700: false, 0o755: false, 0o770: true, 0o702: true, 0o777: true} {
+		dir := filepath.Join(t.TempDir(), "state")
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, mode)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := state.Open(dir)
+		if err == nil {
+			s.Close()
+		}
+		if (err != nil) != refused {
+			t.Errorf("%04o: %v", mode, err)
+		}
 	}
 }

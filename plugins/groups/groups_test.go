@@ -359,6 +359,63 @@ func TestAttachmentsOfEachKind(t *testing.T) {
 		`{`+kind("file")+`,"id":"gone",`+rest+`"contentBytes":null,"blob":null,"error":"not_found: gone"}`)
 }
 
+// threadToMark is the first exchange of a forward: the topic, if a mail in place of Graph's own forward is granted.
+func threadToMark(reply string) plugintest.Exchange {
+	return plugintest.Exchange{
+		Want:  graph("group.post.forward_marked", "GET", "/groups/{group}/threads/{thread}", ofThread, `,"query":{"$select":"id,topic"}`),
+		Reply: reply,
+	}
+}
+
+func notMarked() plugintest.Exchange {
+	return threadToMark(`{"error":{"code":"policy_denied","message":"not granted"}}`)
+}
+
+func TestForwardIsAMailWithAHeaderWhereThatIsGranted(t *testing.T) {
+	const marked, at = "group.post.forward_marked", "/groups/{group}/threads/{thread}/posts/{post}"
+	thread := threadToMark(`{"status":200,"body":{"topic":"A & B"}}`)
+	read := func(body string) plugintest.Exchange {
+		return plugintest.Exchange{Want: graph(marked, "GET", at, ofPost, ""), Reply: `{"status":200,"body":{"receivedDateTime":"2026-06-01T12:00:00Z",
+			"from":{"emailAddress":{"name":"Ann <script>","address":"ann@contoso.example"}},` + body + `}}`}
+	}
+	list := func(attachments string) plugintest.Exchange {
+		return plugintest.Exchange{Want: graph(marked, "GET", at+"/attachments", ofPost, `,"query":{"$select":"id,name,contentType,size"},"page":{"limit":50}`),
+			Reply: `{"status":200,"body":{"value":[` + attachments + `]}}`}
+	}
+	content := func(id string, size int) plugintest.Exchange {
+		return plugintest.Exchange{Want: graph(marked, "GET", at+"/attachments/{attachment}/$value", ofPost+`,"attachment":"`+id+`"`, `,"save":true`),
+			Reply: fmt.Sprintf(`{"status":200,"blob":{"name":"sha256:%064x","size":%d,"md5":"m","sha1":"s","sha256":"h"}}`, 7, size)}
+	}
+	sent := func(body, more, reply string) plugintest.Exchange {
+		return plugintest.Exchange{Want: `{"op":"graph","capability":"` + marked + `","method":"POST","path":"/me/sendMail","body":{"message":{"subject":"FW: A & B",
+			"body":{"contentType":"html","content":"1 &lt; 2<hr><p>From: Ann &lt;script&gt; &lt;ann@contoso.example&gt;<br>Sent: 2026-06-01T12:00:00Z<br>Subject: A &amp; B</p>` + body + `"},
+			"toRecipients":[{"emailAddress":{"address":"bob@contoso.example"}}],
+			"internetMessageHeaders":[{"name":"x-group-forward","value":"` + groupID + `"}]` + more + `}}}`, Reply: reply}
+	}
+	text, html := `"body":{"contentType":"text","content":"a<b"}`, `"hasAttachments":true,"body":{"contentType":"html","content":"<p>Hi</p>"}`
+	file := func(id, kind string) string {
+		return `{"@odata.type":"#microsoft.graph.` + kind + `Attachment","id":"` + id + `","name":"` + id + `","contentType":"text/csv"}`
+	}
+	blob := fmt.Sprintf(`,"contentBytes":{"$blob":"sha256:%064x"}}`, 7)
+	attached := `,"attachments":[{"@odata.type":"#microsoft.graph.fileAttachment","name":"f","contentType":"text/csv"` + blob + `,
+		{"@odata.type":"#microsoft.graph.fileAttachment","name":"i.eml","contentType":"message/rfc822"` + blob + `]`
+	parameters := `{` + post + `,"comment":"1 < 2","Address":"bob@contoso.example"}`
+	forward := func(script ...plugintest.Exchange) *plugintest.Result {
+		return plugintest.Run(t, plugin, "group.post.forward_legacy", parameters, script...)
+	}
+	const row = `{"header":"x-group-forward","postId":"AAMk/p+2=","recipients":["bob@contoso.example"]}`
+	forward(thread, read(text), sent(`<pre>a&lt;b</pre>`, ``, `{"status":202}`)).WantRows(t, row)
+	forward(thread, read(html), list(file("f", "file")+","+file("i", "item")), content("f", 3_000_000), content("i", 0),
+		sent(`<p>Hi</p>`, attached, `{"status":202}`)).WantRows(t, row)
+	// What cannot go along is no reason to forward without it, or without the header.
+	forward(thread, read(html), list(file("f", "file")+","+file("i", "item")), content("f", 3_000_000), content("i", 1)).WantError(t, abi.TooLarge)
+	forward(thread, read(html), list(file("r", "reference"))).WantError(t, abi.NotSupported)
+	for _, code := range []abi.Code{abi.PolicyDenied, abi.OutcomeUnknown, abi.AccessDenied} {
+		forward(thread, read(text), sent(`<pre>a&lt;b</pre>`, ``, `{"error":{"code":"`+string(code)+`","message":"no"}}`)).WantError(t, code)
+	}
+	forward(threadToMark(`{"error":{"code":"not_supported","message":"an application"}}`)).WantError(t, abi.NotSupported)
+}
+
 func TestForwardFindsTheGroupByEachOfItsAddresses(t *testing.T) {
 	find := func(filter, reply string) plugintest.Exchange {
 		return plugintest.Exchange{
@@ -376,9 +433,9 @@ func TestForwardFindsTheGroupByEachOfItsAddresses(t *testing.T) {
 	parameters := `{"groupMail":"o'brien@contoso.example","conversationId":"AAQk/c+0=","threadId":"AAQk/t+1=","postId":"AAMk/p+2=",
 		"Comment":"Bitte","Address":"ann@contoso.example"}`
 	one := `{"id":"` + groupID + `"}`
-	row := `{"postId":"AAMk/p+2=","recipients":["ann@contoso.example"]}`
-	plugintest.Run(t, plugin, "group.post.forward", parameters, find(byMail, one), forwarded).WantRows(t, row)
-	plugintest.Run(t, plugin, "group.post.forward", parameters, find(byMail, ``), find(byProxy, one), forwarded).WantRows(t, row)
+	row := `{"header":null,"postId":"AAMk/p+2=","recipients":["ann@contoso.example"]}`
+	plugintest.Run(t, plugin, "group.post.forward", parameters, find(byMail, one), notMarked(), forwarded).WantRows(t, row)
+	plugintest.Run(t, plugin, "group.post.forward", parameters, find(byMail, ``), find(byProxy, one), notMarked(), forwarded).WantRows(t, row)
 	plugintest.Run(t, plugin, "group.post.forward", parameters, find(byMail, ``), find(byProxy, ``)).WantError(t, abi.NotFound)
 	plugintest.Run(t, plugin, "group.post.forward", parameters, find(byMail, one+`,`+one)).WantError(t, abi.Ambiguous)
 }
@@ -449,14 +506,19 @@ func TestSingleThingsAreReadDeletedAndForwarded(t *testing.T) {
 		{"group.post.forward_legacy", post + `,"comment":"Bitte","Address":["ann@contoso.example","bob@contoso.example"]`,
 			graph("group.post.forward", "POST", "/groups/{group}/threads/{thread}/posts/{post}/forward", ofPost, `,"body":{"comment":"Bitte",
 				"toRecipients":[{"emailAddress":{"address":"ann@contoso.example"}},{"emailAddress":{"address":"bob@contoso.example"}}]}`),
-			`{"status":200}`, `{"postId":"AAMk/p+2=","recipients":["ann@contoso.example","bob@contoso.example"]}`},
+			`{"status":200}`, `{"header":null,"postId":"AAMk/p+2=","recipients":["ann@contoso.example","bob@contoso.example"]}`},
 	} {
 		t.Run(test.action, func(t *testing.T) {
-			plugintest.Run(t, plugin, test.action, `{`+test.parameters+`}`, plugintest.Exchange{Want: test.want, Reply: test.reply}).WantRows(t, test.row)
+			var before []plugintest.Exchange
+			if test.action == "group.post.forward_legacy" {
+				before = append(before, notMarked())
+			}
+			run := func(reply string) *plugintest.Result {
+				return plugintest.Run(t, plugin, test.action, `{`+test.parameters+`}`, append(before, plugintest.Exchange{Want: test.want, Reply: reply})...)
+			}
+			run(test.reply).WantRows(t, test.row)
 			for _, code := range []abi.Code{abi.NotFound, abi.InvalidID, abi.AccessDenied, abi.NotSupported, abi.Throttled, abi.Upstream} {
-				plugintest.Run(t, plugin, test.action, `{`+test.parameters+`}`, plugintest.Exchange{
-					Want: test.want, Reply: `{"error":{"code":"` + string(code) + `","message":"no"}}`,
-				}).WantError(t, code)
+				run(`{"error":{"code":"`+string(code)+`","message":"no"}}`).WantError(t, code)
 			}
 		})
 	}

@@ -19,7 +19,8 @@ func forwardPost(call *sdk.Call) error {
 	}
 	params := atPost(call)
 	params["group"], params["conversation"] = group, call.String("conversationId")
-	return forward(call, call.String("Comment"), sdk.Request{
+	comment := call.String("Comment")
+	return forward(call, comment, comment, sdk.Request{
 		Path:   "/groups/{group}/conversations/{conversation}/threads/{thread}/posts/{post}/forward",
 		Params: params,
 	})
@@ -33,16 +34,26 @@ func checkForward(call *sdk.Call) error {
 	return nil
 }
 
-// forward sends a post on by the request, and adds its row. To whom it may go is for the host to say. Graph takes no
-// headers with it, and a mail that was forwarded leaves no trace in the group, so that there is nothing to look for.
-func forward(call *sdk.Call, comment string, request sdk.Request) error {
-	request.Capability, request.Method = "group.post.forward", "POST"
-	request.Body = sdk.NewObject().Text("comment", comment).List("toRecipients", recipients(call)).Value
-	if _, err := call.Graph(request); err != nil {
+// forward sends a post on by the request, or as a mail with a header where that is granted, and adds its row. To whom it may
+// go is for the host to say. Graph takes no headers with its own forward, and a mail that was forwarded leaves no trace in the
+// group, so that there is nothing to look for.
+func forward(call *sdk.Call, comment, commentHTML string, request sdk.Request) error {
+	header := sdk.NewObject().Put("header", nil)
+	done, err := forwardMarked(call, commentHTML, request.Params)
+	if err != nil {
 		return err
 	}
+	if done {
+		header.Text("header", forwardHeader)
+	} else {
+		request.Capability, request.Method = "group.post.forward", "POST"
+		request.Body = sdk.NewObject().Text("comment", comment).List("toRecipients", recipients(call)).Value
+		if _, err := call.Graph(request); err != nil {
+			return err
+		}
+	}
 	addresses := call.Strings("Address")
-	call.Row(sdk.NewObject().Text("postId", request.Params["post"]).Texts("recipients", addresses).Value)
+	call.Row(header.Text("postId", request.Params["post"]).Texts("recipients", addresses).Value)
 	call.Message("The post was forwarded; recipients: " + strconv.Itoa(len(addresses)) + ".")
 	return nil
 }

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/postern-dev/postern/sdk"
+import (
+	"html"
+
+	"github.com/postern-dev/postern/sdk"
+)
 
 // forwardPostLegacy forwards a post of the group with an id.
 //
@@ -9,7 +13,8 @@ func forwardPostLegacy(call *sdk.Call) error {
 	if err := checkForward(call); err != nil {
 		return err
 	}
-	return forward(call, call.String("comment"), sdk.Request{
+	comment := call.String("comment") // a text, where the other form's is HTML
+	return forward(call, comment, html.EscapeString(comment), sdk.Request{
 		Path:   "/groups/{group}/threads/{thread}/posts/{post}/forward",
 		Params: atPost(call),
 	})
