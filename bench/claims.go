@@ -21,6 +21,7 @@ func claims() []claim {
 		extism       = "extism/go-sdk: Instance + Call + Close"
 		extismReused = "extism/go-sdk, reused instance"
 		bare         = "the same module on wazero, not woven: nothing can end it"
+		same         = "the same requests by net/http and encoding/json"
 		native       = "the same request by net/http and encoding/json"
 		plain        = "the same request by net/http and encoding/json, with a token at hand"
 		unread       = "the same request by net/http with a token at hand, the answer left unread as JSON"
@@ -142,6 +143,36 @@ func claims() []claim {
 		{
 			Name:      "what is left of metrics and traces in an exchange that nobody watches",
 			Benchmark: "Unwatched", Unit: "sec/op", Reach: 100e-9,
+		},
+		{
+			Name:      "mail.list of 50 messages, end to end, Graph answering after 20 ms",
+			Benchmark: "Mail/action=mail.list/latency=20ms/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.list/latency=20ms/path=native", PeerName: same, Reach: 1.3,
+		},
+		{
+			Name:      "mail.list of 50 messages, end to end, Graph answering at once from memory",
+			Benchmark: "Mail/action=mail.list/latency=0s/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.list/latency=0s/path=native", PeerName: same,
+		},
+		{
+			Name:      "mail.get, end to end, Graph answering after 20 ms",
+			Benchmark: "Mail/action=mail.get/latency=20ms/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.get/latency=20ms/path=native", PeerName: same, Reach: 1.3,
+		},
+		{
+			Name:      "mail.get, end to end, Graph answering at once from memory",
+			Benchmark: "Mail/action=mail.get/latency=0s/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.get/latency=0s/path=native", PeerName: same,
+		},
+		{
+			Name:      "mail.move, end to end, Graph answering after 20 ms",
+			Benchmark: "Mail/action=mail.move/latency=20ms/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.move/latency=20ms/path=native", PeerName: same, Reach: 1.3,
+		},
+		{
+			Name:      "mail.move, end to end, Graph answering at once from memory",
+			Benchmark: "Mail/action=mail.move/latency=0s/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.move/latency=0s/path=native", PeerName: same,
 		},
 		{
 			Name:      "admission: reading, checking, weaving and compiling the mail module",

@@ -27,6 +27,14 @@ type Invocation struct {
 	// encoding/json takes them. Nil is none. Bytes are standard base64, or {"$blob": name} for a blob of the host's
 	// store, such as one that an earlier invocation saved.
 	Parameters map[string]any
+	// Stop, once it is closed, ends a list that an action which only reads is reading: after the page that it reads then. The result has
+	// the rows so far, and tells by Next where to go on. Nil stops nothing. What else ends an invocation is its context, without a result.
+	Stop <-chan struct{}
+	// Continue is the Next of an earlier result of the same action, on the same connection and with the same parameters. The
+	// list goes on from there.
+	Continue string
+	// Progress is told how far the invocation has got, after each answer of Graph. It must return soon.
+	Progress func(Progress)
 }
 
 // Invoke runs an action. The result is never nil; its Error, which is also
@@ -100,6 +108,8 @@ type invocation struct {
 	id   string
 	call Invocation
 	log  *slog.Logger
+	// parameter are the parameters as they were checked, with defaults filled in.
+	parameter []byte
 	// started says that the module ran: policy and parameters allowed it.
 	started bool
 	// release is set if there is no guest, but an operator who releases a held request.
@@ -129,9 +139,13 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 	if err != nil {
 		return err
 	}
-	result.Parameter = abi.AppendValue(nil, checked)
+	inv.parameter = abi.AppendValue(nil, checked)
+	result.Parameter = inv.parameter
 	if inv.isOwn() {
 		return inv.runOwn(ctx, result)
+	}
+	if err := inv.resume(); err != nil {
+		return err
 	}
 	wait, err := h.load(ctx, inv.installed)
 	if err != nil {
@@ -141,6 +155,9 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 		return err
 	}
 	if err := lend(inv.blobs, checked); err != nil {
+		return err
+	}
+	if err := inv.lendNamed(checked); err != nil {
 		return err
 	}
 	module, err := wait()
@@ -190,6 +207,9 @@ func (inv *invocation) finish(answer []byte, result *Result) error {
 		result.Data = inv.rows
 	}
 	result.Message, result.Truncated = res.Message, res.Truncated
+	if err := errors.Join(inv.stopped(result), inv.notResumed()); err != nil {
+		return err
+	}
 	for _, b := range inv.blobs.List() {
 		result.Blobs = append(result.Blobs, Blob(b))
 	}

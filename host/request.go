@@ -31,6 +31,9 @@ type asked struct {
 	refusal error // why it is not made; nil if it is
 }
 
+// isSent reports whether the request leaves: one that was refused does not, nor does one that the guest wanted judged only.
+func (a *asked) isSent() bool { return a.refusal == nil && !a.from.Dry }
+
 // judge holds a Graph request against the permit. beside says that other writes go with it, which may come before it. A refusal,
 // of policy or of Graph, is an error in the reply; what is returned as an error ends the invocation.
 func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest, beside bool) (*asked, error) {
@@ -49,6 +52,8 @@ func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest
 	j.Draft = j.Draft || inv.release != nil && inv.release.Draft != ""
 	switch {
 	case err != nil || !j.Draft:
+	case g.Dry && len(inv.rehearsed) > 0:
+		err = inv.permit.DraftTo(&j, inv.rehearsed)
 	case beside:
 		err = draftBeside(g)
 	default:
@@ -65,6 +70,13 @@ func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest
 		a.refusal = err
 		r.Held = cmp.Or(coded(err).Detail.Held, r.Held)
 		return a, inv.unlessKept(inv.put(*r, audit.Denied, err), coded(err).Detail.Held)
+	}
+	if g.Dry {
+		if !j.Sends && len(j.Recipients) > 0 {
+			inv.rehearsed = j.Recipients
+		}
+		r.Message = "dry run: would be sent, and was not"
+		return a, inv.put(*r, audit.Allowed, nil)
 	}
 	a.request = &graph.Request{
 		Method: g.Method, Template: template, Beta: j.Request.Beta, Params: g.Params, Query: g.Query, Headers: g.Headers,
@@ -92,6 +104,9 @@ func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
 			err = inv.put(a.record, audit.Denied, a.refusal)
 		}
 		return &abi.Reply{Error: coded(a.refusal)}, inv.afterWrite(err)
+	}
+	if a.from.Dry {
+		return &abi.Reply{}, nil
 	}
 	r := &a.record
 	r.Status, r.RequestID, r.ClientRequestID = o.Trace.Status, o.Trace.RequestID, o.Trace.ClientRequestID
@@ -129,7 +144,7 @@ func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op,
 		return nil, err
 	}
 	var o graph.Outcome
-	if a.refusal == nil {
+	if a.isSent() {
 		o = inv.send(ctx, p, a.request)
 	}
 	return inv.conclude(a, o)
@@ -205,7 +220,7 @@ func (inv *invocation) owner() string {
 // that the link continues, so that policy judges it again.
 func (inv *invocation) redeem(g *abi.GraphRequest) (string, error) {
 	if g.Link == "" {
-		return "", nil
+		return inv.goOn(g), nil
 	}
 	sealer, err := inv.host.links()
 	if err != nil {
@@ -224,7 +239,7 @@ func (inv *invocation) replyTo(g *abi.GraphRequest, answer *graph.Answer) (*abi.
 		Status: answer.Status, Headers: answer.Headers, Body: answer.Body, Blob: answer.Blob, Truncated: answer.Truncated,
 	}
 	var err error
-	if reply.Next, err = inv.seal(g, answer.Next); err != nil {
+	if reply.Next, err = inv.seal(g, inv.follow(g, answer)); err != nil {
 		return nil, err
 	}
 	reply.Delta, err = inv.seal(g, answer.Delta)
@@ -239,10 +254,7 @@ func (inv *invocation) seal(g *abi.GraphRequest, url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return sealer.Seal(graph.Link{
-		URL: url, Capability: g.Capability, Template: g.Path, Params: g.Params, Headers: g.Headers,
-		Sealed: inv.host.config.Now(),
-	}, inv.owner())
+	return sealer.Seal(inv.linkTo(g, url), inv.owner())
 }
 
 // batch makes several requests, each judged and recorded by itself: in one HTTP request those that can be, the
@@ -285,7 +297,7 @@ func (inv *invocation) sendAll(ctx context.Context, all []*asked, outcomes []gra
 	requests, count, together := make([]*graph.Request, len(all)), 0, true
 	for i, a := range all {
 		a.refuseAfter(all)
-		if a.refusal == nil {
+		if a.isSent() {
 			requests[i] = a.request
 			count++
 			together = together && a.request.Batchable()

@@ -32,8 +32,10 @@ type Result struct {
 	// Data holds the result rows, each a JSON object; never null.
 	Data []json.RawMessage `json:"data"`
 	// Truncated says that there are more rows than were asked for or could be read.
-	Truncated bool    `json:"truncated,omitempty"`
-	Summary   Summary `json:"summary"`
+	Truncated bool `json:"truncated,omitempty"`
+	// Next is where a list goes on that was stopped, for [Invocation.Continue]; empty otherwise, and where going on is not possible.
+	Next    string  `json:"next,omitempty"`
+	Summary Summary `json:"summary"`
 	// Blobs are the files that the invocation saved, to be read from the host's store.
 	Blobs []Blob `json:"blobs,omitempty"`
 	// Held are the ids of requests that were not sent, and wait for an operator to release them.
@@ -53,7 +55,9 @@ type Blob struct {
 	Name        string `json:"name"`
 	Size        int64  `json:"size"`
 	ContentType string `json:"content_type,omitempty"`
-	MD5         string `json:"md5"`
-	SHA1        string `json:"sha1"`
-	SHA256      string `json:"sha256"`
+	// Detected is what the file's first bytes say it is.
+	Detected string `json:"detected,omitempty"`
+	MD5      string `json:"md5"`
+	SHA1     string `json:"sha1"`
+	SHA256   string `json:"sha256"`
 }

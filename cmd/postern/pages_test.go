@@ -89,8 +89,11 @@ func TestCommandsOfTheActionPagesWork(t *testing.T) {
 	words["CONVERSATIONID"] = id("postern run group.conversation.list groupId=" + words["GROUPID"])
 	words["THREADID"] = id("postern run group.conversation.list_threads groupId=" + words["GROUPID"] + " conversationId=" + words["CONVERSATIONID"])
 	words["POSTID"] = id("postern run group.post.list groupId=" + words["GROUPID"] + " threadId=" + words["THREADID"])
+	words["GROUP_ID"] = words["GROUPID"]
+	words["EVENT_ID"] = id("postern run event.list user_id=dana@contoso.example")
 	words["RULE_ID"] = id("postern run rule.list user_id=dana@contoso.example")
 	words["ID"] = id("postern run mail.search email_address=dana@contoso.example limit=1")
+	words["MESSAGE_ID"] = words["ID"]
 	pages, err := actionPages(filepath.Join(root, "plugins"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
 	"time"
+
+	"github.com/postern-dev/postern/host"
 )
 
 const (
@@ -44,8 +51,14 @@ func (c *cli) showAdmission(plugin string) func() {
 		fmt.Fprintln(c.err, line)
 		return func() {}
 	}
-	started, end, ended := time.Now(), make(chan struct{}), make(chan struct{})
-	show := func() { fmt.Fprintf(c.err, "\r%s %.1f s", line, time.Since(started).Seconds()) }
+	started := time.Now()
+	return c.keepShowing(func() string { return fmt.Sprintf("%s %.1f s", line, time.Since(started).Seconds()) })
+}
+
+// keepShowing writes a line to the terminal, and writes it anew as it changes, until the function that it returns is called.
+func (c *cli) keepShowing(line func() string) func() {
+	end, ended := make(chan struct{}), make(chan struct{})
+	show := func() { fmt.Fprint(c.err, "\r"+line()) }
 	show()
 	go func() {
 		defer close(ended)
@@ -65,5 +78,48 @@ func (c *cli) showAdmission(plugin string) func() {
 	return func() {
 		close(end)
 		<-ended
+	}
+}
+
+// showProgress is announce for an invocation, with what it has read so far. report is nil where nobody looks.
+func (c *cli) showProgress(line string) (report func(host.Progress), stop func()) {
+	if !c.errTerminal {
+		return nil, func() {}
+	}
+	var latest atomic.Pointer[host.Progress]
+	var hide func()
+	said := make(chan struct{})
+	timer := time.AfterFunc(patience, func() {
+		defer close(said)
+		hide = c.keepShowing(func() string {
+			if p := latest.Load(); p != nil {
+				return fmt.Sprintf("%s %d read in %s", line, p.Items, count(p.Requests, "request"))
+			}
+			return line
+		})
+	})
+	return func(p host.Progress) { latest.Store(&p) }, func() {
+		if !timer.Stop() {
+			<-said
+			hide()
+		}
+	}
+}
+
+// untilAgain is a context that outlives ctx, and ends if the command is interrupted once more after ctx has ended.
+func (c *cli) untilAgain(ctx context.Context) (context.Context, func()) {
+	patient, end := context.WithCancel(context.WithoutCancel(ctx))
+	listening := context.AfterFunc(ctx, func() {
+		if c.errTerminal {
+			fmt.Fprintln(c.err, "\nstopping after this page; interrupt once more to end at once")
+		}
+		again, stop := signal.NotifyContext(patient, os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		<-again.Done()
+		end()
+	})
+	return patient, func() {
+		listening()
+		end()
 	}
 }

@@ -26,6 +26,8 @@ type runFlags struct {
 	params     string
 	columns    []string
 	save       string
+	// from is where to go on with a list.
+	from string
 }
 
 func (c *cli) runCommand() *cobra.Command {
@@ -36,16 +38,21 @@ func (c *cli) runCommand() *cobra.Command {
 or as both. "postern help parameters" tells how values are written.
 
 The result goes to standard output: a table on a terminal, the whole envelope as JSON in a
-pipe. A failure is explained on standard error and has an exit status by its class; see
-"postern help exit-codes".`,
+pipe. -o soar writes it as JSON with the data paths of the MS Graph connector for SOAR
+platforms, for playbooks that were written for it. A failure is explained on standard error and has an exit status by its class; see
+"postern help exit-codes".
+
+An action that only reads can be interrupted while it reads a list: it ends with the next page,
+shows what it has, and tells how to go on. Interrupted once more, it ends at once.`,
 		Example: `  postern run mail.search email_address=soc@contoso.example subject=invoice limit=10
   postern run mail.send --params message.json body=@body.txt`,
 		Args:              some(nameAction),
 		ValidArgsFunction: c.completeRun,
 	}
-	flags := &runFlags{host: c.hostFlags(cmd), output: c.outputFlag(cmd), connection: c.connectionFlag(cmd)}
+	flags := &runFlags{host: c.hostFlags(cmd), output: c.outputFlag(cmd, formatSOAR), connection: c.connectionFlag(cmd)}
 	cmd.Flags().StringVar(&flags.params, "params", "", "a file with the parameters as a JSON object; - is standard input")
 	cmd.Flags().StringSliceVar(&flags.columns, "columns", nil, "the columns of the table, uncut, instead of a choice that fits")
+	cmd.Flags().StringVar(&flags.from, "continue", "", "go on with a list that was stopped: the next of its result")
 	cmd.Flags().StringVar(&flags.save, "save", "", "copy the files that the action saved into this folder")
 	must(cmd.MarkFlagDirname("save"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return c.runAction(cmd, flags, args[0], args[1:]) }
@@ -72,8 +79,20 @@ func (c *cli) runAction(cmd *cobra.Command, flags *runFlags, action string, args
 	if err != nil {
 		return err
 	}
-	stop := c.announce("running " + printable(action) + " …")
-	result, failure := h.Invoke(cmd.Context(), host.Invocation{Action: action, Connection: *flags.connection, Parameters: given})
+	if err := storeFiles(cmd.Context(), h, described.Parameters, given); err != nil {
+		return err
+	}
+	call := host.Invocation{Action: action, Connection: *flags.connection, Parameters: given, Continue: flags.from}
+	ctx := cmd.Context()
+	if described.ReadOnly {
+		call.Stop = ctx.Done()
+		var done func()
+		ctx, done = c.untilAgain(ctx)
+		defer done()
+	}
+	var stop func()
+	call.Progress, stop = c.showProgress("running " + printable(action) + " …")
+	result, failure := h.Invoke(ctx, call)
 	stop()
 	if errors.Is(failure, abi.InvalidInput) {
 		c.suggestParameters(action, described.Parameters, given)
@@ -83,7 +102,11 @@ func (c *cli) runAction(cmd *cobra.Command, flags *runFlags, action string, args
 			return err
 		}
 	}
-	return errors.Join(c.showResult(result, flags), failure)
+	err = c.showResult(result, described, flags)
+	if result.Next != "" {
+		fmt.Fprintf(c.err, "postern: stopped; the same command goes on with --continue %s\n", result.Next)
+	}
+	return errors.Join(err, failure)
 }
 
 func (c *cli) readParams(name string) ([]byte, error) {
