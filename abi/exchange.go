@@ -23,12 +23,14 @@ const (
 	OpRows Op = "rows"
 	// OpBlob reads a range of a blob of this invocation, or creates one.
 	OpBlob Op = "blob"
+	// OpSeen asks which records a trigger has handed over before, so that their content need not be fetched again.
+	OpSeen Op = "seen"
 	// OpLog writes one log line.
 	OpLog Op = "log"
 )
 
 // Ops are all operations of version 1.
-func Ops() []Op { return []Op{OpGraph, OpHTTP, OpBatch, OpRows, OpBlob, OpLog} }
+func Ops() []Op { return []Op{OpGraph, OpHTTP, OpBatch, OpRows, OpBlob, OpSeen, OpLog} }
 
 // Exchange is one request of a guest to its host. Op says which of the others is set.
 type Exchange struct {
@@ -38,7 +40,9 @@ type Exchange struct {
 	Batch []GraphRequest
 	Rows  []*fastjson.Value
 	Blob  *BlobRequest
-	Log   *LogRequest
+	// Seen holds keys of records, 1 to [MaxKeys]. [Reply.Seen] answers them.
+	Seen []string
+	Log  *LogRequest
 }
 
 // Pair is a name and its value.
@@ -157,6 +161,16 @@ func (x *Exchange) AppendJSON(dst []byte) []byte {
 			w.integer("offset", x.Blob.Offset)
 			w.integer("length", int64(x.Blob.Length))
 		}
+	case OpSeen:
+		w.name("keys")
+		w.b = append(w.b, '[')
+		for i, key := range x.Seen {
+			if i > 0 {
+				w.b = append(w.b, ',')
+			}
+			w.b = AppendString(w.b, key)
+		}
+		w.b = append(w.b, ']')
 	case OpLog:
 		w.text("level", string(x.Log.Level))
 		w.text("message", x.Log.Message)
@@ -215,10 +229,12 @@ func ParseExchange(p *fastjson.Parser, b []byte) (*Exchange, error) {
 		x.Rows = r.rowsRequest(v)
 	case OpBlob:
 		x.Blob = r.blobRequest(v)
+	case OpSeen:
+		x.Seen = r.seen(v)
 	case OpLog:
 		x.Log = r.log(v)
 	default:
-		r.fail("op must be graph, http, batch, rows, blob or log")
+		r.fail("op must be graph, http, batch, rows, blob, seen or log")
 	}
 	return x, r.err()
 }
@@ -236,6 +252,21 @@ func (r *reader) rowsRequest(v *fastjson.Value) (rows []*fastjson.Value) {
 		r.fail("rows must be there")
 	}
 	return rows
+}
+
+func (r *reader) seen(v *fastjson.Value) (keys []string) {
+	r.object(v, "it", func(name string, v *fastjson.Value) bool {
+		if name == "keys" {
+			for _, item := range r.array(v, name, MaxKeys) {
+				keys = append(keys, r.key(item, "each of keys"))
+			}
+		}
+		return name == "keys" || name == "op"
+	})
+	if len(keys) == 0 {
+		r.fail("keys must hold at least one")
+	}
+	return keys
 }
 
 func (r *reader) batch(v *fastjson.Value) []GraphRequest {
