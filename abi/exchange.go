@@ -492,11 +492,14 @@ func (r *reader) log(v *fastjson.Value) *LogRequest {
 	return l
 }
 
+// BlobPrefix starts the name of every blob.
+const BlobPrefix = "sha256:"
+
 // BlobName is the name under which a blob of the given SHA-256 is passed.
 func BlobName(sha256 [32]byte) string {
 	const hex = "0123456789abcdef"
-	name := make([]byte, 0, len("sha256:")+64)
-	name = append(name, "sha256:"...)
+	name := make([]byte, 0, len(BlobPrefix)+64)
+	name = append(name, BlobPrefix...)
 	for _, b := range sha256 {
 		name = append(name, hex[b>>4], hex[b&0xF])
 	}

@@ -40,7 +40,11 @@ type exchanges struct {
 
 // prepare opens what exchanges need.
 func (inv *invocation) prepare() error {
-	store, err := inv.host.blobStore()
+	open := inv.host.blobStore
+	if inv.poll != nil {
+		open = inv.host.TriggerBlobs
+	}
+	store, err := open()
 	if err != nil {
 		return &abi.Error{Code: abi.Internal, Message: "the blobs folder cannot be used: " + err.Error()}
 	}
@@ -140,7 +144,7 @@ func judged(r audit.Record, decision audit.Decision, failure error) audit.Record
 	return r
 }
 
-// local answers the exchanges that stay in the host: rows, blobs and log lines.
+// local answers the exchanges that stay in the host: rows, blobs, keys and log lines.
 func (inv *invocation) local(ctx context.Context, x *abi.Exchange) (*abi.Reply, error) {
 	reply := &abi.Reply{}
 	var err error
@@ -151,6 +155,8 @@ func (inv *invocation) local(ctx context.Context, x *abi.Exchange) (*abi.Reply, 
 		}
 	case abi.OpBlob:
 		err = inv.blob(ctx, x.Blob, reply)
+	case abi.OpSeen:
+		err = inv.seen(ctx, x.Seen, reply)
 	case abi.OpLog:
 		inv.logLine(ctx, level(x.Log.Level), x.Log.Message)
 	}
@@ -167,6 +173,12 @@ func (inv *invocation) addRows(rows []*fastjson.Value) error {
 		text := abi.AppendValue(nil, row)
 		if inv.rowBytes += len(text); len(inv.rows) == maxRows || inv.rowBytes > maxRowBytes {
 			return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the result is over %d rows or %d MiB; ask for less at a time", maxRows, maxRowBytes>>20)}
+		}
+		if inv.poll != nil {
+			if err := inv.addRecord(row, text); err != nil {
+				return err
+			}
+			continue
 		}
 		inv.rows = append(inv.rows, text)
 	}

@@ -20,7 +20,7 @@
 //     graph with the token of connection, and written to the audit record before its
 //     reply reaches the guest.
 //  6. result.go: what the guest responded with becomes the envelope that every
-//     surface returns.
+//     surface returns; poll.go: if it is a trigger's, records and state instead.
 //
 // # Failure
 //
@@ -91,6 +91,7 @@ type Host struct {
 	cache   lazy[*codecache.Cache]
 	audit   lazy[*audit.Log]
 	blobs   lazy[*blob.Store]
+	records lazy[*blob.Store]
 	state   lazy[*state.Store]
 	held    lazy[*held.Store]
 	sealer  lazy[*graph.Sealer]
@@ -153,6 +154,9 @@ func (h *Host) Close() error {
 	if store, ok := h.blobs.opened(); ok {
 		errs = append(errs, store.Close())
 	}
+	if store, ok := h.records.opened(); ok {
+		errs = append(errs, store.Close())
+	}
 	if store, ok := h.held.opened(); ok {
 		errs = append(errs, store.Close())
 	}
@@ -187,6 +191,19 @@ func (h *Host) blobStore() (*blob.Store, error) {
 			return nil, err
 		}
 		return blob.Open(dir)
+	})
+}
+
+// triggerBlobsDir is the folder, in that of the state, of the blobs that records name.
+const triggerBlobsDir = "records"
+
+// TriggerBlobs returns the store of what the runs of triggers saved. It is kept until the records that name it have arrived.
+func (h *Host) TriggerBlobs() (*blob.Store, error) {
+	return h.records.get(func() (*blob.Store, error) {
+		if _, err := h.states(); err != nil { // which makes the folder above
+			return nil, err
+		}
+		return blob.Open(filepath.Join(h.operator.StateDir(), triggerBlobsDir))
 	})
 }
 

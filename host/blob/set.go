@@ -81,6 +81,13 @@ func (set *Set) Open(name string) (io.ReadSeekCloser, int64, error) {
 	return file, size, nil
 }
 
+// Has reports whether the set has a blob of that name.
+func (set *Set) Has(name string) bool {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return set.find(name) >= 0
+}
+
 // List describes the set's blobs in the order of their creation.
 func (set *Set) List() []abi.Blob {
 	set.mu.Lock()
