@@ -1,11 +1,13 @@
 package host
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/postern-dev/postern/host/catalog"
 	"github.com/postern-dev/postern/manifests"
+	"github.com/postern-dev/postern/manifests/permissions"
 )
 
 // Action describes an action of an installed plugin, in the words of its manifest. As
@@ -22,6 +24,11 @@ type Action struct {
 	Outputs      []string       `json:"outputs"`
 	Capabilities []string       `json:"capabilities"`
 	Permissions  Permissions    `json:"permissions"`
+	// Tokens are the kinds of token with which the action runs: those for which every capability that it needs has a
+	// permission.
+	Tokens []string `json:"tokens"`
+	// Errors tell by its code when the action fails in a way of its own.
+	Errors map[string]string `json:"errors,omitempty"`
 	// Approved says that the operator has approved this version.
 	Approved bool `json:"-"`
 	// Connections are those on which a grant names the action.
@@ -40,6 +47,10 @@ type Parameter struct {
 	Required    bool   `json:"required"`
 	Default     any    `json:"default"`
 	Description string `json:"description"`
+	// Pick is the action whose rows are what the value can be; empty if none is known.
+	Pick string `json:"pick,omitempty"`
+	// Example is a value for documentation; empty if the manifest has none.
+	Example string `json:"example,omitempty"`
 }
 
 // Permissions are the Microsoft Graph permissions that all capabilities of an
@@ -124,30 +135,58 @@ func (h *Host) granted(id string) *catalog.Installed {
 }
 
 func (h *Host) describe(i *catalog.Installed, a *manifests.Action) Action {
-	needs := i.Plugin.ActionPermissions(a.ID)
-	d := Action{
-		ID: a.ID, Title: a.Title, Description: a.Description, Kind: a.Kind, ReadOnly: a.ReadOnly,
-		Plugin: i.Plugin.Name, Version: i.Plugin.Version.String(),
-		Parameters: []Parameter{}, Outputs: list(a.Outputs),
-		Capabilities: list(slices.Concat(a.Capabilities, a.Optional)),
-		Permissions:  Permissions{list(needs.Application), list(needs.Delegated)},
-		Approved:     i.State == catalog.Approved,
-		Connections:  []string{},
-		installed:    i, action: a,
-	}
-	for _, p := range a.Parameters {
-		fallback := p.Default
-		if texts, ok := fallback.([]string); ok {
-			fallback = slices.Clone(texts)
-		}
-		d.Parameters = append(d.Parameters, Parameter{p.Name, p.Type, p.In, p.Required, fallback, p.Description})
-	}
+	d := Describe(i.Plugin, a)
+	d.Approved = i.State == catalog.Approved
+	d.installed = i
 	for _, g := range h.operator.Grants {
 		if g.Plugin == i.Name && g.Version.Match(i.Version) && slices.Contains(g.Actions, a.ID) {
 			d.Connections = append(d.Connections, g.Connections...)
 		}
 	}
 	return d
+}
+
+// Describe describes an action of a plugin that need not be installed: of no connection, and not approved.
+func Describe(plugin *manifests.Plugin, a *manifests.Action) Action {
+	needs := plugin.ActionPermissions(a.ID)
+	d := Action{
+		ID: a.ID, Title: a.Title, Description: a.Description, Kind: a.Kind, ReadOnly: a.ReadOnly,
+		Plugin: plugin.Name, Version: plugin.Version.String(),
+		Parameters: []Parameter{}, Outputs: list(a.Outputs),
+		Capabilities: list(slices.Concat(a.Capabilities, a.Optional)),
+		Permissions:  Permissions{list(needs.Application), list(needs.Delegated)},
+		Tokens:       tokens(plugin, a),
+		Errors:       maps.Clone(a.Errors),
+		Connections:  []string{},
+		action:       a,
+	}
+	for _, p := range a.Parameters {
+		fallback := p.Default
+		if texts, ok := fallback.([]string); ok {
+			fallback = slices.Clone(texts)
+		}
+		d.Parameters = append(d.Parameters, Parameter{p.Name, p.Type, p.In, p.Required, fallback, p.Description, p.Pick, p.Example})
+	}
+	return d
+}
+
+// tokens are the kinds of token that policy lets run an action.
+func tokens(plugin *manifests.Plugin, a *manifests.Action) []string {
+	application, delegated := true, true
+	for _, id := range a.Capabilities {
+		if c, ok := plugin.Capability(id); ok {
+			application = application && len(c.Permissions.Application) > 0
+			delegated = delegated && len(c.Permissions.Delegated) > 0
+		}
+	}
+	kinds := []string{}
+	if application {
+		kinds = append(kinds, permissions.Application.String())
+	}
+	if delegated {
+		kinds = append(kinds, permissions.Delegated.String())
+	}
+	return kinds
 }
 
 // list is a copy of s as JSON shows it best: an empty list, never null.

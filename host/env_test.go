@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/postern-dev/postern/host"
 	"github.com/postern-dev/postern/host/audit"
+	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/graphtest"
 	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/host/sandbox/codecache"
@@ -46,14 +49,36 @@ type furnishing struct {
 	graph      []graphtest.Option
 	// inProcess serves Graph without a socket.
 	inProcess bool
+	// user signs this user in to the connection, in a browser.
+	user string
+	// scopes are what the user has consented to; nil is enough for all actions on groups.
+	scopes []string
+	// now is the host's clock; nil is the system's.
+	now func() time.Time
 }
 
 const allGrants = `
 [grant.groups]
 version = "^1"
 connections = ["contoso"]
-capabilities = ["group.read", "group.post.reply"]
-actions = ["group.conversation.list", "group.thread.list", "group.post.reply"]
+capabilities = [
+  "group.find", "group.own", "group.read", "group.post.read", "group.attachment.read", "group.conversation.create", "group.thread.create",
+  "group.thread.reply", "group.thread.delete", "group.post.reply", "group.post.forward",
+]
+actions = [
+  "group.pick", "group.conversation.create", "group.conversation.create_thread", "group.conversation.get", "group.conversation.list",
+  "group.conversation.list_threads", "group.thread.create", "group.thread.delete", "group.thread.get", "group.thread.list",
+  "group.thread.reply", "group.post.forward", "group.post.forward_legacy", "group.post.get", "group.post.list",
+  "group.post.list_attachments", "group.post.reply",
+]
+
+[grant.http]
+version = "^1"
+connections = ["contoso"]
+capabilities = [
+  "http.mail.read", "http.mail.send", "http.rule.read", "http.calendar.read", "http.conversation.read", "http.directory.read",
+]
+actions = ["graph.request"]
 
 [grant.mail]
 version = "^1"
@@ -96,7 +121,7 @@ func furnish(tb testing.TB, f furnishing) *house {
 		f.grants = allGrants
 	}
 	if f.plugins == nil {
-		f.plugins = []string{"../plugins/groups", "../plugins/mail", "../plugins/calendar", "../plugins/rules"}
+		f.plugins = []string{"../plugins/groups", "../plugins/http", "../plugins/mail", "../plugins/calendar", "../plugins/rules"}
 	}
 	for _, source := range f.plugins {
 		install(tb, source, filepath.Join(h.dir, "plugins"))
@@ -114,9 +139,15 @@ ca_file = "ca.pem"
 retry_wait_time = "0s"
 %s
 %s`, h.graph.Tenant(), h.tenant.App.ClientID, h.graph.URL, h.graph.URL, f.connection, f.grants))
+	if f.user != "" {
+		h.forUsers(tb, f.scopes)
+	}
 	h.open(tb, f)
 	if !f.unapproved {
 		h.approve(tb)
+	}
+	if f.user != "" {
+		h.signIn(tb, f.user)
 	}
 	return h
 }
@@ -132,6 +163,7 @@ func (h *house) open(tb testing.TB, f furnishing) {
 		Operator: config,
 		Sandbox:  runtime(tb),
 		Logger:   slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now:      f.now,
 	}
 	if !h.at.IsZero() {
 		options.Now = func() time.Time { return h.at }
@@ -150,15 +182,62 @@ func (h *house) open(tb testing.TB, f furnishing) {
 // narrow changes the operator's file, and opens the host anew.
 func (h *house) narrow(tb testing.TB, old, new string) {
 	tb.Helper()
-	config, err := os.ReadFile(filepath.Join(h.dir, "postern.toml"))
+	config := h.read(tb, "postern.toml")
+	if !strings.Contains(config, old) {
+		tb.Fatalf("the file has no %q", old)
+	}
+	h.write(tb, "postern.toml", strings.Replace(config, old, new, 1))
+	h.open(tb, furnishing{})
+}
+
+// forUsers makes the connection one to which users sign in, who have consented to scopes.
+func (h *house) forUsers(tb testing.TB, scopes []string) {
+	tb.Helper()
+	if scopes == nil {
+		scopes = []string{"Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All", "Group.ReadBasic.All"}
+	}
+	app := h.tenant.App
+	app.PublicClient, app.Scopes = true, append([]string{"User.Read"}, scopes...)
+	if err := h.graph.AddApp(app); err != nil {
+		tb.Fatal(err)
+	}
+	h.write(tb, "postern.toml", strings.Replace(h.read(tb, "postern.toml"), `client_secret = { file = "secret" }`, `auth = "authorization_code"`, 1))
+}
+
+// signIn signs a user in to the connection, as somebody with a browser would.
+func (h *house) signIn(tb testing.TB, name string) {
+	tb.Helper()
+	if err := h.graph.SignInAs(name); err != nil {
+		tb.Fatal(err)
+	}
+	user, err := h.Login(tb.Context(), "contoso", func(p connection.Prompt) error {
+		page, err := h.graph.Client().Get(p.URL)
+		if err != nil {
+			return err
+		}
+		page.Body.Close()
+		back, err := page.Location()
+		if err != nil {
+			return err
+		}
+		page, err = http.Get(back.String())
+		if err == nil {
+			page.Body.Close()
+		}
+		return err
+	})
+	if err != nil || user != name {
+		tb.Fatalf("signed in as %q, %v", user, err)
+	}
+}
+
+func (h *house) read(tb testing.TB, name string) string {
+	tb.Helper()
+	content, err := os.ReadFile(filepath.Join(h.dir, name))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if !strings.Contains(string(config), old) {
-		tb.Fatalf("the file has no %q", old)
-	}
-	h.write(tb, "postern.toml", strings.Replace(string(config), old, new, 1))
-	h.open(tb, furnishing{})
+	return string(content)
 }
 
 func (h *house) write(tb testing.TB, name, content string) {
@@ -295,15 +374,16 @@ func install(tb testing.TB, source, plugins string) {
 	}
 }
 
-// buildModule builds a plugin by the command that its author would use.
-func buildModule(source string) ([]byte, error) {
+// buildModule builds a plugin by the command that its author would use, with more flags.
+func buildModule(source string, flags ...string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "postern-plugin-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "plugin.wasm")
-	command := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w", "-o", out, ".")
+	args := slices.Concat([]string{"build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w", "-o", out}, flags, []string{"."})
+	command := exec.Command("go", args...)
 	command.Dir = source
 	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {

@@ -46,7 +46,10 @@ type ExplainedLimits struct {
 	Fuel      uint64 `json:"fuel"`
 	Timeout   string `json:"timeout"`
 	Exchanges int    `json:"exchanges"`
-	Rate      string `json:"rate"`
+	// Rate is that of the grant. It and the plugin's hold both.
+	Rate string `json:"rate"`
+	// PluginRate is what the plugin keeps to by itself, on each connection.
+	PluginRate string `json:"plugin_rate"`
 	// Sends bounds what is sent to anybody, and ExternalRecipients the recipients of one body that are not internal; nil
 	// is no bound.
 	Sends              string `json:"sends"`
@@ -83,7 +86,9 @@ func (h *Host) Explain(action, connection string) (*Explanation, error) {
 	x.Reason = fmt.Sprintf("grant.%s allows it for %s (%s)", grant.Name, r.installed, grant.Version)
 	limits := r.permit.Limits
 	x.Limits = ExplainedLimits{
-		limits.Memory.String(), limits.Fuel, limits.Timeout.String(), limits.Exchanges, grant.Rate.String(), grant.Sends.String(), grant.ExternalRecipients,
+		Memory: limits.Memory.String(), Fuel: limits.Fuel, Timeout: limits.Timeout.String(), Exchanges: limits.Exchanges,
+		Rate: grant.Rate.String(), PluginRate: r.installed.Plugin.Rate.String(),
+		Sends: grant.Sends.String(), ExternalRecipients: grant.ExternalRecipients,
 	}
 	x.Internal, x.Mark, x.Beta = texts(grant.Internal), grant.Mark, grant.Beta
 	for name, patterns := range grant.Only.Params {

@@ -97,7 +97,7 @@ type Host struct {
 	sealer  lazy[*graph.Sealer]
 	modules keyed[string, loaded]
 	clients keyed[string, *client]
-	limits  keyed[string, *graph.Limit]
+	limits  keyed[rateKey, *graph.Limit]
 }
 
 // client is a connection and what makes its requests.
@@ -363,10 +363,30 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 	})
 }
 
-// limit returns the limit of a grant, shared by all its invocations.
-func (h *Host) limit(g *manifests.Grant) *graph.Limit {
-	limit, _ := h.limits.get(g.Name, func() (*graph.Limit, error) {
-		return graph.NewLimit("grant."+g.Name+".limits.rate", graph.Bounds{Count: g.Rate.Count, Per: g.Rate.Per}), nil
+// rates returns the limits that the requests of a plugin under a grant share with others: the grant's, of all its
+// invocations, and the plugin's own, of all its invocations on the connection. Versions of a plugin with the same rate
+// share one.
+func (h *Host) rates(g *manifests.Grant, p *manifests.Plugin, connection string) []*graph.Limit {
+	return []*graph.Limit{
+		h.rate("grant."+g.Name+".limits.rate", g.Rate, ""),
+		h.rate("limits.rate in the plugin.toml of "+p.Name, p.Rate, connection),
+	}
+}
+
+// rate returns the limit that rule sets, for one connection unless that is empty; nil if the rate is no bound.
+func (h *Host) rate(rule string, r manifests.Rate, connection string) *graph.Limit {
+	if r == (manifests.Rate{}) {
+		return nil
+	}
+	limit, _ := h.limits.get(rateKey{rule, r, connection}, func() (*graph.Limit, error) {
+		return graph.NewLimit(rule, graph.Bounds{Count: r.Count, Per: r.Per}), nil
 	})
 	return limit
+}
+
+// rateKey tells rates that are counted apart.
+type rateKey struct {
+	rule       string
+	rate       manifests.Rate
+	connection string
 }

@@ -107,6 +107,7 @@ func TestRequestByItsURIIsJudgedLikeAnyOther(t *testing.T) {
 		{"an escaped dot segment", map[string]any{"Uri": "/v1.0/users/%2e%2e/groups"}, abi.InvalidInput},
 		{"full-width dots", map[string]any{"Uri": ok + "/%EF%BC%8E%EF%BC%8E"}, abi.InvalidInput},
 		{"an escaped separator", map[string]any{"Uri": "/v1.0/users/" + soc + "%2Fmessages"}, abi.InvalidInput},
+		{"an escaped slash in a user's id", map[string]any{"Uri": "/v1.0/users/soc%2Fmessages/messages"}, abi.PolicyDenied},
 		{"a path that no capability has", map[string]any{"Uri": "/v1.0/users/" + soc + "/drive"}, abi.PolicyDenied},
 		{"a capability that is not granted", map[string]any{"Uri": "/v1.0/groups"}, abi.PolicyDenied},
 		{"a method that is not allowed", map[string]any{"Uri": ok, "Method": "DELETE"}, abi.PolicyDenied},

@@ -24,7 +24,8 @@ type Invocation struct {
 	// one connection only.
 	Connection string
 	// Parameters by name: strings, booleans, numbers, lists and objects, as
-	// encoding/json takes them. Nil is none.
+	// encoding/json takes them. Nil is none. Bytes are standard base64, or {"$blob": name} for a blob of the host's
+	// store, such as one that an earlier invocation saved.
 	Parameters map[string]any
 }
 
@@ -146,6 +147,9 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 		return err
 	}
 	if err := inv.prepare(); err != nil { // while the module loads: each takes its time
+		return err
+	}
+	if err := lend(inv.blobs, checked); err != nil {
 		return err
 	}
 	module, err := wait()

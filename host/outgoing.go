@@ -165,7 +165,7 @@ func (inv *invocation) readDraft(ctx context.Context, g *abi.GraphRequest, j *po
 		Method: http.MethodGet, Template: template, Beta: j.Request.Beta, Params: g.Params,
 		Query:   []abi.Pair{{Name: "$select", Value: "toRecipients,ccRecipients,bccRecipients,replyTo"}},
 		Headers: slices.DeleteFunc(slices.Clone(g.Headers), func(h abi.Pair) bool { return !strings.EqualFold(h.Name, "Prefer") }),
-		Keep:    inv.permit.Constrained(), Limit: inv.host.limit(inv.permit.Grant),
+		Keep:    inv.permit.Constrained(), Limits: inv.host.rates(inv.permit.Grant, inv.installed.Plugin, inv.connection.Name),
 		Caller: graph.Caller{Plugin: inv.installed.Name, Invocation: inv.id},
 	}
 	o := inv.send(ctx, new(fastjson.Parser), req)

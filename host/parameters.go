@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/blob"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -89,7 +90,7 @@ func (c *checker) object(in string, v *fastjson.Value) []byte {
 		known[p.Name] = struct{}{}
 		value := given.Get(p.Name)
 		if value == nil || value.Type() == fastjson.TypeNull {
-			if p.Required {
+			if p.MustBeGiven() {
 				c.fail(p.Name, "is required: "+p.Description)
 			}
 			if p.Default != nil {
@@ -203,6 +204,12 @@ func check(p *manifests.Parameter, v *fastjson.Value) string {
 	if p.Repeatable && v.Type() == fastjson.TypeArray {
 		return checkList(p, v)
 	}
+	if p.Type == manifests.TypeByte && v.Type() == fastjson.TypeObject {
+		if _, ok, err := abi.BlobReference(v); !ok || err != nil {
+			return `must be standard base64, or {"$blob":"sha256:…"} with the name of a blob`
+		}
+		return ""
+	}
 	switch v.Type() {
 	case fastjson.TypeString:
 	case fastjson.TypeArray:
@@ -286,4 +293,28 @@ func checkFormat(format manifests.Format, s string) string {
 	default:
 		return "must be of the format " + string(format)
 	}
+}
+
+// lend lets the invocation's blobs open those that its parameters name: only bytes can be named so, which check has seen to.
+func lend(blobs *blob.Set, v *fastjson.Value) error {
+	switch v.Type() {
+	case fastjson.TypeArray:
+		for _, item := range v.GetArray() {
+			if err := lend(blobs, item); err != nil {
+				return err
+			}
+		}
+	case fastjson.TypeObject:
+		if name, ok, _ := abi.BlobReference(v); ok {
+			return blobs.Lend(name)
+		}
+		var err error
+		v.GetObject().Visit(func(_ []byte, member *fastjson.Value) {
+			if err == nil {
+				err = lend(blobs, member)
+			}
+		})
+		return err
+	}
+	return nil
 }

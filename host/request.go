@@ -16,6 +16,7 @@ import (
 	"github.com/postern-dev/postern/host/audit"
 	"github.com/postern-dev/postern/host/graph"
 	"github.com/postern-dev/postern/host/policy"
+	"github.com/postern-dev/postern/manifests/permissions"
 )
 
 // asked is a Graph request of the guest that policy has allowed and the audit record knows of.
@@ -60,7 +61,7 @@ func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest
 	a.request = &graph.Request{
 		Method: g.Method, Template: template, Beta: j.Request.Beta, Params: g.Params, Query: g.Query, Headers: g.Headers,
 		Body: inv.marked(g, &j), ContentType: g.ContentType, PageLimit: g.PageLimit, Save: g.Save, Upload: g.Upload, After: g.After, URL: link,
-		Keep: inv.permit.Constrained(), Limit: inv.host.limit(inv.permit.Grant),
+		Keep: inv.permit.Constrained(), Limits: inv.host.rates(inv.permit.Grant, inv.installed.Plugin, inv.connection.Name),
 		Caller: graph.Caller{Plugin: inv.installed.Name, Invocation: inv.id},
 	}
 	if draft != "" {
@@ -83,7 +84,7 @@ func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
 	r := &a.record
 	r.Status, r.RequestID, r.ClientRequestID = o.Trace.Status, o.Trace.RequestID, o.Trace.ClientRequestID
 	r.BytesOut, r.BytesIn, r.Duration = o.Trace.BytesOut, o.Trace.BytesIn, time.Since(a.started)
-	reply, err := (*abi.Reply)(nil), o.Err
+	reply, err := (*abi.Reply)(nil), inv.needsUser(a.from, o.Err)
 	if err == nil {
 		reply, err = inv.replyTo(a.from, o.Answer)
 	}
@@ -91,6 +92,22 @@ func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
 		reply = &abi.Reply{Error: coded(err)}
 	}
 	return reply, inv.afterWrite(inv.put(*r, audit.Allowed, err))
+}
+
+// needsUser tells of a write in a group that Graph refused to an application's own token. The permission is documented
+// for some of them, and Graph is known to have refused the like all the same, so that a reader who is told to look at
+// permissions would look in vain.
+func (inv *invocation) needsUser(g *abi.GraphRequest, err error) error {
+	var refused *abi.Error
+	if !errors.As(err, &refused) || refused.Code != abi.AccessDenied || refused.Detail.GraphCode != "ErrorAccessDenied" ||
+		inv.permit.Scheme != permissions.Application || g.Method == http.MethodGet || !strings.HasPrefix(g.Path, "/groups/{group}/") {
+		return err
+	}
+	told := *refused
+	told.Code = abi.NotSupported
+	told.Message = "Graph refused an application's own token for " + g.Method + " " + g.Path +
+		"; if the application has its permission, the request needs a signed-in user"
+	return &told
 }
 
 // graph judges and makes one Graph request.

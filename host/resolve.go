@@ -80,7 +80,7 @@ func (h *Host) fits(plugin *manifests.Plugin) error {
 
 // notGranted tells an action that is installed but not granted from one that does
 // not exist.
-func (h *Host) notGranted(id, connection string) error {
+func (h *Host) notGranted(id, on string) error {
 	actions, err := h.Actions()
 	if err != nil {
 		return err
@@ -91,7 +91,14 @@ func (h *Host) notGranted(id, connection string) error {
 			if err := h.fits(a.installed.Plugin); err != nil {
 				return err // a misspelt action of a grant, most likely
 			}
-			return policy.NotGranted(h.operator, a.installed.Plugin, a.action, connection)
+			if c, ok := h.operator.Connection(on); ok {
+				// No grant would help with the wrong kind of token.
+				all := &manifests.Grant{Capabilities: a.action.Capabilities}
+				if _, err := policy.NewPermit(a.installed.Plugin, a.action, all, connection.Scheme(c.Auth)); err != nil {
+					return err
+				}
+			}
+			return policy.NotGranted(h.operator, a.installed.Plugin, a.action, on)
 		}
 		if family, _, _ := strings.Cut(id, "."); strings.HasPrefix(a.ID, family+".") && !slices.Contains(near, a.ID) {
 			near = append(near, a.ID)

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -30,25 +28,7 @@ actions = ["connection.test", "token.generate"]
 // signedInHouse is a house whose connection is that of a signed-in user.
 func signedInHouse(t *testing.T, scopes ...string) *house {
 	t.Helper()
-	h := furnish(t, furnishing{grants: allGrants + ownGrant})
-	app := h.tenant.App
-	app.PublicClient, app.Scopes = true, scopes
-	if err := h.graph.AddApp(app); err != nil {
-		t.Fatal(err)
-	}
-	config := h.read(t, "postern.toml")
-	h.write(t, "postern.toml", strings.Replace(config, `client_secret = { file = "secret" }`, `auth = "device_code"`, 1))
-	h.open(t, furnishing{})
-	h.signIn(t)
-	return h
-}
-
-func (h *house) signIn(t *testing.T) {
-	t.Helper()
-	user, err := h.Login(t.Context(), "contoso", func(p connection.Prompt) error { return h.graph.ApproveDevice(p.Code, soc) })
-	if err != nil || user != soc {
-		t.Fatalf("signed in as %q, %v", user, err)
-	}
+	return furnish(t, furnishing{grants: allGrants + ownGrant, user: soc, scopes: scopes})
 }
 
 func TestASignedInUserRunsActions(t *testing.T) {
@@ -85,15 +65,6 @@ func TestActionsOfTheOtherKindOfTokenAreRefusedBeforeAnyCall(t *testing.T) {
 	if _, err := user.run(t, "event.list", group); len(user.journal()) == 0 { // what Graph makes of it is not the matter here
 		t.Errorf("a signed-in user's request was kept back: %v", err)
 	}
-}
-
-func (h *house) read(t *testing.T, name string) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(h.dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
 }
 
 func TestConnectionTestIsAMatrix(t *testing.T) {

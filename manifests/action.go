@@ -32,6 +32,10 @@ type Action struct {
 	Interval time.Duration
 	// Outputs are the data paths that a result may have, at most [MaxOutputs] of [MaxOutput] characters. TOML: outputs, default empty.
 	Outputs []string
+	// Errors tell when the action fails in a way of its own, by the code of the failure, for the action's page of the
+	// documentation: at most [MaxErrors] of [MaxDescription] characters. TOML: [action.errors] conflict = "The thread is locked.",
+	// default empty.
+	Errors map[string]string
 }
 
 // Kind says how an action is started.
@@ -58,7 +62,8 @@ type Parameter struct {
 	// In is the name of the list parameter that this one is a member of, "attachments": its value stands in each
 	// element of that list, and Required then means required in an element. TOML: in, default none.
 	In string
-	// Required says that a value must be given. TOML: required, default false.
+	// Required says that the action does not run without a value. A caller must give one, unless there is a Default, which
+	// then stands for it and is not empty. TOML: required, default false.
 	Required bool
 	// Default is the value when none is given: nil, or a string, bool, float64 or []string by Type. TOML: default.
 	Default any
@@ -78,6 +83,13 @@ type Parameter struct {
 	Format Format
 	// Repeatable lets a string or email be given as one value or as a list of values. TOML: repeatable, default false.
 	Repeatable bool
+	// Pick is the id of an action of the plugin that lists what a string can be, for completion on a command line: one
+	// that only reads and has no required parameter. The member id of its rows is the value, and displayName or name says
+	// what that is. TOML: pick = "group.pick", default none.
+	Pick string
+	// Example is a value for the documentation, at most [MaxChoice] characters. Where one is needed and none is given, it
+	// follows from the type and the name. TOML: example, default none.
+	Example string
 }
 
 // ParameterType is the type of a parameter, by the word that connectors use for it.
@@ -123,6 +135,9 @@ func readAction(t *table) Action {
 	}
 	a.Interval = readInterval(t, a.Kind)
 	a.Outputs, _ = list(t, "outputs", MaxOutputs, func(s string) (string, *flaw) { return s, checkText(s, MaxOutput) })
+	if errors, ok := t.child("errors"); ok {
+		a.Errors = readErrors(errors)
+	}
 	tables := t.elements("parameter", "name", MaxParameters)
 	for _, parameter := range tables {
 		a.Parameters = append(a.Parameters, readParameter(parameter))
@@ -130,6 +145,23 @@ func readAction(t *table) Action {
 	checkParameterNames(a.Parameters, tables)
 	t.finish()
 	return a
+}
+
+// readErrors reads sentences by the codes of failures. Which codes there are, the contract between host and guest says.
+func readErrors(t *table) map[string]string {
+	if len(t.values) > MaxErrors {
+		t.self(flawf("remove some", "more than %d failures are described", MaxErrors))
+		return nil
+	}
+	errors := map[string]string{}
+	for _, code := range slices.Sorted(maps.Keys(t.values)) {
+		if !isName(code, "_") {
+			t.flaw(code, flawf(`write for example conflict = "The thread is locked."`, "%q is not the code of a failure", shorten(code)))
+		}
+		errors[code] = t.text(code, MaxDescription)
+	}
+	t.finish()
+	return errors
 }
 
 func readInterval(t *table, kind Kind) time.Duration {
@@ -204,6 +236,8 @@ func readParameter(t *table) Parameter {
 		MaxLength:   int(t.integer("max_length", 1, MaxParameterLength, 0)),
 		Format:      parsed(t, "format", FormatAny, word(FormatGUID, FormatDateTime, FormatLine)),
 		Repeatable:  t.boolean("repeatable"),
+		Pick:        parsed(t, "pick", "", parseID),
+		Example:     t.text("example", MaxChoice),
 	}
 	p.OneOf, _ = list(t, "one_of", MaxChoices, func(s string) (string, *flaw) { return s, checkText(s, MaxChoice) })
 	fallback, hasDefault := t.take("default")
@@ -221,8 +255,14 @@ func readParameter(t *table) Parameter {
 	if hasDefault {
 		p.Default = readDefault(t, p, fallback)
 	}
+	if p.Required && p.Default == "" {
+		t.flaw("default", flawf("remove the default, or required", "the default of a required parameter is no value"))
+	}
 	return p
 }
+
+// MustBeGiven says that a caller has to give a value.
+func (p *Parameter) MustBeGiven() bool { return p.Required && p.Default == nil }
 
 // checkApplicable refuses a key that means nothing for the parameter's type: the author expects a check that nobody makes.
 func checkApplicable(t *table, p Parameter) {
@@ -235,14 +275,12 @@ func checkApplicable(t *table, p Parameter) {
 		"one_of":     p.Type == TypeString || p.Type == TypeStrings,
 		"format":     p.Type == TypeString || p.Type == TypeStrings,
 		"repeatable": p.Type == TypeString || p.Type == TypeEmail,
+		"pick":       p.Type == TypeString,
 	}
 	for _, key := range slices.Sorted(maps.Keys(applies)) {
 		if !applies[key] && t.has(key) {
 			t.flaw(key, flawf("remove it", "the key does nothing for the type %q", string(p.Type)))
 		}
-	}
-	if t.has("default") && p.Required {
-		t.flaw("default", flawf("remove the default, or required", "a required parameter never takes its default"))
 	}
 	if t.has("one_of") && len(p.OneOf) == 0 {
 		t.flaw("one_of", flawf("list the allowed values, or remove it", "the list allows no value"))

@@ -29,6 +29,7 @@ const (
 	MaxCapabilities         = 200 // of a plugin
 	MaxActions              = 100 // of a plugin
 	MaxParameters           = 100 // of an action
+	MaxErrors               = 30  // of an action: there are fewer codes
 	MaxOutputs              = 200 // of an action
 	MaxCapabilitiesOfAction = 50  // in either of its lists
 	MaxRequests             = 50  // of a capability

@@ -12,9 +12,13 @@ import (
 // What the documentation shows as TOML is read as its reader would use it. Scenarios of the emulator's weather
 // are read by its own tests.
 func TestDocumentedFilesAreAccepted(t *testing.T) {
-	pages, err := filepath.Glob("../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
+	var pages []string
+	for _, pattern := range []string{"../docs/*.md", "../docs/*/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, found...)
 	}
 	read := 0
 	for _, path := range pages {

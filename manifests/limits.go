@@ -40,8 +40,8 @@ func defaultLimits() Limits {
 	return Limits{DefaultMemory, DefaultFuel, DefaultTimeout, DefaultExchanges}
 }
 
-// readLimits reads the four keys; absent holds the values of absent ones. The caller finishes the table, because a
-// grant keeps one key more in it.
+// readLimits reads the four keys; absent holds the values of absent ones. The caller reads the rate beside them, which
+// cannot be lowered like the others since rates over different times do not compare, and finishes the table.
 func readLimits(t *table, absent Limits) Limits {
 	return Limits{
 		Memory:    parsed(t, "memory", absent.Memory, sizeWithin(MinMemory, MaxMemory)),

@@ -33,6 +33,9 @@ type Plugin struct {
 	Description string
 	// Limits that the plugin asks for. TOML: [limits], optional as a whole and key by key.
 	Limits Limits
+	// Rate bounds the requests that the plugin makes on one connection, beside the rates of the connection and of the
+	// grant: a plugin keeps to it where nobody else sets one. TOML: [limits] rate = "100/60s", default unlimited.
+	Rate Rate
 	// Capabilities in the order of the file, at most [MaxCapabilities]; each is used by an action. TOML: [[capability]].
 	Capabilities []Capability
 	// Actions in the order of the file, 1 to [MaxActions]. TOML: [[action]].
@@ -134,6 +137,7 @@ func ParsePlugin(name string, src []byte) (*Plugin, error) {
 	readPluginTable(root, p)
 	if limits, ok := root.child("limits"); ok {
 		p.Limits = readLimits(limits, p.Limits)
+		p.Rate = parsed(limits, "rate", Rate{}, parseRate)
 		limits.finish()
 	}
 	capabilities := root.elements("capability", "id", MaxCapabilities)
@@ -299,6 +303,7 @@ func checkReferences(p *Plugin, capabilities, actions []*table) {
 		seen[a.ID] = true
 		checkNamed(p, actions[i], "capabilities", a.Capabilities, used)
 		checkNamed(p, actions[i], "optional", a.Optional, used)
+		checkPicks(p, a, actions[i])
 	}
 	clear(seen)
 	for i, c := range p.Capabilities {
@@ -319,6 +324,24 @@ func checkNamed(p *Plugin, action *table, key string, ids []string, used map[str
 		used[id] = true
 		if _, ok := p.Capability(id); !ok {
 			action.flaw(key, flawf(nearestCapability(id, p), "no [[capability]] has the id %q", id))
+		}
+	}
+}
+
+// checkPicks finds actions that cannot list the values of a parameter.
+func checkPicks(p *Plugin, a Action, table *table) {
+	for _, parameter := range a.Parameters {
+		if parameter.Pick == "" {
+			continue
+		}
+		picker, ok := p.Action(parameter.Pick)
+		switch {
+		case !ok:
+			table.flaw("parameter", flawf("name an action of this plugin", "the parameter %s is picked by %q, which is no action", parameter.Name, parameter.Pick))
+		case !picker.ReadOnly:
+			table.flaw("parameter", flawf("name one that only reads", "the parameter %s is picked by %s, which may change something", parameter.Name, picker.ID))
+		case slices.ContainsFunc(picker.Parameters, func(p Parameter) bool { return p.MustBeGiven() }):
+			table.flaw("parameter", flawf("name one without", "the parameter %s is picked by %s, which has a required parameter", parameter.Name, picker.ID))
 		}
 	}
 }

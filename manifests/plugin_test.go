@@ -31,6 +31,7 @@ func TestPluginHoldsEveryKeyOfItsManifest(t *testing.T) {
 		Title:       "Mail",
 		Description: "Read, search, send and file messages.",
 		Limits:      Limits{Memory: 64 << 20, Fuel: 3_000_000_000, Timeout: 90 * time.Second, Exchanges: 400},
+		Rate:        Rate{Count: 60, Per: time.Minute},
 		Capabilities: []Capability{{
 			ID:          "mail.read",
 			Description: "Read messages and their attachments",
@@ -54,8 +55,9 @@ func TestPluginHoldsEveryKeyOfItsManifest(t *testing.T) {
 			ReadOnly:     true,
 			Capabilities: []string{"mail.read"},
 			Outputs:      []string{"data.*.id", "data.*.subject"},
+			Errors:       map[string]string{"not_found": "The message is gone.", "too_large": "The message is over the limit."},
 			Parameters: []Parameter{
-				{Name: "email_address", Type: TypeEmail, Required: true, MaxLength: DefaultTextLength, Description: "The mailbox, as address or user id."},
+				{Name: "email_address", Type: TypeEmail, MaxLength: DefaultTextLength, Description: "The mailbox, as address or user id."},
 				{Name: "limit", Type: TypeNumeric, Integer: true, Minimum: number(1), Maximum: number(1000), Default: 100.0, Description: "Most messages to return."},
 			},
 		}, {
@@ -66,8 +68,8 @@ func TestPluginHoldsEveryKeyOfItsManifest(t *testing.T) {
 			Capabilities: []string{"mail.send"},
 			Optional:     []string{"mail.read"},
 			Parameters: []Parameter{
-				{Name: "to", Type: TypeString, Repeatable: true, MaxLength: 2000, Format: FormatLine, Description: "Recipients."},
-				{Name: "importance", Type: TypeString, OneOf: []string{"low", "normal", "high"}, Default: "normal", MaxLength: DefaultTextLength, Description: "Importance of the message."},
+				{Name: "to", Type: TypeString, Repeatable: true, MaxLength: 2000, Format: FormatLine, Pick: "mail.get", Example: "dana@contoso.example", Description: "Recipients."},
+				{Name: "importance", Type: TypeString, Required: true, OneOf: []string{"low", "normal", "high"}, Default: "normal", MaxLength: DefaultTextLength, Description: "Importance of the message."},
 				{Name: "categories", Type: TypeStrings, Default: []string{"triage"}, MaxLength: DefaultTextLength, Description: "Outlook categories."},
 				{Name: "save", Type: TypeBoolean, Default: true, Description: "Keep a copy in Sent Items."},
 				{Name: "ContentBytes", In: "attachments", Type: TypeByte, Required: true, MaxLength: DefaultContentLength, Description: "Content of one attachment."},
@@ -154,7 +156,7 @@ title`},
 		{"interval above the bound", `interval = "30s"`, `interval = "24h1ms"`},
 		{"interval as number", `interval = "30s"`, `interval = 30`},
 		{"parameters that differ in case only", `name = "to"`, `name = "Importance"`},
-		{"required with a default", `default = true`, "default = true\nrequired = true"},
+		{"required with an empty default", `example = "dana@contoso.example"`, "default = \"\"\nrequired = true"},
 		{"default of another type", `default = true`, `default = "true"`},
 		{"default out of bounds", `default = 100`, `default = 1001`},
 		{"default with a fraction", `default = 100`, `default = 1.5`},
@@ -190,6 +192,14 @@ title`},
 		{"two capabilities of one id", "id = \"mail.send\"\ndescription = \"Send messages\"", "id = \"mail.read\"\ndescription = \"Send messages\""},
 		{"no plugin table", "[plugin]", "[limits.plugin]"},
 		{"plugin as a value", "[plugin]", "plugin = 1\n[limits.plugin]"},
+		{"rate without a time", `rate = "60/1m"`, `rate = "60"`},
+		{"failure by no code", `not_found = "The message is gone."`, `NotFound = "The message is gone."`},
+		{"failure without a sentence", `not_found = "The message is gone."`, `not_found = true`},
+		{"too many failures", `not_found = "The message is gone."`, manyFailures()},
+		{"picked by no action", `pick = "mail.get"`, `pick = "mail.list"`},
+		{"picked by an action that may change something", `pick = "mail.get"`, `pick = "mail.send"`},
+		{"picked by an action that asks back", "type = \"email\"\n", "type = \"email\"\nrequired = true\n"},
+		{"choice of numbers", `integer = true`, "integer = true\npick = \"mail.get\""},
 		{"actions that are one table", "[[action]]\nid = \"mail.get\"", "[action]\nid = \"mail.get\""},
 	}
 	checkRefusals(t, "refused-plugins.txt", len(tests), func(i int) (string, error) {
@@ -344,4 +354,13 @@ func TestFormats(t *testing.T) {
 			t.Errorf("%q accepts %q = %t, want %t", test.format, test.text, got, test.want)
 		}
 	}
+}
+
+// manyFailures are one more than an action may describe.
+func manyFailures() string {
+	var b strings.Builder
+	for i := range MaxErrors + 1 {
+		fmt.Fprintf(&b, "code%d = \"It failed.\"\n", i)
+	}
+	return b.String()
 }

@@ -27,3 +27,12 @@ func (c *Call) CreateBlob(data []byte) (*abi.Blob, error) {
 	}
 	return reply.Blob, nil
 }
+
+// BlobSize is the size of a blob of this invocation in bytes.
+func (c *Call) BlobSize(name string) (int64, error) {
+	reply, err := c.exchange(new(fastjson.Parser), &abi.Exchange{Op: abi.OpBlob, Blob: &abi.BlobRequest{Name: name, Length: 1}})
+	if err != nil {
+		return 0, err
+	}
+	return reply.Size, nil
+}

@@ -1,6 +1,10 @@
 package sdk
 
-import "github.com/valyala/fastjson"
+import (
+	"github.com/valyala/fastjson"
+
+	"github.com/postern-dev/postern/abi"
+)
 
 // Value is one JSON value.
 type Value = fastjson.Value
@@ -21,6 +25,16 @@ func (p Parameters) Value(name string) *Value { return p.object.Get(name) }
 
 // String returns a text.
 func (p Parameters) String(name string) string { return string(p.object.GetStringBytes(name)) }
+
+// Blob returns the name of the blob that stands for bytes. A caller may give either; ok is false for base64.
+func (p Parameters) Blob(name string) (blob string, ok bool) {
+	v := p.object.Get(name)
+	if v == nil {
+		return "", false
+	}
+	blob, ok, err := abi.BlobReference(v)
+	return blob, ok && err == nil
+}
 
 // Bool returns a truth value.
 func (p Parameters) Bool(name string) bool { return p.object.GetBool(name) }

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
+	"context"
+	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +23,12 @@ func (c *cli) withHost(cmd *cobra.Command, f func(*host.Host, *manifests.Config)
 	if err != nil {
 		return nil
 	}
-	h, config, err := c.open(&hostFlags{config: path})
+	flags := &hostFlags{config: path}
+	_, config, err := c.loadConfig(flags)
+	if err != nil {
+		return nil
+	}
+	h, err := c.openHost(flags, config, nil)
 	if err != nil {
 		return nil
 	}
@@ -53,11 +62,11 @@ func (c *cli) completeRun(cmd *cobra.Command, args []string, toComplete string) 
 	if len(args) == 0 {
 		return c.completeAction(cmd, args, toComplete)
 	}
-	if _, value, named := strings.Cut(toComplete, "="); named {
+	if name, value, named := strings.Cut(toComplete, "="); named {
 		if strings.HasPrefix(value, "@") {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return nil, cobra.ShellCompDirectiveNoFileComp
+		return c.completeValue(cmd, args[0], name), cobra.ShellCompDirectiveNoFileComp
 	}
 	given := func(name string) bool {
 		return slices.ContainsFunc(args[1:], func(arg string) bool { return strings.HasPrefix(arg, name+"=") })
@@ -75,6 +84,42 @@ func (c *cli) completeRun(cmd *cobra.Command, args []string, toComplete string) 
 		}
 		return names
 	}), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// pickTimeout is how long a shell waits for what a parameter can be.
+const pickTimeout = 10 * time.Second
+
+// completeValue completes the value of a parameter with what the action that its manifest names for that lists. It is an
+// invocation like any other: it needs a grant, and is on record.
+func (c *cli) completeValue(cmd *cobra.Command, action, name string) []string {
+	return c.withHost(cmd, func(h *host.Host, _ *manifests.Config) []string {
+		described, err := h.Describe(action)
+		if err != nil {
+			return nil
+		}
+		i := slices.IndexFunc(described.Parameters, func(p host.Parameter) bool { return p.Name == name && p.Pick != "" })
+		if i < 0 {
+			return nil
+		}
+		connection, err := cmd.Flags().GetString("connection")
+		if err != nil {
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), pickTimeout)
+		defer cancel()
+		result, err := h.Invoke(ctx, host.Invocation{Action: described.Parameters[i].Pick, Connection: connection})
+		if err != nil {
+			return nil
+		}
+		var values []string
+		for _, row := range result.Data {
+			var picked struct{ ID, DisplayName, Name string }
+			if json.Unmarshal(row, &picked) == nil && picked.ID != "" {
+				values = append(values, cobra.CompletionWithDesc(name+"="+oneLine(picked.ID), oneLine(cmp.Or(picked.DisplayName, picked.Name))))
+			}
+		}
+		return values
+	})
 }
 
 // completePlugin completes installed plugins as name@version.

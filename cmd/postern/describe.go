@@ -3,12 +3,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/postern-dev/postern/host"
 	"github.com/postern-dev/postern/manifests"
+	"github.com/postern-dev/postern/manifests/permissions"
 )
 
 func (c *cli) describeCommand() *cobra.Command {
@@ -39,6 +41,7 @@ func (c *cli) writeDescription(b *strings.Builder, a host.Action) {
 	writeFacts(b, []fact{
 		{"plugin", a.Plugin + "@" + a.Version},
 		{"effect", effect(a)},
+		{"tokens", tokenKinds(a)},
 		{"granted on", grantedOn(a)},
 		{"capabilities", orNone(a.Capabilities)},
 		{"application permissions", orNone(a.Permissions.Application)},
@@ -62,6 +65,21 @@ func effect(a host.Action) string {
 	return "may change or send something"
 }
 
+// tokenKinds tells in whose name the action runs.
+func tokenKinds(a host.Action) string {
+	application := slices.Contains(a.Tokens, permissions.Application.String())
+	switch delegated := slices.Contains(a.Tokens, permissions.Delegated.String()); {
+	case application && delegated:
+		return "an application's own, or a signed-in user's"
+	case delegated:
+		return "a signed-in user's only"
+	case application:
+		return "an application's own only"
+	default:
+		return "none: no kind of token can use all of its capabilities"
+	}
+}
+
 func orNone(list []string) string {
 	if len(list) == 0 {
 		return "none"
@@ -77,12 +95,15 @@ func memberName(p host.Parameter) string {
 	return p.In + "[]." + p.Name
 }
 
+// mustBeGiven reports whether there is no default for a value that must be there.
+func mustBeGiven(p host.Parameter) bool { return p.Required && p.Default == nil }
+
 // need tells what happens without a value.
 func need(p host.Parameter) string {
 	switch {
-	case p.Required && p.In != "":
+	case mustBeGiven(p) && p.In != "":
 		return "required in " + p.In
-	case p.Required:
+	case mustBeGiven(p):
 		return "required"
 	case p.Default == nil || p.Default == "":
 		return ""
@@ -94,12 +115,12 @@ func need(p host.Parameter) string {
 	return strings.Trim(string(b), `"`)
 }
 
-// example is a command line with the parameters that must be there.
+// example is a command line with the parameters that must be there. What stands in capitals is to be replaced.
 func example(a host.Action) string {
 	words := []string{"postern run", a.ID}
 	for _, p := range a.Parameters {
-		if p.Required && p.In == "" {
-			words = append(words, p.Name+"="+exampleValue(p))
+		if p.In == "" && (mustBeGiven(p) || p.Example != "") {
+			words = append(words, p.Name+"="+quoted(exampleValue(p)))
 		}
 	}
 	if len(a.Connections) > 1 {
@@ -110,6 +131,8 @@ func example(a host.Action) string {
 
 func exampleValue(p host.Parameter) string {
 	switch {
+	case p.Example != "":
+		return p.Example
 	case p.Type == manifests.TypeBoolean:
 		return "true"
 	case p.Type == manifests.TypeNumeric:
@@ -120,4 +143,15 @@ func exampleValue(p host.Parameter) string {
 		return "dana@contoso.example"
 	}
 	return strings.ToUpper(p.Name)
+}
+
+// quoted is a word for a POSIX shell.
+func quoted(word string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_@%+=:,./-", r)
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -89,6 +89,9 @@ func (c *cli) writeExplanation(b *strings.Builder, x *host.Explanation) {
 
 func limitsLine(l *host.ExplainedLimits) string {
 	line := fmt.Sprintf("memory %s, fuel %d, timeout %s, exchanges %d, rate %s", l.Memory, l.Fuel, l.Timeout, l.Exchanges, l.Rate)
+	if l.PluginRate != manifests.Unlimited {
+		line += ", the plugin's own " + l.PluginRate
+	}
 	if l.Sends != manifests.Unlimited {
 		line += ", sends " + l.Sends
 	}

@@ -23,6 +23,9 @@ manifest states; "postern describe ACTION" lists them.
   ContentBytes=@report.pdf     the content of a file as base64, for the type byte
   body=@@home                  a text that starts with an @
   attachments=@list.json       a list of objects, as JSON
+  Name=a.txt ContentBytes=@a.txt Name=b.txt ContentBytes=@b.txt
+                               the same from values: the first Name with the first
+                               ContentBytes, the second with the second
   --params FILE                all of them as a JSON object; - is standard input
 
 Values of name=value win over those of --params. JSON is read strictly: a key that stands

@@ -33,6 +33,7 @@ type inspectedLimits struct {
 	Fuel      uint64 `json:"fuel"`
 	Timeout   string `json:"timeout"`
 	Exchanges int    `json:"exchanges"`
+	Rate      string `json:"rate"`
 }
 
 type inspectedCapability struct {
@@ -92,7 +93,7 @@ func inspect(h *host.Host, i *catalog.Installed) (*inspection, error) {
 	}
 	p := i.Plugin
 	x.Title, x.Description, x.ABI = p.Title, p.Description, p.ABI
-	x.Limits = inspectedLimits{p.Limits.Memory.String(), p.Limits.Fuel, p.Limits.Timeout.String(), p.Limits.Exchanges}
+	x.Limits = limitsOf(p)
 	for _, capability := range p.Capabilities {
 		x.Capabilities = append(x.Capabilities, inspectedCapability{
 			ID: capability.ID, Description: capability.Description,
@@ -163,7 +164,7 @@ func changes(before, after *manifests.Plugin) []string {
 	}
 	compare("action", actionIDs(before), actionIDs(after))
 	compare("request", capabilityRequests(before), capabilityRequests(after))
-	compare("limits", []string{limitsText(before.Limits)}, []string{limitsText(after.Limits)})
+	compare("limits", []string{limitsOf(before).String()}, []string{limitsOf(after).String()})
 	return found
 }
 
@@ -186,8 +187,16 @@ func capabilityRequests(p *manifests.Plugin) []string {
 	return all
 }
 
-func limitsText(l manifests.Limits) string {
-	return fmt.Sprintf("memory %s, fuel %d, timeout %s, exchanges %d", l.Memory, l.Fuel, l.Timeout, l.Exchanges)
+func limitsOf(p *manifests.Plugin) inspectedLimits {
+	return inspectedLimits{p.Limits.Memory.String(), p.Limits.Fuel, p.Limits.Timeout.String(), p.Limits.Exchanges, p.Rate.String()}
+}
+
+func (l inspectedLimits) String() string {
+	text := fmt.Sprintf("memory %s, fuel %d, timeout %s, exchanges %d", l.Memory, l.Fuel, l.Timeout, l.Exchanges)
+	if l.Rate == (manifests.Rate{}).String() {
+		return text
+	}
+	return text + ", rate " + l.Rate
 }
 
 func (c *cli) writeInspection(b *strings.Builder, x *inspection) {
@@ -201,7 +210,7 @@ func (c *cli) writeInspection(b *strings.Builder, x *inspection) {
 	fmt.Fprintf(b, "%s. %s\n\n", oneLine(x.Title), oneLine(x.Description))
 	writeFacts(b, []fact{
 		{"abi", x.ABI},
-		{"limits", fmt.Sprintf("memory %s, fuel %d, timeout %s, exchanges %d", x.Limits.Memory, x.Limits.Fuel, x.Limits.Timeout, x.Limits.Exchanges)},
+		{"limits", x.Limits.String()},
 		{"manifest", digestText(x.Manifest)},
 		{"module", digestText(x.Module)},
 	})

@@ -60,7 +60,7 @@ Ask whether something is allowed, why:    postern explain mail.send`,
 		{groupActions, []*cobra.Command{c.runCommand(), c.actionsCommand(), c.describeCommand(), c.explainCommand()}},
 		{groupOperate, []*cobra.Command{c.authCommand(), c.doctorCommand(), c.pluginCommand(), c.auditCommand(), c.heldCommand()}},
 		{groupTry, []*cobra.Command{c.demoCommand(), c.emulateCommand()}},
-		{"", []*cobra.Command{c.versionCommand()}},
+		{"", []*cobra.Command{c.versionCommand(), c.pagesCommand()}},
 	} {
 		for _, command := range group.commands {
 			command.GroupID = group.id

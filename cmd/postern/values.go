@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -30,6 +31,7 @@ func values(parameters []host.Parameter, document []byte, args []string) (map[st
 		return nil, err
 	}
 	seen := map[string]bool{}
+	lists := elements{}
 	for _, arg := range args {
 		name, text, ok := strings.Cut(arg, "=")
 		if !ok || name == "" {
@@ -38,6 +40,10 @@ func values(parameters []host.Parameter, document []byte, args []string) (map[st
 		value, err := valueOf(parameters, name, text)
 		if err != nil {
 			return nil, err
+		}
+		if in := listOf(parameters, name); in != "" {
+			lists.add(in, name, value)
+			continue
 		}
 		switch before := given[name].(type) {
 		case []string:
@@ -53,7 +59,44 @@ func values(parameters []host.Parameter, document []byte, args []string) (map[st
 		}
 		given[name], seen[name] = value, true
 	}
+	lists.put(given)
 	return given, nil
+}
+
+// elements gathers the members of lists that stand on the command line one after the other: the first value of each
+// belongs to the first element, the second to the second, and so on.
+type elements map[string][]map[string]any
+
+func (l elements) add(in, name string, value any) {
+	for _, element := range l[in] {
+		if _, taken := element[name]; !taken {
+			element[name] = value
+			return
+		}
+	}
+	l[in] = append(l[in], map[string]any{name: value})
+}
+
+// put writes a single element as the flat members that stand for it, and several as the list. Beside the list itself
+// they stay flat, which the host refuses.
+func (l elements) put(given map[string]any) {
+	for in, list := range l {
+		if _, both := given[in]; both || len(list) == 1 {
+			maps.Copy(given, list[0])
+			continue
+		}
+		given[in] = list
+	}
+}
+
+// listOf names the list that a parameter is a member of; empty if it is none.
+func listOf(parameters []host.Parameter, name string) string {
+	for _, p := range parameters {
+		if p.Name == name {
+			return p.In
+		}
+	}
+	return ""
 }
 
 // valueOf reads one value of the command line. @FILE stands for what is in the file, and @@ for an @ at the start.

@@ -20,6 +20,8 @@ type Set struct {
 	mu    sync.Mutex
 	taken int64
 	blobs []abi.Blob
+	// lent are the sizes of the blobs that others made, by name.
+	lent map[string]int64
 }
 
 // NewSet starts a set that may write limit bytes in all. Every byte counts, also those of a blob that failed or
@@ -44,6 +46,25 @@ func (set *Set) Create(ctx context.Context, r io.Reader, contentType string) (ab
 	return blob, nil
 }
 
+// Lend lets the set open a blob that the store holds already. It reads the whole blob once, and an error for damage
+// wraps [ErrDamaged]. A name that the store does not hold is [abi.NotFound].
+func (set *Set) Lend(name string) error {
+	file, size, err := set.store.Open(name)
+	if err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if set.lent == nil {
+		set.lent = make(map[string]int64)
+	}
+	set.lent[name] = size
+	return nil
+}
+
 // take takes n bytes from the budget.
 func (set *Set) take(n int64) error {
 	set.mu.Lock()
@@ -57,17 +78,16 @@ func (set *Set) take(n int64) error {
 }
 
 // Open opens a blob of this set, and gives its size in bytes. Any other name is [abi.NotFound], also one that the
-// store holds. The content was hashed when this invocation wrote it, so only the size is compared again; an error
-// for a difference wraps [ErrDamaged].
+// store holds. The content was hashed when this invocation wrote or was lent it, so only the size is compared again; an
+// error for a difference wraps [ErrDamaged].
 func (set *Set) Open(name string) (io.ReadSeekCloser, int64, error) {
 	set.mu.Lock()
-	i := set.find(name)
-	var size int64
-	if i >= 0 {
-		size = set.blobs[i].Size
+	size, known := set.lent[name]
+	if i := set.find(name); i >= 0 {
+		size, known = set.blobs[i].Size, true
 	}
 	set.mu.Unlock()
-	if i < 0 {
+	if !known {
 		return nil, 0, notFound(name)
 	}
 	file, found, err := set.store.file(name)
@@ -88,7 +108,7 @@ func (set *Set) Has(name string) bool {
 	return set.find(name) >= 0
 }
 
-// List describes the set's blobs in the order of their creation.
+// List describes the blobs that were written into the set, in the order of their creation.
 func (set *Set) List() []abi.Blob {
 	set.mu.Lock()
 	defer set.mu.Unlock()

@@ -153,7 +153,10 @@ func parts(items []*item) (all [][]*item) {
 	size, start := 0, 0
 	for n, i := range items {
 		own := len(i.text) + len(i.target) + 1024 // headers are few and short
-		most := min(i.req.Limit.count(), i.client.settings.Limit.count())
+		most := i.client.settings.Limit.count()
+		for _, limit := range i.req.Limits {
+			most = min(most, limit.count())
+		}
 		if n > start && (size+own > maxBatchBody || n-start >= most) {
 			all, start, size = append(all, items[start:n]), n, 0
 		}
@@ -282,7 +285,10 @@ func (b *batch) enter(ctx context.Context, items []*item) (leave func(), err err
 		limit *Limit
 		n     int
 	}
-	places := []place{{items[0].req.Limit, len(items)}}
+	var places []place
+	for _, limit := range items[0].req.Limits {
+		places = append(places, place{limit, len(items)})
+	}
 	mailboxes := map[*mailboxLimit]int{}
 	names := map[string]*mailboxLimit{}
 	for _, i := range items {

@@ -63,8 +63,9 @@ type Request struct {
 	// Keep names the parameters that are constrained: a link must not lead to another
 	// value of them.
 	Keep []string
-	// Limit is the grant's own, kept besides the connection's and the mailbox's.
-	Limit *Limit
+	// Limits are those of the grant and of the plugin, in the same order for all requests under the same ones. They are
+	// kept besides the connection's and the mailbox's. Requests of one batch have the same.
+	Limits []*Limit
 	// Caller is who waits for them.
 	Caller Caller
 }

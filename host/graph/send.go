@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -262,7 +263,7 @@ func (c *call) sendOnce(ctx context.Context, target string, authorize func(conte
 	return res, nil
 }
 
-// enter waits until the request may be sent: by the grant's own limit, then that of its
+// enter waits until the request may be sent: by the limits of its grant and plugin, then that of its
 // mailbox, then the connection's, whose rate is so kept to the moment. leave ends
 // the request to them, once.
 func (c *call) enter(ctx context.Context) (leave func(), err error) {
@@ -270,14 +271,15 @@ func (c *call) enter(ctx context.Context) (leave func(), err error) {
 		return func() {}, nil
 	}
 	mailbox := c.client.mailboxes.enter(c.req)
-	entered := make([]*Limit, 0, 3)
+	limits := slices.Concat(c.req.Limits, []*Limit{mailbox.limit(), c.client.settings.Limit})
+	entered := make([]*Limit, 0, len(limits))
 	leave = sync.OnceFunc(func() {
 		for _, limit := range entered {
 			limit.Leave(1)
 		}
 		c.client.mailboxes.leave(mailbox)
 	})
-	for _, limit := range []*Limit{c.req.Limit, mailbox.limit(), c.client.settings.Limit} {
+	for _, limit := range limits {
 		if err := limit.Enter(ctx, c.req.Caller, 1); err != nil {
 			leave()
 			return nil, err

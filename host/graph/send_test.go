@@ -325,7 +325,7 @@ func TestRatesAreWaitedForBeforeAnythingIsSent(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			req := messages(t)
-			req.Limit = tc.grant
+			req.Limits = []*Limit{tc.grant}
 			if _, _, err := client.Do(ctx, new(fastjson.Parser), req, u.blobs); err != nil {
 				t.Fatal(err)
 			}

@@ -31,7 +31,8 @@ type Permit struct {
 	Grant  *manifests.Grant
 	// Limits are the plugin's, lowered by the grant.
 	Limits manifests.Limits
-	scheme permissions.Scheme
+	// Scheme is the kind of token that the requests carry.
+	Scheme permissions.Scheme
 }
 
 // NewPermit checks that the grant covers every capability that the action needs,
@@ -40,7 +41,7 @@ func NewPermit(plugin *manifests.Plugin, action *manifests.Action, grant *manife
 	p := &Permit{
 		Plugin: plugin, Action: action, Grant: grant,
 		Limits: plugin.Limits.Lower(grant.Limits),
-		scheme: scheme,
+		Scheme: scheme,
 	}
 	for _, id := range action.Capabilities {
 		capability, ok := plugin.Capability(id)
@@ -152,8 +153,8 @@ func (p *Permit) Covers(capability *manifests.Capability) error {
 	if !slices.Contains(p.Grant.Capabilities, capability.ID) {
 		return notGrantedCapability(p.Grant, capability.ID, p.Action.ID)
 	}
-	if len(stated(capability, p.scheme)) == 0 {
-		return wrongToken(p.Action.ID, capability.ID, p.scheme)
+	if len(stated(capability, p.Scheme)) == 0 {
+		return wrongToken(p.Action.ID, capability.ID, p.Scheme)
 	}
 	return nil
 }

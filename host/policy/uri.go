@@ -16,8 +16,9 @@ import (
 //
 // The URI itself never leaves: the host builds its own from the template of the capability and the values found here. So a
 // spelling that is read in another way than Graph would read it can at worst name another value of a parameter, which is
-// checked as such. Refused is what has more than one reading: dot segments, empty segments, escapes of separators and of
-// escapes, blanks and characters outside ASCII that are not escaped, fragments, path parameters, another origin in whatever form.
+// checked as such. Refused is what has more than one reading: dot segments, empty segments, escapes of escapes and of separators
+// (but for the slash of an id in base64), blanks and characters outside ASCII that are not escaped, fragments, path parameters,
+// another origin in whatever form.
 func (p *Permit) URI(origin string, h *abi.HTTPRequest) (*abi.GraphRequest, error) {
 	u, problem := readURI(origin, h.URI)
 	if problem != "" {
@@ -98,11 +99,28 @@ func matchPath(template manifests.Template, segments []string) ([]abi.Pair, bool
 			}
 		case segments[i][0] == '$' || strings.ContainsAny(segments[i], "()"):
 			return nil, false
+		case strings.Contains(segments[i], "/") && i > 0 && isDirectory(parts[i-1].Literal):
+			return nil, false // names and ids of the directory have none
 		default:
 			params = append(params, abi.Pair{Name: part.Parameter, Value: segments[i]})
 		}
 	}
 	return params, true
+}
+
+// isDirectory reports whether the keys in a collection are of the directory.
+func isDirectory(collection string) bool {
+	return slices.Contains([]string{"users", "groups", "members", "owners"}, collection)
+}
+
+// isItemID reports whether a text can be the id of an item in the mail store, which is base64 of either alphabet: it has nothing
+// in it by which a slash could become a step to another path.
+// Source: https://learn.microsoft.com/graph/outlook-immutable-id
+func isItemID(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		isAlphanumeric := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		return !isAlphanumeric && !strings.ContainsRune("+/=_-", r)
+	})
 }
 
 // readPath is a URI that was read.
@@ -181,7 +199,7 @@ func readSegment(part string) (segment, problem string) {
 		problem = "has a segment that starts or ends with a blank"
 	case strings.Trim(segment, ".") == "":
 		problem = "has a dot segment"
-	case strings.ContainsAny(segment, "/\\;"):
+	case strings.ContainsAny(segment, "/\\;") && !isItemID(segment):
 		problem = "has an escaped separator in its path, which not all servers read alike"
 	case strings.Contains(segment, "%"):
 		problem = "is percent-encoded twice"

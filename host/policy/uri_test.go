@@ -27,6 +27,7 @@ func TestURIsThatAreTemplatedRequests(t *testing.T) {
 		"HTTPS://Graph.Microsoft.com/v1.0/Users/a/MESSAGES":           "/users/{user}/messages user=a ",
 		"/v1.0/users/x%23EXT%23@contoso.example/messages?":            "/users/{user}/messages user=x#EXT#@contoso.example ",
 		"/v1.0/users/a/messages/AAMkAG%3D?$select=id&$top=5":          "/users/{user}/messages/{message} user=a message=AAMkAG= $select=id $top=5 ",
+		"/v1.0/users/a/messages/AAMk%2FAG%2b%2f%3D":                   "/users/{user}/messages/{message} user=a message=AAMk/AG+/= ",
 		"/v1.0/users/a/messages?%24filter=subject%20eq%20'a%26b%2Bc'": "/users/{user}/messages user=a $filter=subject eq 'a&b+c' ",
 		"/v1.0/users/a/messages?$search=%22a%25b%22":                  `/users/{user}/messages user=a $search="a%b" `,
 		"/v1.0/users/%C3%A9%40contoso.example/messages":               "/users/{user}/messages user=é@contoso.example ",
@@ -132,7 +133,7 @@ func TestBetaNeedsAWordInTheGrant(t *testing.T) {
 }
 
 // FuzzURI holds what is taken against a reader of its own: the segments of the URI, decoded once, are those of the template, and no
-// value holds a separator or an escape.
+// value holds an escape, or a separator that is no part of an id.
 func FuzzURI(f *testing.F) {
 	p := matcher(f)
 	for i, uri := range hostileURIs() {
@@ -159,7 +160,11 @@ func FuzzURI(f *testing.F) {
 			t.Fatalf("%q was taken for %s", uri, g.Path)
 		}
 		for _, param := range g.Params {
-			if param.Value == "" || strings.ContainsAny(param.Value, "/\\%;") || strings.Trim(param.Value, ".") == "" {
+			separators := `/\%;`
+			if param.Name == "message" && strings.Trim(param.Value, "/+=-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+				separators = "" // an id in base64
+			}
+			if param.Value == "" || strings.ContainsAny(param.Value, separators) || strings.Trim(param.Value, ".") == "" {
 				t.Fatalf("%q has the value %q", uri, param.Value)
 			}
 		}

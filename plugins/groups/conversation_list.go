@@ -18,8 +18,7 @@ func listConversations(call *sdk.Call) error {
 		if err != nil {
 			return err
 		}
-		call.Row(sdk.Pick(conversation,
-			"id", "topic", "hasAttachments", "lastDeliveredDateTime", "uniqueSenders", "preview").Value)
+		call.Row(conversationRow(conversation))
 	}
 	call.Message("Conversations of the group: " + strconv.Itoa(call.Rows()) + ".")
 	return nil
