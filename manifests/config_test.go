@@ -101,13 +101,6 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			Internal:           []Pattern{pattern(t, "*@contoso.com")},
 			Mark:               true,
 			Beta:               true,
-		}, {
-			Name:         "triggers",
-			Plugin:       "mail",
-			Version:      constraint(t, "~1.2"),
-			Connections:  []string{"contoso"},
-			Capabilities: []string{"mail.read"},
-			Actions:      []string{"mail.poll"},
 		}},
 		Triggers: []Trigger{{
 			Name:       "soc-inbox",
@@ -183,7 +176,7 @@ func TestEmptyConfigGrantsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Config{Dir: ".", Host: Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state", Cache: "cache"}}
+	want := &Config{Dir: ".", Host: Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state", Keep: DefaultKeep, Cache: "cache"}}
 	if diff := cmp.Diff(want, c, compareConfigs); diff != "" {
 		t.Errorf("ParseConfig (-want +got):\n%s", diff)
 	}
@@ -439,6 +432,14 @@ postern.toml:35: grant.mail.only.event: no granted request of mail 1.2.0 has the
 }
 
 func TestCheckFindsTriggersThatCannotBePolled(t *testing.T) {
+	const grant = `
+[grant.triggers]
+plugin = "mail"
+version = "~1.2"
+connections = ["contoso"]
+capabilities = ["mail.read"]
+actions = ["mail.poll"]
+`
 	p, err := ParsePlugin("plugin.toml", []byte(readTestdata(t, "plugin.toml")))
 	if err != nil {
 		t.Fatal(err)
@@ -446,13 +447,13 @@ func TestCheckFindsTriggersThatCannotBePolled(t *testing.T) {
 	for _, test := range []struct{ name, old, new, want string }{
 		{"as often as the action allows", `every = "90s"`, `every = "30s"`, ""},
 		{"more often", `every = "90s"`, `every = "29s"`,
-			`postern.toml:70: trigger.soc-inbox.every: mail.poll may be polled once in 30s; write every = "30s" or more, or leave it out`},
-		{"an action that is called", "[trigger.sweep]\naction = \"mail.poll\"", "[trigger.sweep]\naction = \"mail.send\"",
-			`postern.toml:81: trigger.sweep.action: mail.send is of the kind "action", which is not polled; actions of mail that can be: mail.poll`},
+			`postern.toml:63: trigger.soc-inbox.every: mail.poll may be polled once in 30s; write every = "30s" or more, or leave it out`},
+		{"an action that is called", "action = \"mail.poll\"\nconnection = \"contoso\"", "action = \"mail.send\"\nconnection = \"lab\"",
+			`postern.toml:61: trigger.soc-inbox.action: mail.send is of the kind "action", which is not polled; actions of mail that can be: mail.poll`},
 		{"an action that no grant names", "[trigger.sweep]\naction = \"mail.poll\"", "[trigger.sweep]\naction = \"mail.search\"", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c, err := ParseConfig("postern.toml", []byte(edit(t, readTestdata(t, "config.toml"), test.old, test.new)))
+			c, err := ParseConfig("postern.toml", []byte(edit(t, readTestdata(t, "config.toml"), test.old, test.new)+grant))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -586,8 +587,9 @@ func TestEncodedGrantsReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Grants[0].Only.Params["message"] = []Pattern{pattern(t, `a "quoted" \ value`), pattern(t, strings.Repeat("long", 100))}
-	connections, _, _ := strings.Cut(src, "[grant.mail]")
-	again, err := ParseConfig("postern.toml", []byte(connections+c.Grants[0].Encode()+c.Grants[1].Encode()))
+	connections, rest, _ := strings.Cut(src, "[grant.mail]")
+	_, triggers, _ := strings.Cut(rest, "[trigger.soc-inbox]")
+	again, err := ParseConfig("postern.toml", []byte(connections+c.Grants[0].Encode()+c.Grants[1].Encode()+"[trigger.soc-inbox]"+triggers))
 	if err != nil {
 		t.Fatal(err)
 	}
