@@ -80,6 +80,9 @@ type GraphRequest struct {
 	// After are the places in its batch, from 0, of earlier requests that have to succeed before this one is
 	// sent. Otherwise it is not, and fails as well.
 	After []int
+	// Dry asks the host to judge the request and not to send it: the reply is empty where it would be sent, and the refusal
+	// where it would not.
+	Dry bool
 	// Link redeems a sealed next or delta link of an earlier reply. Nothing but
 	// PageLimit may stand beside it.
 	Link string
@@ -207,6 +210,7 @@ func (g *GraphRequest) members(w *writer) {
 		}
 		w.b = append(w.b, ']')
 	}
+	w.truth("dry", g.Dry)
 	w.text("link", g.Link)
 }
 
@@ -318,6 +322,8 @@ func (r *reader) graph(v *fastjson.Value, hasOp bool) *GraphRequest {
 			g.PageLimit = r.page(v)
 		case "save":
 			g.Save = r.boolean(v, key)
+		case "dry":
+			g.Dry = r.boolean(v, key)
 		case "upload":
 			if g.Upload = r.word(v, key); g.Upload == "" {
 				r.fail("upload must not be empty")

@@ -38,6 +38,8 @@ type Blob struct {
 	Size int64
 	// ContentType is what Graph said it is; empty for a blob that the guest made.
 	ContentType string
+	// Detected is what its first bytes say it is, as a media type; Graph and whoever sent it may say otherwise.
+	Detected string
 	// MD5, SHA1 and SHA256 are lower-case hex.
 	MD5, SHA1, SHA256 string
 }
@@ -67,6 +69,7 @@ func (reply *Reply) write(w *writer) {
 		w.name("size")
 		w.b = strconv.AppendInt(w.b, b.Size, 10)
 		w.text("content_type", b.ContentType)
+		w.text("detected", b.Detected)
 		w.text("md5", b.MD5)
 		w.text("sha1", b.SHA1)
 		w.text("sha256", b.SHA256)
@@ -178,6 +181,8 @@ func (r *reader) blob(v *fastjson.Value) *Blob {
 			b.Size = r.integer(v, name, 0, 1<<53)
 		case "content_type":
 			b.ContentType = r.text(v, name, MaxWord)
+		case "detected":
+			b.Detected = r.text(v, name, MaxWord)
 		case "md5":
 			b.MD5 = r.text(v, name, MaxWord)
 		case "sha1":

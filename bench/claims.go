@@ -21,6 +21,7 @@ func claims() []claim {
 		extism       = "extism/go-sdk: Instance + Call + Close"
 		extismReused = "extism/go-sdk, reused instance"
 		bare         = "the same module on wazero, not woven: nothing can end it"
+		same         = "the same requests by net/http and encoding/json"
 		native       = "the same request by net/http and encoding/json"
 	)
 	return []claim{
@@ -121,6 +122,36 @@ func claims() []claim {
 			Name:      "mail.get: memory allocated by one invocation",
 			Benchmark: "Invocation/action=mail.get/path=sandbox", Unit: "B/op",
 			Peer: "Invocation/action=mail.get/path=native", PeerName: native,
+		},
+		{
+			Name:      "mail.list of 50 messages, end to end, Graph answering after 20 ms",
+			Benchmark: "Mail/action=mail.list/latency=20ms/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.list/latency=20ms/path=native", PeerName: same, Reach: 1.3,
+		},
+		{
+			Name:      "mail.list of 50 messages, end to end, Graph answering at once from memory",
+			Benchmark: "Mail/action=mail.list/latency=0s/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.list/latency=0s/path=native", PeerName: same,
+		},
+		{
+			Name:      "mail.get, end to end, Graph answering after 20 ms",
+			Benchmark: "Mail/action=mail.get/latency=20ms/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.get/latency=20ms/path=native", PeerName: same, Reach: 1.3,
+		},
+		{
+			Name:      "mail.get, end to end, Graph answering at once from memory",
+			Benchmark: "Mail/action=mail.get/latency=0s/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.get/latency=0s/path=native", PeerName: same,
+		},
+		{
+			Name:      "mail.move, end to end, Graph answering after 20 ms",
+			Benchmark: "Mail/action=mail.move/latency=20ms/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.move/latency=20ms/path=native", PeerName: same, Reach: 1.3,
+		},
+		{
+			Name:      "mail.move, end to end, Graph answering at once from memory",
+			Benchmark: "Mail/action=mail.move/latency=0s/path=sandbox", Unit: "sec/op",
+			Peer: "Mail/action=mail.move/latency=0s/path=native", PeerName: same,
 		},
 		{
 			Name:      "admission: reading, checking, weaving and compiling the mail module",

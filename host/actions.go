@@ -43,10 +43,12 @@ type Parameter struct {
 	Name string                  `json:"name"`
 	Type manifests.ParameterType `json:"type"`
 	// In names the list parameter that this is a member of.
-	In          string `json:"in,omitempty"`
-	Required    bool   `json:"required"`
-	Default     any    `json:"default"`
-	Description string `json:"description"`
+	In string `json:"in,omitempty"`
+	// Aliases are older names that are taken in its place.
+	Aliases     []string `json:"aliases,omitempty"`
+	Required    bool     `json:"required"`
+	Default     any      `json:"default"`
+	Description string   `json:"description"`
 	// Pick is the action whose rows are what the value can be; empty if none is known.
 	Pick string `json:"pick,omitempty"`
 	// Example is a value for documentation; empty if the manifest has none.
@@ -165,7 +167,7 @@ func Describe(plugin *manifests.Plugin, a *manifests.Action) Action {
 		if texts, ok := fallback.([]string); ok {
 			fallback = slices.Clone(texts)
 		}
-		d.Parameters = append(d.Parameters, Parameter{p.Name, p.Type, p.In, p.Required, fallback, p.Description, p.Pick, p.Example})
+		d.Parameters = append(d.Parameters, Parameter{p.Name, p.Type, p.In, slices.Clone(p.Aliases), p.Required, fallback, p.Description, p.Pick, p.Example})
 	}
 	return d
 }

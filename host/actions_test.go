@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -126,8 +127,12 @@ func (h *house) goldenWith(t *testing.T, result *host.Result, path func(graphtes
 				fmt.Fprintf(&b, "> %s: %s\n", name, v)
 			}
 		}
-		if len(r.Body) > 0 {
-			fmt.Fprintf(&b, "> %s\n", r.Body)
+		body := string(r.Body)
+		if source, err := base64.StdEncoding.DecodeString(body); err == nil && r.Header.Get("Content-Type") == "text/plain" {
+			body = strings.ReplaceAll(strings.TrimSpace(string(source)), "\r\n", "\n> ") // the MIME source of a mail
+		}
+		if body != "" {
+			fmt.Fprintf(&b, "> %s\n", body)
 		}
 		fmt.Fprintf(&b, "< %d\n\n", r.Status)
 	}

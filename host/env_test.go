@@ -46,7 +46,9 @@ type furnishing struct {
 	// unapproved leaves the plugins as they are installed.
 	unapproved bool
 	secret     string
-	graph      []graphtest.Option
+	// roles are the permissions of an application of its own, in place of the sample tenant's.
+	roles []string
+	graph []graphtest.Option
 	// inProcess serves Graph without a socket.
 	inProcess bool
 	// user signs this user in to the connection, in a browser.
@@ -79,24 +81,36 @@ capabilities = [
   "http.mail.read", "http.mail.send", "http.rule.read", "http.calendar.read", "http.conversation.read", "http.directory.read",
 ]
 actions = ["graph.request"]
-
-[grant.mail]
-version = "^1"
-connections = ["contoso"]
-capabilities = ["mail.read", "mail.search", "mail.send"]
-actions = ["mail.get", "mail.search", "mail.send"]
-
+` + mailGrants + `
 [grant.calendar]
 version = "^1"
 connections = ["contoso"]
-capabilities = ["calendar.read"]
-actions = ["event.list"]
+capabilities = ["calendar.read", "calendar.delete", "calendar.respond"]
+actions = ["event.list", "event.delete"]
 
 [grant.rules]
 version = "^1"
 connections = ["contoso"]
-capabilities = ["rule.read"]
-actions = ["rule.list", "rule.get"]
+capabilities = ["rule.read", "folder.read", "mailbox.settings.read"]
+actions = ["rule.list", "rule.get", "mailbox.oof.get"]
+
+[grant.folders]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["folder.read", "folder.create"]
+actions = ["folder.resolve", "folder.list", "folder.create"]
+
+[grant.directory]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["user.read", "user.find", "user.people", "group.read", "group.member.read"]
+actions = ["user.list", "group.list", "group.member.list", "user.resolve"]
+
+[grant.senders]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["sender.block", "sender.unblock"]
+actions = ["sender.block", "sender.unblock"]
 `
 
 // furnish builds a house that is torn down with the test.
@@ -114,6 +128,14 @@ func furnish(tb testing.TB, f furnishing) *house {
 	if h.tenant, err = h.graph.AddSampleTenant(); err != nil {
 		tb.Fatal(err)
 	}
+	if f.roles != nil {
+		h.tenant.App = graphtest.App{
+			ClientID: "7d1c53b2-0b61-4a43-9f0b-8f6f2f6f7a10", Name: "Postern test", Secret: "test-secret", Roles: f.roles,
+		}
+		if err := h.graph.AddApp(h.tenant.App); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	if f.secret == "" {
 		f.secret = h.tenant.App.Secret
 	}
@@ -121,7 +143,10 @@ func furnish(tb testing.TB, f furnishing) *house {
 		f.grants = allGrants
 	}
 	if f.plugins == nil {
-		f.plugins = []string{"../plugins/groups", "../plugins/http", "../plugins/mail", "../plugins/calendar", "../plugins/rules"}
+		f.plugins = []string{
+			"../plugins/groups", "../plugins/http", "../plugins/mail", "../plugins/folders", "../plugins/calendar", "../plugins/rules",
+			"../plugins/directory", "../plugins/senders",
+		}
 	}
 	for _, source := range f.plugins {
 		install(tb, source, filepath.Join(h.dir, "plugins"))
@@ -135,10 +160,11 @@ client_id = %q
 client_secret = { file = "secret" }
 graph = %q
 authority = %q
+upload_hosts = [%q]
 ca_file = "ca.pem"
 retry_wait_time = "0s"
 %s
-%s`, h.graph.Tenant(), h.tenant.App.ClientID, h.graph.URL, h.graph.URL, f.connection, f.grants))
+%s`, h.graph.Tenant(), h.tenant.App.ClientID, h.graph.URL, h.graph.URL, h.graph.UploadHost(), f.connection, f.grants))
 	if f.user != "" {
 		h.forUsers(tb, f.scopes)
 	}

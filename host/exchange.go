@@ -15,6 +15,7 @@ import (
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
 	"github.com/postern-dev/postern/host/blob"
+	"github.com/postern-dev/postern/manifests"
 )
 
 // exchanges is the state that one invocation's exchanges share.
@@ -31,6 +32,8 @@ type exchanges struct {
 	reply    []byte
 	// held are the ids of requests that wait for an operator.
 	held []string
+	// rehearsed are the recipients that the last dry request for a draft named.
+	rehearsed []string
 	// refusals are the last errors that replies carried.
 	refusals []*abi.Error
 	// writes counts the writes that were carried out or may have been, and unknown
@@ -54,6 +57,34 @@ func (inv *invocation) prepare() error {
 	}
 	inv.client, err = inv.host.client(inv.connection)
 	return err
+}
+
+// lendNamed lends the guest the blobs that the caller names in parameters of the type blob.
+func (inv *invocation) lendNamed(checked *fastjson.Value) error {
+	for i := range inv.action.Parameters {
+		p := &inv.action.Parameters[i]
+		if p.Type != manifests.TypeBlob {
+			continue
+		}
+		objects := []*fastjson.Value{checked}
+		if p.In != "" {
+			objects = checked.GetArray(p.In)
+		}
+		for _, object := range objects {
+			name := string(object.GetStringBytes(p.Name))
+			if name == "" {
+				continue
+			}
+			if err := inv.blobs.Lend(name); err != nil {
+				return &abi.Error{
+					Code:    abi.InvalidInput,
+					Message: fmt.Sprintf("the parameter %s of %s names no blob that the host has: %v", p.Name, inv.action.ID, err),
+					Detail:  abi.Detail{Parameter: p.Name},
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // Exchange answers one exchange of the guest. What it returns as an error ends

@@ -39,11 +39,17 @@ type catalogueEntry struct {
 
 func catalogue(t *testing.T) []catalogueEntry {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("testdata", "groups", "catalogue.json"))
+	return readCatalogue[catalogueEntry](t, "groups")
+}
+
+// readCatalogue reads what the reference of a connector says of its actions.
+func readCatalogue[Entry any](t *testing.T, connector string) []Entry {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", connector, "catalogue.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var entries []catalogueEntry
+	var entries []Entry
 	if err := json.Unmarshal(content, &entries); err != nil {
 		t.Fatal(err)
 	}

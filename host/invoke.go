@@ -152,6 +152,9 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 	if err := lend(inv.blobs, checked); err != nil {
 		return err
 	}
+	if err := inv.lendNamed(checked); err != nil {
+		return err
+	}
 	module, err := wait()
 	if err != nil {
 		return err

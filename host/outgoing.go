@@ -25,6 +25,14 @@ func (inv *invocation) letGo(g *abi.GraphRequest, j *policy.Judgement, draft str
 	switch {
 	case !j.Sends:
 		return nil
+	case g.Dry && j.Hold != "":
+		return &abi.Error{
+			Code:    abi.PolicyDenied,
+			Message: "it would be held for an operator, by " + j.Hold,
+			Detail:  abi.Detail{Asked: g.Method + " " + g.Path, Rule: j.Hold},
+		}
+	case g.Dry:
+		return nil
 	case inv.release != nil:
 		if j.Draft && (draft != inv.release.Draft || !slices.Equal(j.Recipients, inv.release.Recipients)) {
 			return &abi.Error{

@@ -87,8 +87,7 @@ func (c *checker) object(in string, v *fastjson.Value) []byte {
 			}
 			continue
 		}
-		known[p.Name] = struct{}{}
-		value := given.Get(p.Name)
+		value := c.given(p, given, known)
 		if value == nil || value.Type() == fastjson.TypeNull {
 			if p.MustBeGiven() {
 				c.fail(p.Name, "is required: "+p.Description)
@@ -112,14 +111,31 @@ func (c *checker) object(in string, v *fastjson.Value) []byte {
 	return append(out, '}')
 }
 
+// given returns the value of a parameter, which may stand under one of its older names.
+func (c *checker) given(p *manifests.Parameter, given *fastjson.Object, known map[string]struct{}) *fastjson.Value {
+	known[p.Name] = struct{}{}
+	value := given.Get(p.Name)
+	for _, alias := range p.Aliases {
+		known[alias] = struct{}{}
+		older := given.Get(alias)
+		switch {
+		case older == nil:
+		case value != nil:
+			c.fail(p.Name, "is given twice: also under its older name "+alias)
+		default:
+			value = older
+		}
+	}
+	return value
+}
+
 // list writes the list parameter name, whose members are parameters of the
 // manifest. For one element its members may stand flat beside the others.
 func (c *checker) list(name string, given *fastjson.Object, known map[string]struct{}) ([]byte, bool) {
 	flat := false
 	for i := range c.action.Parameters {
 		if p := &c.action.Parameters[i]; p.In == name {
-			known[p.Name] = struct{}{}
-			v := given.Get(p.Name)
+			v := c.given(p, given, known)
 			flat = flat || v != nil && v.Type() != fastjson.TypeNull
 		}
 	}
@@ -155,7 +171,7 @@ func (c *checker) flat(name string, given *fastjson.Object) []byte {
 	element := arena.NewObject()
 	for i := range c.action.Parameters {
 		if p := &c.action.Parameters[i]; p.In == name {
-			if v := given.Get(p.Name); v != nil {
+			if v := c.given(p, given, map[string]struct{}{}); v != nil {
 				element.Set(p.Name, v)
 			}
 		}

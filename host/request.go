@@ -28,6 +28,9 @@ type asked struct {
 	refusal error // why it is not made; nil if it is
 }
 
+// isSent reports whether the request leaves: one that was refused does not, nor does one that the guest wanted judged only.
+func (a *asked) isSent() bool { return a.refusal == nil && !a.from.Dry }
+
 // judge holds a Graph request against the permit. A refusal, of policy or of Graph, is an error in the reply; what
 // is returned as an error ends the invocation.
 func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest) (*asked, error) {
@@ -43,7 +46,11 @@ func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest
 		err = graph.CheckParams(template, g.Params)
 	}
 	var draft string
-	if err == nil && j.Draft {
+	switch {
+	case err != nil || !j.Draft:
+	case g.Dry && len(inv.rehearsed) > 0:
+		err = inv.permit.DraftTo(&j, inv.rehearsed)
+	default:
 		draft, err = inv.readDraft(ctx, g, &j)
 	}
 	if err == nil {
@@ -57,6 +64,13 @@ func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest
 		a.refusal = err
 		r.Held = cmp.Or(coded(err).Detail.Held, r.Held)
 		return a, inv.unlessKept(inv.put(*r, audit.Denied, err), coded(err).Detail.Held)
+	}
+	if g.Dry {
+		if !j.Sends && len(j.Recipients) > 0 {
+			inv.rehearsed = j.Recipients
+		}
+		r.Message = "dry run: would be sent, and was not"
+		return a, inv.put(*r, audit.Allowed, nil)
 	}
 	a.request = &graph.Request{
 		Method: g.Method, Template: template, Beta: j.Request.Beta, Params: g.Params, Query: g.Query, Headers: g.Headers,
@@ -80,6 +94,9 @@ func (inv *invocation) judge(ctx context.Context, op abi.Op, g *abi.GraphRequest
 func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
 	if a.refusal != nil {
 		return &abi.Reply{Error: coded(a.refusal)}, nil
+	}
+	if a.from.Dry {
+		return &abi.Reply{}, nil
 	}
 	r := &a.record
 	r.Status, r.RequestID, r.ClientRequestID = o.Trace.Status, o.Trace.RequestID, o.Trace.ClientRequestID
@@ -117,7 +134,7 @@ func (inv *invocation) graph(ctx context.Context, p *fastjson.Parser, op abi.Op,
 		return nil, err
 	}
 	var o graph.Outcome
-	if a.refusal == nil {
+	if a.isSent() {
 		o = inv.send(ctx, p, a.request)
 	}
 	return inv.conclude(a, o)
@@ -270,7 +287,7 @@ func (inv *invocation) sendAll(ctx context.Context, all []*asked, outcomes []gra
 	requests, count, together := make([]*graph.Request, len(all)), 0, true
 	for i, a := range all {
 		a.refuseAfter(all)
-		if a.refusal == nil {
+		if a.isSent() {
 			requests[i] = a.request
 			count++
 			together = together && a.request.Batchable()

@@ -53,7 +53,9 @@ type Blob struct {
 	Name        string `json:"name"`
 	Size        int64  `json:"size"`
 	ContentType string `json:"content_type,omitempty"`
-	MD5         string `json:"md5"`
-	SHA1        string `json:"sha1"`
-	SHA256      string `json:"sha256"`
+	// Detected is what the file's first bytes say it is.
+	Detected string `json:"detected,omitempty"`
+	MD5      string `json:"md5"`
+	SHA1     string `json:"sha1"`
+	SHA256   string `json:"sha256"`
 }

@@ -81,6 +81,9 @@ type Parameter struct {
 	OneOf []string
 	// Format narrows a string. TOML: format, default none.
 	Format Format
+	// Aliases are older names of the parameter, at most [MaxAliases], which mean the same and are taken in its place. They are
+	// unique as names are. TOML: aliases = ["extract_headers"], default empty.
+	Aliases []string
 	// Repeatable lets a string or email be given as one value or as a list of values. TOML: repeatable, default false.
 	Repeatable bool
 	// Pick is the id of an action of the plugin that lists what a string can be, for completion on a command line: one
@@ -105,6 +108,7 @@ const (
 	TypeByte    ParameterType = "byte"            // standard base64
 	TypeBinary  ParameterType = "binary"          // raw content, given as text
 	TypeStrings ParameterType = "array of string" // a list
+	TypeBlob    ParameterType = "blob"            // the name of a blob in the host's store, which the invocation may then read
 )
 
 // Format narrows the texts that a string parameter accepts.
@@ -198,6 +202,15 @@ func checkParameterNames(parameters []Parameter, tables []*table) {
 		}
 		seen[name] = true
 	}
+	for i, p := range parameters {
+		for _, alias := range p.Aliases {
+			name := [2]string{strings.ToLower(p.In), strings.ToLower(alias)}
+			if seen[name] || seen[[2]string{"", strings.ToLower(alias)}] {
+				tables[i].flaw("aliases", flawf("remove one", "%q is the name of another parameter", alias))
+			}
+			seen[name] = true
+		}
+	}
 	lists := map[string]string{}
 	for i, p := range parameters {
 		if p.In == "" {
@@ -226,7 +239,7 @@ func readParameter(t *table) Parameter {
 	p := Parameter{
 		Name: parsedRequired(t, "name", `"email_address"`, parseParameterName),
 		Type: parsedRequired(t, "type", `"string"`, word(TypeString, TypeBoolean, TypeNumeric, TypeHTML, TypeEmail,
-			TypeByte, TypeBinary, TypeStrings)),
+			TypeByte, TypeBinary, TypeStrings, TypeBlob)),
 		In:          parsed(t, "in", "", parseParameterName),
 		Required:    t.boolean("required"),
 		Description: t.required("description", MaxDescription, `"The mailbox, as address or user id."`),
@@ -240,6 +253,7 @@ func readParameter(t *table) Parameter {
 		Example:     t.text("example", MaxChoice),
 	}
 	p.OneOf, _ = list(t, "one_of", MaxChoices, func(s string) (string, *flaw) { return s, checkText(s, MaxChoice) })
+	p.Aliases, _ = list(t, "aliases", MaxAliases, parseParameterName)
 	fallback, hasDefault := t.take("default")
 	t.finish()
 	if p.Type == "" {
@@ -289,7 +303,7 @@ func checkApplicable(t *table, p Parameter) {
 
 func defaultLength(t ParameterType) int {
 	switch t {
-	case TypeString, TypeEmail, TypeStrings:
+	case TypeString, TypeEmail, TypeStrings, TypeBlob:
 		return DefaultTextLength
 	case TypeHTML, TypeByte, TypeBinary:
 		return DefaultContentLength

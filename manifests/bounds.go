@@ -30,6 +30,7 @@ const (
 	MaxActions              = 100 // of a plugin
 	MaxParameters           = 100 // of an action
 	MaxErrors               = 30  // of an action: there are fewer codes
+	MaxAliases              = 10  // of a parameter
 	MaxOutputs              = 200 // of an action
 	MaxCapabilitiesOfAction = 50  // in either of its lists
 	MaxRequests             = 50  // of a capability

@@ -58,7 +58,7 @@ func TestPluginHoldsEveryKeyOfItsManifest(t *testing.T) {
 			Errors:       map[string]string{"not_found": "The message is gone.", "too_large": "The message is over the limit."},
 			Parameters: []Parameter{
 				{Name: "email_address", Type: TypeEmail, MaxLength: DefaultTextLength, Description: "The mailbox, as address or user id."},
-				{Name: "limit", Type: TypeNumeric, Integer: true, Minimum: number(1), Maximum: number(1000), Default: 100.0, Description: "Most messages to return."},
+				{Name: "limit", Aliases: []string{"max_results"}, Type: TypeNumeric, Integer: true, Minimum: number(1), Maximum: number(1000), Default: 100.0, Description: "Most messages to return."},
 			},
 		}, {
 			ID:           "mail.send",
@@ -73,6 +73,7 @@ func TestPluginHoldsEveryKeyOfItsManifest(t *testing.T) {
 				{Name: "categories", Type: TypeStrings, Default: []string{"triage"}, MaxLength: DefaultTextLength, Description: "Outlook categories."},
 				{Name: "save", Type: TypeBoolean, Default: true, Description: "Keep a copy in Sent Items."},
 				{Name: "ContentBytes", In: "attachments", Type: TypeByte, Required: true, MaxLength: DefaultContentLength, Description: "Content of one attachment."},
+				{Name: "Blob", In: "attachments", Type: TypeBlob, MaxLength: DefaultTextLength, Description: "Content of one attachment that is too large to be given as a text."},
 			},
 		}, {
 			ID:           "mail.poll",
@@ -115,6 +116,9 @@ func TestPluginIsRefused(t *testing.T) {
 	tests := []struct{ name, old, new string }{
 		{"unknown key", `title = "Mail"`, "title = \"Mail\"\ntitel = \"Mail\""},
 		{"key in another case", `title = "Mail"`, "title = \"Mail\"\nTitle = \"Mail\""},
+		{"alias that is a parameter", `aliases = ["max_results"]`, `aliases = ["email_address"]`},
+		{"alias twice", `aliases = ["max_results"]`, `aliases = ["max", "MAX"]`},
+		{"alias that is no name", `aliases = ["max_results"]`, `aliases = ["max results"]`},
 		{"unknown table", "[limits]", "[vendor]\n[limits]"},
 		{"duplicate key", `title = "Mail"`, "title = \"Mail\"\ntitle = \"Mail\""},
 		{"missing title", "title = \"Mail\"\n", ""},
@@ -168,7 +172,7 @@ title`},
 		{"name of a parameter", `name = "save"`, `name = "9lives"`},
 		{"parameter without a type", "type = \"boolean\"\n", ""},
 		{"member of a parameter of its own", `in = "attachments"`, `in = "to"`},
-		{"parameters as a value", `description = "Content of one attachment."`, "description = \"Content.\"\n[[action]]\nid = \"mail.count\"\ntitle = \"Count\"\ndescription = \"Count.\"\nparameter = 1"},
+		{"parameters as a value", `description = "Content of one attachment that is too large to be given as a text."`, "description = \"Content.\"\n[[action]]\nid = \"mail.count\"\ntitle = \"Count\"\ndescription = \"Count.\"\nparameter = 1"},
 		{"choice of none", `one_of = ["low", "normal", "high"]`, `one_of = []`},
 		{"format that the default is not of", `default = "normal"`, "default = \"normal\"\nformat = \"guid\""},
 		{"default that is a list", `default = "normal"`, `default = ["normal"]`},

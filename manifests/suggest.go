@@ -24,6 +24,12 @@ func (c *Config) SuggestGrant(p *Plugin, connection string, capabilities []strin
 	}
 	g.Capabilities = union(g.Capabilities, capabilities)
 	g.Actions = union(g.Actions, []string{action})
+	for _, id := range capabilities {
+		// One of nothing but beta requests is of no use without.
+		if wanted, ok := p.Capability(id); ok && !slices.ContainsFunc(wanted.Requests, func(r Request) bool { return !r.Beta }) {
+			g.Beta = true
+		}
+	}
 	return g
 }
 

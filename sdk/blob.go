@@ -16,6 +16,15 @@ func (c *Call) ReadBlob(name string, offset int64, length int) ([]byte, error) {
 	return reply.Data, nil
 }
 
+// BlobSize is how many bytes a blob of this invocation has.
+func (c *Call) BlobSize(name string) (int64, error) {
+	reply, err := c.exchange(new(fastjson.Parser), &abi.Exchange{Op: abi.OpBlob, Blob: &abi.BlobRequest{Name: name, Length: 1}})
+	if err != nil {
+		return 0, err
+	}
+	return reply.Size, nil
+}
+
 // CreateBlob keeps data, at most [abi.MaxBlobRead] bytes, as a blob of this invocation.
 func (c *Call) CreateBlob(data []byte) (*abi.Blob, error) {
 	reply, err := c.exchange(new(fastjson.Parser), &abi.Exchange{Op: abi.OpBlob, Blob: &abi.BlobRequest{Data: data}})
@@ -26,13 +35,4 @@ func (c *Call) CreateBlob(data []byte) (*abi.Blob, error) {
 		return nil, NewError(abi.Internal, "the host kept a blob but did not tell its name")
 	}
 	return reply.Blob, nil
-}
-
-// BlobSize is the size of a blob of this invocation in bytes.
-func (c *Call) BlobSize(name string) (int64, error) {
-	reply, err := c.exchange(new(fastjson.Parser), &abi.Exchange{Op: abi.OpBlob, Blob: &abi.BlobRequest{Name: name, Length: 1}})
-	if err != nil {
-		return 0, err
-	}
-	return reply.Size, nil
 }

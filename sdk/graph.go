@@ -50,6 +50,8 @@ type Request struct {
 	// After are the places in [Call.Batch], from 0, of earlier requests that have to succeed before this
 	// one is sent. Otherwise it fails without being sent.
 	After []int
+	// Dry asks the host what it says of the request, and sends nothing: the error is the refusal.
+	Dry bool
 	// Link asks for the page or change set behind [Reply.Next] or [Reply.Delta];
 	// only PageLimit may stand beside it.
 	Link string
@@ -184,7 +186,7 @@ func (r *Request) encode() abi.GraphRequest {
 	g := abi.GraphRequest{
 		Capability: r.Capability, Method: r.Method, Path: r.Path,
 		Params: pairs(r.Params), Query: pairs(r.Query), Headers: pairs(r.Headers),
-		Body: r.Body, ContentType: r.ContentType, PageLimit: r.PageLimit, Save: r.Save, Upload: r.Upload, After: r.After, Link: r.Link,
+		Body: r.Body, ContentType: r.ContentType, PageLimit: r.PageLimit, Save: r.Save, Upload: r.Upload, After: r.After, Dry: r.Dry, Link: r.Link,
 	}
 	if g.Method == "" && g.Link == "" {
 		g.Method = "GET"

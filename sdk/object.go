@@ -80,9 +80,12 @@ func (o Object) List(name string, objects []Object) Object {
 	return o.Put(name, list)
 }
 
-// Blob sets the members blob, bytes, md5, sha1 and sha256, which tell a blob's name,
-// its size in bytes and its hashes.
+// Blob sets the members blob, bytes, detected, md5, sha1 and sha256, which tell a blob's name,
+// its size in bytes, what its first bytes say it is, and its hashes.
 func (o Object) Blob(b *abi.Blob) Object {
+	if b.Detected != "" {
+		o.Text("detected", b.Detected)
+	}
 	return o.Text("blob", b.Name).Int("bytes", b.Size).Text("md5", b.MD5).Text("sha1", b.SHA1).Text("sha256", b.SHA256)
 }
 

@@ -336,6 +336,27 @@ func TestSeen(t *testing.T) {
 	})
 }
 
+func TestBlobSizeAndDryRequests(t *testing.T) {
+	run(t, `{}`, func(call *sdk.Call) error {
+		size, err := call.BlobSize("sha256:1")
+		if err != nil || size != 7 {
+			t.Errorf("the blob has %d bytes, %v", size, err)
+		}
+		if _, err := call.Graph(sdk.Request{Capability: "c", Method: "POST", Path: "/p", Dry: true}); err != nil {
+			t.Error(err)
+		}
+		_, err = call.Graph(sdk.Request{Capability: "c", Method: "POST", Path: "/q", Dry: true})
+		return err
+	},
+		plugintest.Exchange{Want: `{"op":"blob","name":"sha256:1","length":1}`, Reply: `{"data":"eA==","size":7}`},
+		plugintest.Exchange{Want: `{"op":"graph","capability":"c","method":"POST","path":"/p","dry":true}`, Reply: `{}`},
+		plugintest.Exchange{
+			Want:  `{"op":"graph","capability":"c","method":"POST","path":"/q","dry":true}`,
+			Reply: `{"error":{"code":"policy_denied","message":"no"}}`,
+		},
+	).WantError(t, abi.PolicyDenied)
+}
+
 func TestPickFillsAndStrips(t *testing.T) {
 	result := run(t, `{}`, func(call *sdk.Call) error {
 		from := fastjson.MustParse(`{"@odata.etag":"1","@odata.type":"t","id":"x","more":1,

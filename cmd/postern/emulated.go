@@ -21,8 +21,9 @@ const emulatedClient = "1d9f7b0e-52c4-4f0a-8f57-6a3c8a1f2b60"
 // and the host's own connection.test need, and no more.
 func emulatedRoles() []string {
 	return []string{
-		"Calendars.Read", "Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All", "Group.ReadBasic.All", "GroupMember.Read.All",
-		"Mail.Read", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.Read", "User.Read.All",
+		"Calendars.Read", "Calendars.ReadBasic", "Calendars.ReadWrite", "Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All",
+		"Group.ReadBasic.All", "GroupMember.Read.All", "GroupMember.ReadBasic.All", "Mail.Read", "Mail.ReadBasic.All", "Mail.ReadWrite", "Mail.Send",
+		"MailboxSettings.Read", "MailboxSettings.ReadWrite", "User.Read.All", "User.ReadBasic.All",
 	}
 }
 

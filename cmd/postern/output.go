@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -21,30 +23,44 @@ const (
 	formatTable format = "table"
 	formatJSON  format = "json"
 	formatYAML  format = "yaml"
+	formatSOAR  format = "soar" // of a result only
 )
 
-// Set, String and Type make format a flag's value.
-func (f *format) Set(s string) error {
-	switch got := format(s); got {
-	case formatTable, formatJSON, formatYAML:
-		*f = got
-		return nil
-	}
-	return fmt.Errorf("write table, json or yaml")
+// formatFlag is a flag's value that is one of the formats which the command knows.
+type formatFlag struct {
+	*format
+	known []string
 }
 
-func (f *format) String() string { return string(*f) }
+// Set takes one of the formats.
+func (f *formatFlag) Set(s string) error {
+	if !slices.Contains(f.known, s) {
+		return errors.New("write " + alternatives(f.known))
+	}
+	*f.format = format(s)
+	return nil
+}
+
+func (f *formatFlag) String() string { return string(*f.format) }
 
 // Type is the word that the help shows for a value.
-func (*format) Type() string { return "FORMAT" }
+func (*formatFlag) Type() string { return "FORMAT" }
 
-// outputFlag adds -o to a command and returns where its value will be.
-func (c *cli) outputFlag(cmd *cobra.Command) *format {
-	f := new(format)
-	cmd.Flags().VarP(f, "output", "o", "table, json or yaml; a table on a terminal and JSON in a pipe if not given")
-	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(
-		[]string{string(formatTable), string(formatJSON), string(formatYAML)}, cobra.ShellCompDirectiveNoFileComp)))
-	return f
+// alternatives writes a list of words as a sentence does.
+func alternatives(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// outputFlag adds -o to a command and returns where its value will be. Besides those of every command, more are formats of this one.
+func (c *cli) outputFlag(cmd *cobra.Command, more ...format) *format {
+	f := &formatFlag{format: new(format)}
+	for _, known := range append([]format{formatTable, formatJSON, formatYAML}, more...) {
+		f.known = append(f.known, string(known))
+	}
+	cmd.Flags().VarP(f, "output", "o", alternatives(f.known)+"; a table on a terminal and JSON in a pipe if not given")
+	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(f.known, cobra.ShellCompDirectiveNoFileComp)))
+	return f.format
 }
 
 // must is for errors that only a fault of this package can cause.

@@ -33,10 +33,10 @@ func TestTableOnATerminalAndJSONInAPipe(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		{"terminal", 100, []string{"plugin", "list"}, "PLUGIN    VERSION  STATE"},
+		{"terminal", 100, []string{"plugin", "list"}, "PLUGIN     VERSION  STATE"},
 		{"pipe", 0, []string{"plugin", "list"}, "[\n  {\n    \"name\": \"calendar\",\n"},
 		{"JSON on a terminal", 100, []string{"plugin", "list", "-o", "json"}, "[\n"},
-		{"table in a pipe", 0, []string{"plugin", "list", "-o", "table"}, "PLUGIN    VERSION  STATE"},
+		{"table in a pipe", 0, []string{"plugin", "list", "-o", "table"}, "PLUGIN     VERSION  STATE"},
 		{"YAML", 100, []string{"plugin", "list", "-o", "yaml"}, "-\n  name: \"calendar\"\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -22,7 +22,10 @@ const (
 )
 
 // showResult shows the envelope, or what of it a person wants to see. Why an invocation failed is for report.
-func (c *cli) showResult(result *host.Result, flags *runFlags) error {
+func (c *cli) showResult(result *host.Result, action host.Action, flags *runFlags) error {
+	if *flags.output == formatSOAR {
+		return c.show(formatJSON, result.SOAR(action), nil)
+	}
 	return c.show(*flags.output, result, func(b *strings.Builder) {
 		if result.Status == host.Success {
 			c.writeResult(b, result, flags.columns)

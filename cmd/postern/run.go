@@ -36,14 +36,15 @@ func (c *cli) runCommand() *cobra.Command {
 or as both. "postern help parameters" tells how values are written.
 
 The result goes to standard output: a table on a terminal, the whole envelope as JSON in a
-pipe. A failure is explained on standard error and has an exit status by its class; see
+pipe. -o soar writes it as JSON with the data paths of the MS Graph connector for SOAR
+platforms, for playbooks that were written for it. A failure is explained on standard error and has an exit status by its class; see
 "postern help exit-codes".`,
 		Example: `  postern run mail.search email_address=soc@contoso.example subject=invoice limit=10
   postern run mail.send --params message.json body=@body.txt`,
 		Args:              some(nameAction),
 		ValidArgsFunction: c.completeRun,
 	}
-	flags := &runFlags{host: c.hostFlags(cmd), output: c.outputFlag(cmd), connection: c.connectionFlag(cmd)}
+	flags := &runFlags{host: c.hostFlags(cmd), output: c.outputFlag(cmd, formatSOAR), connection: c.connectionFlag(cmd)}
 	cmd.Flags().StringVar(&flags.params, "params", "", "a file with the parameters as a JSON object; - is standard input")
 	cmd.Flags().StringSliceVar(&flags.columns, "columns", nil, "the columns of the table, uncut, instead of a choice that fits")
 	cmd.Flags().StringVar(&flags.save, "save", "", "copy the files that the action saved into this folder")
@@ -72,6 +73,9 @@ func (c *cli) runAction(cmd *cobra.Command, flags *runFlags, action string, args
 	if err != nil {
 		return err
 	}
+	if err := storeFiles(cmd.Context(), h, described.Parameters, given); err != nil {
+		return err
+	}
 	stop := c.announce("running " + printable(action) + " …")
 	result, failure := h.Invoke(cmd.Context(), host.Invocation{Action: action, Connection: *flags.connection, Parameters: given})
 	stop()
@@ -83,7 +87,7 @@ func (c *cli) runAction(cmd *cobra.Command, flags *runFlags, action string, args
 			return err
 		}
 	}
-	return errors.Join(c.showResult(result, flags), failure)
+	return errors.Join(c.showResult(result, described, flags), failure)
 }
 
 func (c *cli) readParams(name string) ([]byte, error) {

@@ -106,6 +106,9 @@ func valueOf(parameters []host.Parameter, name, text string) (any, error) {
 	if fromFile && strings.HasPrefix(path, "@") {
 		text, fromFile = path, false
 	}
+	if fromFile && kind == manifests.TypeBlob {
+		return fileValue(path), nil
+	}
 	if fromFile {
 		b, err := readFile(path)
 		if err != nil {
@@ -140,10 +143,10 @@ const maxNumber = 64
 // a text if the action has no such parameter.
 func kindOf(parameters []host.Parameter, name string) (kind manifests.ParameterType, isList bool) {
 	for _, p := range parameters {
-		switch name {
-		case p.Name:
+		switch {
+		case name == p.Name || slices.Contains(p.Aliases, name):
 			return p.Type, false
-		case p.In:
+		case name == p.In:
 			isList = true
 		}
 	}

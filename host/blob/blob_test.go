@@ -72,9 +72,10 @@ func TestCreateDescribesTheContent(t *testing.T) {
 	got := create(t, set, "abc")
 	want := abi.Blob{
 		Name: "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", Size: 3, ContentType: "text/plain",
-		MD5:    "900150983cd24fb0d6963f7d28e17f72",
-		SHA1:   "a9993e364706816aba3e25717850c26c9cd0d89d",
-		SHA256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+		Detected: "text/plain; charset=utf-8",
+		MD5:      "900150983cd24fb0d6963f7d28e17f72",
+		SHA1:     "a9993e364706816aba3e25717850c26c9cd0d89d",
+		SHA256:   "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -121,11 +121,13 @@ func (s *Store) syncFolder(name string) error {
 // malware; nothing here relies on them.
 type digests struct {
 	md5, sha1, sha256 hash.Hash
+	head              []byte // the first bytes, which tell the type
 }
 
-func newDigests() *digests { return &digests{md5.New(), sha1.New(), sha256.New()} }
+func newDigests() *digests { return &digests{md5: md5.New(), sha1: sha1.New(), sha256: sha256.New()} }
 
 func (d *digests) Write(p []byte) (int, error) {
+	d.head = append(d.head, p[:min(len(p), telling-len(d.head))]...)
 	d.md5.Write(p) // A hash never fails to write.
 	d.sha1.Write(p)
 	return d.sha256.Write(p)
@@ -133,10 +135,11 @@ func (d *digests) Write(p []byte) (int, error) {
 
 func (d *digests) blob(size int64) abi.Blob {
 	return abi.Blob{
-		Name:   nameOf(d.sha256),
-		Size:   size,
-		MD5:    hex.EncodeToString(d.md5.Sum(nil)),
-		SHA1:   hex.EncodeToString(d.sha1.Sum(nil)),
-		SHA256: hex.EncodeToString(d.sha256.Sum(nil)),
+		Name:     nameOf(d.sha256),
+		Size:     size,
+		Detected: detect(d.head),
+		MD5:      hex.EncodeToString(d.md5.Sum(nil)),
+		SHA1:     hex.EncodeToString(d.sha1.Sum(nil)),
+		SHA256:   hex.EncodeToString(d.sha256.Sum(nil)),
 	}
 }

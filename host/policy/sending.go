@@ -120,7 +120,12 @@ func (p *Permit) Draft(j *Judgement, draft *fastjson.Value) error {
 	if err := f.collect(draft, ""); err != nil {
 		return err
 	}
-	j.Recipients = f.found
+	return p.DraftTo(j, f.found)
+}
+
+// DraftTo judges a request that sends a draft to these recipients.
+func (p *Permit) DraftTo(j *Judgement, recipients []string) error {
+	j.Recipients = recipients
 	return p.addressed(j)
 }
 

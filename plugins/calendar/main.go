@@ -4,7 +4,8 @@ package main
 import "github.com/postern-dev/postern/sdk"
 
 var plugin = sdk.Plugin{
-	"event.list": listEvents,
+	"event.list":   listEvents,
+	"event.delete": deleteEvent,
 }
 
 // Invoke is what the host calls.

@@ -46,19 +46,34 @@ func (m *mailItem) saveContent(attachment sdk.Object) error {
 		return nil
 	}
 	content, err := m.get("/users/{user}/messages/{message}/attachments/{attachment}/$value", sdk.Request{
-		Params: sdk.Params{
-			"user": m.params["user"], "message": m.params["message"],
-			"attachment": string(attachment.GetStringBytes("id")),
-		},
-		Save: true,
+		Params: sdk.Params{"attachment": string(attachment.GetStringBytes("id"))},
+		Save:   true,
 	})
 	switch {
 	case err == nil:
 		attachment.Blob(content.Blob)
+		return m.saveNested(attachment, content.Blob)
 	case errors.Is(err, abi.NotFound), errors.Is(err, abi.InvalidID), errors.Is(err, abi.NotSupported), errors.Is(err, abi.TooLarge):
 		attachment.Put("blob", nil).Text("error", err.Error())
 	default:
 		return err
 	}
+	return nil
+}
+
+// saveNested saves what is attached to an attached message by itself, to be looked up by its hashes.
+func (m *mailItem) saveNested(attachment sdk.Object, content *abi.Blob) error {
+	if text(attachment.Value, "@odata.type") != "#microsoft.graph.itemAttachment" {
+		return nil
+	}
+	if content.Size > maxUnpacked {
+		attachment.Put("attachments", nil)
+		return nil
+	}
+	nested, err := unpack(m.call, content)
+	if err != nil {
+		return err
+	}
+	attachment.List("attachments", nested)
 	return nil
 }

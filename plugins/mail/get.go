@@ -1,11 +1,11 @@
 package main
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/sdk"
+	"github.com/postern-dev/postern/sdk/outlook"
 )
 
 // messageMembers are what is read of a message, and in this order the first members
@@ -23,13 +23,14 @@ const headersMember = "internetMessageHeaders"
 //
 // https://learn.microsoft.com/graph/api/message-get
 func get(call *sdk.Call) error {
-	m := &mailItem{call: call, params: sdk.Params{"user": call.String("email_address"), "message": call.String("id")}}
+	m := newMailItem(call)
 	message, err := m.read(call.Bool("get_headers"))
 	if err != nil {
 		return err
 	}
 	row := sdk.Pick(message, strings.Split(messageMembers+","+headersMember, ",")...).
 		Put("headers", headers(message)).
+		Put("authentication", authentication(message)).
 		Put("attachments", nil).
 		Put("email", nil)
 	if call.Bool("download_attachments") {
@@ -51,34 +52,27 @@ func get(call *sdk.Call) error {
 	return nil
 }
 
-// mailItem is one message on its way.
+// mailItem is one message that is read.
 type mailItem struct {
-	call   *sdk.Call
-	params sdk.Params
-	// defaultIDs says that the id which the caller gave is not an immutable one.
-	defaultIDs bool
+	*outlook.Item
+	call *sdk.Call
 }
 
-// read gets the message. An id that is not found as an immutable one is tried once
-// more as a default one: callers may hold either.
+func newMailItem(call *sdk.Call) *mailItem {
+	var prefer []string
+	if call.String("body_format") == "text" {
+		prefer = []string{`outlook.body-content-type="text"`}
+	}
+	return &mailItem{outlook.NewItem(call, sdk.Params{"user": call.String("email_address"), "message": call.String("id")}, prefer...), call}
+}
+
+// read gets the message.
 func (m *mailItem) read(withHeaders bool) (*sdk.Value, error) {
 	fields := messageMembers
 	if withHeaders {
 		fields += "," + headersMember
 	}
-	const path = "/users/{user}/messages/{message}"
-	request := sdk.Request{Query: sdk.Query{"$select": fields}}
-	reply, err := m.get(path, request)
-	if errors.Is(err, abi.NotFound) || errors.Is(err, abi.InvalidID) {
-		m.defaultIDs = true
-		again, errAgain := m.get(path, request)
-		switch {
-		case errAgain == nil:
-			return again.Body, nil
-		case errors.Is(err, abi.InvalidID):
-			return nil, errAgain // of both answers the one that took the id for an id
-		}
-	}
+	reply, err := m.get(messagePath, sdk.Request{Query: sdk.Query{"$select": fields}})
 	if err != nil {
 		return nil, err
 	}
@@ -89,13 +83,7 @@ func (m *mailItem) read(withHeaders bool) (*sdk.Value, error) {
 func (m *mailItem) get(path string, request sdk.Request) (*sdk.Reply, error) {
 	request.Capability = "mail.read"
 	request.Path = path
-	if request.Params == nil {
-		request.Params = m.params
-	}
-	if !m.defaultIDs {
-		request.Headers = sdk.Headers{"Prefer": immutable}
-	}
-	reply, err := m.call.Graph(request)
+	reply, err := m.Do(request)
 	if err == nil && request.Save && reply.Blob == nil {
 		return nil, sdk.NewError(abi.Internal, "the host saved an answer but did not tell the name of its blob")
 	}

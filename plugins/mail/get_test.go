@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/sdk/plugintest"
 )
@@ -41,7 +43,7 @@ const (
 	// bare is the row of a message of which Graph tells its id only, open for attachments and email.
 	bare = `{"id":"AAMk/+==","subject":null,"body":null,"bodyPreview":null,"sender":null,"from":null,"toRecipients":null,"ccRecipients":null,
 		"bccRecipients":null,"replyTo":null,"receivedDateTime":null,"sentDateTime":null,"hasAttachments":null,"importance":null,"isRead":null,
-		"internetMessageId":null,"conversationId":null,"parentFolderId":null,"categories":null,"webLink":null,"internetMessageHeaders":null,"headers":null`
+		"internetMessageId":null,"conversationId":null,"parentFolderId":null,"categories":null,"webLink":null,"internetMessageHeaders":null,"headers":null,"authentication":null`
 	bareReply = `{"status":200,"body":{"id":"AAMk/+=="}}`
 	listed    = `,"query":{"$select":"id,name,contentType,size,isInline,lastModifiedDateTime"},"page":{"limit":250}`
 )
@@ -59,7 +61,7 @@ func TestGetWithHeaders(t *testing.T) {
 		"bccRecipients":null,"replyTo":null,"receivedDateTime":null,"sentDateTime":null,"hasAttachments":false,"importance":null,"isRead":true,
 		"internetMessageId":null,"conversationId":null,"parentFolderId":null,"categories":[],"webLink":null,
 		"internetMessageHeaders":[{"name":"Received","value":"by a"},{"name":"RECEIVED","value":"by b"},{"name":"X-Spam","value":"no"}],
-		"headers":{"received":["by a","by b"],"x-spam":["no"]},"attachments":null,"email":null}`)
+		"headers":{"received":["by a","by b"],"x-spam":["no"]},"authentication":[],"attachments":null,"email":null}`)
 }
 
 func TestGetWithAttachments(t *testing.T) {
@@ -156,4 +158,28 @@ func TestGetTellsTheBetterOfTwoErrors(t *testing.T) {
 func TestGetDoesNotRepeatOtherErrors(t *testing.T) {
 	plugintest.Run(t, plugin, "mail.get", getParameters(``),
 		plugintest.Exchange{Want: item("", selected), Reply: denied}).WantError(t, abi.AccessDenied)
+}
+
+func TestGetReadsWhatServersSayOfTheOrigin(t *testing.T) {
+	const value = `mx.contoso.example 1; spf=Fail (sender IP is 1.2.3.4 (nested; x)) smtp.mailfrom=evil.example; dkim=none;;dmarc=fail action=none header.from=evil.example`
+	result := plugintest.Run(t, plugin, "mail.get", getParameters(`,"get_headers":true`), plugintest.Exchange{
+		Want: item("", `,"query":{"$select":"`+fields+`,internetMessageHeaders"}`),
+		Reply: `{"status":200,"body":{"internetMessageHeaders":[{"name":"authentication-results","value":` + quoteJSON(value) + `},
+			{"name":"Authentication-Results","value":"spf=pass"},{"name":"X-Authentication-Results","value":"spf=pass"}]}}`,
+	})
+	if result.Error != nil {
+		t.Fatal(result.Error)
+	}
+	origin := func(server, method, outcome, reason string) any {
+		return map[string]any{"server": server, "method": method, "result": outcome, "reason": reason}
+	}
+	want := []any{
+		origin("mx.contoso.example", "spf", "fail", "smtp.mailfrom=evil.example"),
+		origin("mx.contoso.example", "dkim", "none", ""),
+		origin("mx.contoso.example", "dmarc", "fail", "action=none header.from=evil.example"),
+		origin("", "spf", "pass", ""),
+	}
+	if diff := cmp.Diff(want, result.Data[0]["authentication"]); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -4,9 +4,16 @@ package main
 import "github.com/postern-dev/postern/sdk"
 
 var plugin = sdk.Plugin{
-	"mail.get":    get,
-	"mail.search": search,
-	"mail.send":   send,
+	"mail.copy":           copyMail,
+	"mail.delete":         deleteMail,
+	"mail.get":            get,
+	"mail.get_properties": getProperties,
+	"mail.list":           list,
+	"mail.move":           move,
+	"mail.report":         report,
+	"mail.search":         search,
+	"mail.send":           send,
+	"mail.update":         update,
 }
 
 // Invoke is what the host calls.
@@ -15,7 +22,3 @@ var plugin = sdk.Plugin{
 func Invoke(size int32) int32 { return plugin.Invoke(size) }
 
 func main() {}
-
-// immutable asks Graph for ids that stay when an item moves to another folder,
-// and lets it take such ids (https://learn.microsoft.com/graph/outlook-immutable-id).
-const immutable = `IdType="ImmutableId"`

@@ -3,17 +3,14 @@ package main
 import (
 	"strconv"
 	"strings"
-	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/postern-dev/postern/sdk"
+	"github.com/postern-dev/postern/sdk/outlook"
 )
 
 const (
-	// maxFound is how many messages a $search on messages gives at most
-	// (https://learn.microsoft.com/graph/search-query-parameter).
-	maxFound = 1000
 	// pageSize is how many messages one page holds; larger pages are known to
 	// time out in Exchange.
 	pageSize = 250
@@ -80,43 +77,29 @@ func searchTarget(call *sdk.Call) (sdk.Request, error) {
 		Capability: "mail.search",
 		Path:       "/users/{user}/messages",
 		Params:     sdk.Params{"user": call.String("email_address")},
-		Headers:    sdk.Headers{"Prefer": immutable},
+		Headers:    outlook.Prefer(),
 	}
 	if call.Bool("search_well_known_folders") {
 		return request, nil
 	}
-	f := folders{call: call, capability: "mail.search", user: call.String("email_address")}
-	id, err := f.resolve(call.String("folder"), call.Bool("get_folder_id"))
+	folders := outlook.Folders{Call: call, Capability: "mail.search", User: call.String("email_address")}
+	id, err := folders.Resolve(call.String("folder"), call.Bool("get_folder_id"))
 	request.Path = "/users/{user}/mailFolders/{folder}/messages"
 	request.Params["folder"] = id
 	return request, err
 }
 
-// find runs one query and adds what matches as rows.
+// find runs one query, or several searches one after the other, and adds what matches as rows.
 func find(call *sdk.Call, request sdk.Request, wanted criteria) error {
-	limit := call.Int("limit")
-	most := limit
 	if wanted.body != "" {
-		most = maxFound
-		if wanted.subject == "" && wanted.sender == "" {
-			most = min(limit, maxFound)
-		}
+		s := searching{call: call, wanted: wanted, request: request, seen: map[string]bool{}}
+		return s.run()
 	}
-	request.Query = wanted.query(min(most, pageSize))
-	read := 0
-	for message, err := range call.List(request, most) {
+	limit := call.Int("limit")
+	request.Query = wanted.query(min(limit, pageSize))
+	for message, err := range call.List(request, limit) {
 		if err != nil {
 			return err
-		}
-		if read++; wanted.body != "" && read == maxFound {
-			call.Truncate() // there may be more that $search does not give
-		}
-		if !wanted.match(message) {
-			continue
-		}
-		if call.Rows() == limit {
-			call.Truncate()
-			break
 		}
 		call.Row(row(message))
 	}
@@ -127,7 +110,7 @@ func row(message *sdk.Value) *sdk.Value {
 	return sdk.Pick(message, strings.Split(foundMembers, ",")...).Value
 }
 
-// query is the one legal query for the criteria.
+// query is the one legal query for criteria without a body.
 func (c criteria) query(top int) sdk.Query {
 	query := sdk.Query{
 		"$select": foundMembers,
@@ -135,17 +118,15 @@ func (c criteria) query(top int) sdk.Query {
 	}
 	switch {
 	case c.messageID != "":
-		query["$filter"] = "internetMessageId eq " + odataText("<"+strings.Trim(c.messageID, "<>")+">")
-	case c.body != "":
-		query["$search"] = c.kql()
+		query["$filter"] = "internetMessageId eq " + outlook.Quote("<"+strings.Trim(c.messageID, "<>")+">")
 	case c.subject != "" || c.sender != "":
 		// What is ordered by must come first in the filter.
 		filter := "receivedDateTime ge 1900-01-01T00:00:00Z"
 		if c.sender != "" {
-			filter += " and from/emailAddress/address eq " + odataText(c.sender)
+			filter += " and from/emailAddress/address eq " + outlook.Quote(c.sender)
 		}
 		if c.subject != "" {
-			filter += " and contains(subject," + odataText(c.subject) + ")"
+			filter += " and contains(subject," + outlook.Quote(c.subject) + ")"
 		}
 		query["$filter"] = filter
 		query["$orderby"] = "receivedDateTime desc"
@@ -153,59 +134,4 @@ func (c criteria) query(top int) sdk.Query {
 		query["$orderby"] = "receivedDateTime desc"
 	}
 	return query
-}
-
-// kql is the criteria as one expression of the Keyword Query Language, in the
-// double quotes that Graph wants around it.
-func (c criteria) kql() string {
-	var terms []string
-	if subject := kqlText(c.subject); subject != "" {
-		terms = append(terms, `subject:\"`+subject+`\"`)
-	}
-	if sender := kqlText(c.sender); sender != "" {
-		if strings.ContainsFunc(sender, endsWord) {
-			sender = `\"` + sender + `\"`
-		}
-		terms = append(terms, "from:"+sender)
-	}
-	terms = append(terms, `body:\"`+kqlText(c.body)+`\"`)
-	return `"` + strings.Join(terms, " AND ") + `"`
-}
-
-// match reports whether a message holds subject and sender as asked. A $search
-// compares words and prefixes, and so finds more; its body is not at hand to compare.
-// A $filter is exact.
-func (c criteria) match(message *sdk.Value) bool {
-	if c.body == "" {
-		return true
-	}
-	if c.subject != "" && !strings.Contains(folded(string(message.GetStringBytes("subject"))), folded(c.subject)) {
-		return false
-	}
-	if c.sender == "" {
-		return true
-	}
-	for _, member := range []string{"from", "sender"} {
-		if strings.EqualFold(string(message.GetStringBytes(member, "emailAddress", "address")), c.sender) {
-			return true
-		}
-	}
-	return false
-}
-
-// folded is a text for comparison, without regard to case and compatibility forms.
-func folded(s string) string { return strings.ToLower(norm.NFKC.String(s)) }
-
-// odataText quotes a text for $filter (OData 4.01 URL Conventions, 5.1.1.6.1).
-func odataText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
-// endsWord reports whether a character cannot be part of an unquoted KQL word. What
-// addresses are mostly made of can.
-func endsWord(r rune) bool {
-	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("@._-", r)
-}
-
-// kqlText takes out what would end a quoted text; how to escape it is not documented.
-func kqlText(s string) string {
-	return strings.TrimSpace(strings.NewReplacer(`"`, " ", `\`, " ").Replace(s))
 }

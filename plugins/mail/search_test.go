@@ -10,8 +10,8 @@ import (
 	"github.com/postern-dev/postern/sdk/plugintest"
 )
 
-// text is a JSON string.
-func text(s string) string {
+// quoteJSON is a JSON string.
+func quoteJSON(s string) string {
 	b, _ := json.Marshal(s)
 	return string(b)
 }
@@ -19,7 +19,7 @@ func text(s string) string {
 // searchParameters are the parameters of a search in the whole mailbox, unless more says otherwise.
 func searchParameters(id, subject, sender, body string, limit int) string {
 	return fmt.Sprintf(`{"email_address":"ann@contoso.example","folder":"Inbox","get_folder_id":true,"subject":%s,"sender":%s,"body":%s,
-		"internet_message_id":%s,"limit":%d,"search_well_known_folders":true}`, text(subject), text(sender), text(body), text(id), limit)
+		"internet_message_id":%s,"limit":%d,"search_well_known_folders":true}`, quoteJSON(subject), quoteJSON(sender), quoteJSON(body), quoteJSON(id), limit)
 }
 
 func asksMessages(top, query string) string {
@@ -30,8 +30,13 @@ func asksMessages(top, query string) string {
 
 // message is a row, and what Graph gives for it.
 func message(id, subject, from string) string {
-	return `{"id":` + text(id) + `,"subject":` + text(subject) + `,"sender":null,"from":{"emailAddress":{"address":` + text(from) + `}},
+	return `{"id":` + quoteJSON(id) + `,"subject":` + quoteJSON(subject) + `,"sender":null,"from":{"emailAddress":{"address":` + quoteJSON(from) + `}},
 		"receivedDateTime":null,"bodyPreview":null,"hasAttachments":null,"parentFolderId":null,"internetMessageId":null}`
+}
+
+// asksSearch asks for messages by a search in KQL.
+func asksSearch(top, kql string) string {
+	return strings.Replace(asksMessages(top, `"$search":`+quoteJSON(`"`+kql+`"`)), `internetMessageId","$top"`, `internetMessageId,sentDateTime","$top"`, 1)
 }
 
 func messages(list ...string) string {
@@ -42,7 +47,7 @@ func TestSearchMakesOneLegalQuery(t *testing.T) {
 	const ordered = `,"$orderby":"receivedDateTime desc"`
 	for _, test := range []struct {
 		name, id, subject, sender, body string
-		top, query                      string
+		top, query, kql                 string
 	}{
 		{name: "by message id", id: "x+y@contoso.example", top: "100", query: `"$filter":"internetMessageId eq '<x+y@contoso.example>'"`},
 		{name: "by message id in brackets", id: " <x'y@contoso.example> ", top: "100", query: `"$filter":"internetMessageId eq '<x''y@contoso.example>'"`},
@@ -52,15 +57,19 @@ func TestSearchMakesOneLegalQuery(t *testing.T) {
 		{name: "by subject and sender", subject: "x", sender: "a@b.example",
 			top: "100", query: `"$filter":"receivedDateTime ge 1900-01-01T00:00:00Z and from/emailAddress/address eq 'a@b.example' and contains(subject,'x')"` + ordered},
 		{name: "by nothing", top: "100", query: `"$orderby":"receivedDateTime desc"`},
-		{name: "by body", body: "two words", top: "100", query: `"$search":` + text(`"body:\"two words\""`)},
+		{name: "by body", body: "two words", top: "100", kql: `body:\"two words\"`},
 		{name: "by body and all", body: `say "hi"\`, subject: `a"b`, sender: "a_b-c@b.example",
-			top: "250", query: `"$search":` + text(`"subject:\"a b\" AND from:a_b-c@b.example AND body:\"say  hi\""`)},
-		{name: "by body and an odd sender", body: "x", sender: "a OR b", top: "250", query: `"$search":` + text(`"from:\"a OR b\" AND body:\"x\""`)},
+			top: "250", kql: `subject:\"a b\" AND from:a_b-c@b.example AND body:\"say  hi\"`},
+		{name: "by body and an odd sender", body: "x", sender: "a OR b", top: "250", kql: `from:\"a OR b\" AND body:\"x\"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			found := message("AAMk/+=", "what A B and l'été x", "a_b-c@b.example")
+			want := asksMessages(test.top, test.query)
+			if test.kql != "" {
+				want = asksSearch(test.top, test.kql)
+			}
 			result := plugintest.Run(t, plugin, "mail.search", searchParameters(test.id, test.subject, test.sender, test.body, 100),
-				plugintest.Exchange{Want: asksMessages(test.top, test.query), Reply: messages(found)})
+				plugintest.Exchange{Want: want, Reply: messages(found)})
 			if result.Error != nil {
 				t.Error(result.Error)
 			}
@@ -85,7 +94,7 @@ func TestSearchReturnsRows(t *testing.T) {
 
 func TestSearchFiltersWhatKQLFound(t *testing.T) {
 	result := plugintest.Run(t, plugin, "mail.search", searchParameters("", "Voice", "ANN@contoso.example", "x", 2), plugintest.Exchange{
-		Want: asksMessages("250", `"$search":`+text(`"subject:\"Voice\" AND from:ANN@contoso.example AND body:\"x\""`)),
+		Want: asksSearch("250", `subject:\"Voice\" AND from:ANN@contoso.example AND body:\"x\"`),
 		Reply: messages(
 			message("1", "INVOICE", "ann@contoso.example"),
 			message("2", "in voi ce", "ann@contoso.example"),
@@ -98,15 +107,43 @@ func TestSearchFiltersWhatKQLFound(t *testing.T) {
 	}
 }
 
-func TestSearchTellsThatKQLFindsNoMore(t *testing.T) {
+// sentOn is a message that was sent on a day.
+func sentOn(id int, day string) string {
+	return strings.Replace(message(fmt.Sprint(id), "s", "a@b.example"), `{`, `{"sentDateTime":"`+day+`T12:00:00Z",`, 1)
+}
+
+func TestSearchGoesOnBeyondWhatGraphGives(t *testing.T) {
+	window := func(first int, day string) []string {
+		page := make([]string, maxFound)
+		for i := range page {
+			page[i] = sentOn(first+i, day)
+		}
+		return page
+	}
+	const body = `body:\"x\"`
+	result := plugintest.Run(t, plugin, "mail.search", searchParameters("", "", "", "x", 5000),
+		plugintest.Exchange{Want: asksSearch("250", body), Reply: messages(window(0, "2026-01-20")...)},
+		plugintest.Exchange{Want: asksSearch("250", body+" AND sent:1900-01-01..2026-01-21"), Reply: messages(window(500, "2026-01-10")...)},
+		plugintest.Exchange{Want: asksSearch("250", body+" AND sent:1900-01-01..2026-01-11"), Reply: messages(sentOn(1499, "2026-01-10"), sentOn(1500, "2026-01-01"))})
+	if len(result.Data) != 1501 || result.Truncated {
+		t.Errorf("%d rows, truncated %t, %v", len(result.Data), result.Truncated, result.Error)
+	}
+}
+
+func TestSearchTellsThatADayHoldsMoreThanGraphGives(t *testing.T) {
 	page := make([]string, maxFound)
 	for i := range page {
-		page[i] = message(fmt.Sprint(i), "s", "a@b.example")
+		page[i] = sentOn(i, "2026-01-20")
 	}
+	const body = `body:\"x\"`
+	full := messages(page...)
 	result := plugintest.Run(t, plugin, "mail.search", searchParameters("", "", "", "x", 5000),
-		plugintest.Exchange{Want: asksMessages("250", `"$search":`+text(`"body:\"x\""`)), Reply: messages(page...)})
+		plugintest.Exchange{Want: asksSearch("250", body), Reply: full},
+		plugintest.Exchange{Want: asksSearch("250", body+" AND sent:1900-01-01..2026-01-21"), Reply: full},
+		plugintest.Exchange{Want: asksSearch("250", body+" AND sent:1900-01-01..2026-01-20"), Reply: full},
+		plugintest.Exchange{Want: asksSearch("250", body+" AND sent:1900-01-01..2026-01-19"), Reply: messages()})
 	if len(result.Data) != maxFound || !result.Truncated {
-		t.Errorf("%d rows, truncated %t", len(result.Data), result.Truncated)
+		t.Errorf("%d rows, truncated %t, %v", len(result.Data), result.Truncated, result.Error)
 	}
 }
 

@@ -10,20 +10,55 @@ import (
 
 // sendParameters are the parameters of a mail whose recipients are JSON values.
 func sendParameters(to, cc, bcc, subject, html string) string {
-	return `{"from_email":"ann@contoso.example","to":` + to + `,"cc":` + cc + `,"bcc":` + bcc + `,"subject":` + text(subject) + `,
+	return `{"from_email":"ann@contoso.example","to":` + to + `,"cc":` + cc + `,"bcc":` + bcc + `,"subject":` + quoteJSON(subject) + `,
 		"body":"Grüße\r\nAnn","body_is_html":` + html + `}`
 }
 
-func sends(contentType, recipients, reply string) plugintest.Exchange {
+// theMessage is the message of sendParameters, as Graph gets it.
+func theMessage(contentType, recipients string) string {
+	return `{"subject":"Tëst","body":{"contentType":"` + contentType + `","content":"Grüße\r\nAnn"},` + recipients + `,
+		"internetMessageHeaders":[{"name":"x-run-id","value":"test"}]}`
+}
+
+// aboutDraft is an exchange about the draft "D=".
+func aboutDraft(method, below, more, reply string) plugintest.Exchange {
 	return plugintest.Exchange{
-		Want: `{"op":"graph","capability":"mail.send","method":"POST","path":"/users/{user}/sendMail","params":{"user":"ann@contoso.example"},
-			"body":{"saveToSentItems":true,"message":{"subject":"Tëst","body":{"contentType":"` + contentType + `","content":"Grüße\r\nAnn"},` + recipients + `,
-			"internetMessageHeaders":[{"name":"x-run-id","value":"test"}]}}}`,
+		Want: `{"op":"graph","capability":"mail.draft","method":"` + method + `","path":"/users/{user}/messages/{message}` + below + `",
+			"params":{"user":"ann@contoso.example","message":"D="},"headers":{"Prefer":"IdType=\"ImmutableId\""}` + more + `}`,
 		Reply: reply,
 	}
 }
 
-const accepted = `{"message":"Accepted for delivery; bounces come to the sending mailbox.","runId":"test","recipients":`
+// drafts is the exchange that makes a draft.
+func drafts(message, reply string) plugintest.Exchange {
+	return plugintest.Exchange{
+		Want: `{"op":"graph","capability":"mail.draft","method":"POST","path":"/users/{user}/messages","params":{"user":"ann@contoso.example"},
+			"headers":{"Prefer":"IdType=\"ImmutableId\""},"body":` + message + `}`,
+		Reply: reply,
+	}
+}
+
+// drafted is the reply with the draft.
+const drafted = `{"status":201,"body":{"id":"D=","internetMessageId":"<d@contoso.example>"}}`
+
+// sendsAtOnce is how a message goes where drafts are not granted.
+func sendsAtOnce(contentType, recipients, reply string) []plugintest.Exchange {
+	message := theMessage(contentType, recipients)
+	return []plugintest.Exchange{
+		drafts(message, `{"error":{"code":"policy_denied","message":"not granted"}}`),
+		{
+			Want: `{"op":"graph","capability":"mail.send","method":"POST","path":"/users/{user}/sendMail","params":{"user":"ann@contoso.example"},
+				"body":{"saveToSentItems":true,"message":` + message + `}}`,
+			Reply: reply,
+		},
+	}
+}
+
+// sentRow is the row of a message that was accepted.
+func sentRow(addresses, id, internetID, path string) string {
+	return `{"message":"Accepted for delivery; bounces come to the sending mailbox.","runId":"test","recipients":` + addresses + `,
+		"messageId":"` + id + `","internetMessageId":"` + internetID + `","path":"` + path + `","attachments":0}`
+}
 
 func TestSend(t *testing.T) {
 	for _, test := range []struct {
@@ -43,7 +78,10 @@ func TestSend(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			plugintest.Run(t, plugin, "mail.send", sendParameters(test.to, test.cc, test.bcc, "Tëst", test.html),
-				sends(test.contentType, test.recipients, `{"status":202}`)).WantRows(t, accepted+test.addresses+`}`)
+				drafts(theMessage(test.contentType, test.recipients), drafted),
+				aboutDraft("POST", "/send", "", `{"status":202}`)).WantRows(t, sentRow(test.addresses, "D=", "<d@contoso.example>", "draft"))
+			plugintest.Run(t, plugin, "mail.send", sendParameters(test.to, test.cc, test.bcc, "Tëst", test.html),
+				sendsAtOnce(test.contentType, test.recipients, `{"status":202}`)...).WantRows(t, sentRow(test.addresses, "", "", "sendMail"))
 		})
 	}
 }
@@ -56,13 +94,13 @@ func TestSendCountsOnly202AsSent(t *testing.T) {
 		`{"error":{"code":"outcome_unknown","message":"504"}}`: abi.OutcomeUnknown,
 		`{"error":{"code":"policy_denied","message":"no"}}`:    abi.PolicyDenied,
 	} {
-		plugintest.Run(t, plugin, "mail.send", sendParameters(`"b@c.example"`, `""`, `""`, "Tëst", "false"), sends("Text", to, reply)).
+		plugintest.Run(t, plugin, "mail.send", sendParameters(`"b@c.example"`, `""`, `""`, "Tëst", "false"), sendsAtOnce("Text", to, reply)...).
 			WantError(t, want)
 	}
 }
 
 func TestSendRefusesInput(t *testing.T) {
-	many := text(strings.Repeat("a@b.example,", maxRecipients+1))
+	many := quoteJSON(strings.Repeat("a@b.example,", maxRecipients+1))
 	for _, test := range []struct{ name, to, cc, subject, parameter string }{
 		{"no recipient", `" , ;"`, `""`, "s", "to"},
 		{"an empty list", `[]`, `""`, "s", "to"},
@@ -87,8 +125,8 @@ func TestSendRefusesInput(t *testing.T) {
 func TestSendTakesTheMostRecipients(t *testing.T) {
 	one := `{"emailAddress":{"address":"a@b.example"}}`
 	result := plugintest.Run(t, plugin, "mail.send",
-		sendParameters(text(strings.Repeat("a@b.example,", maxRecipients)), `""`, `""`, "Tëst", "false"),
-		sends("Text", `"toRecipients":[`+strings.TrimSuffix(strings.Repeat(one+",", maxRecipients), ",")+`]`, `{"status":202}`))
+		sendParameters(quoteJSON(strings.Repeat("a@b.example,", maxRecipients)), `""`, `""`, "Tëst", "false"),
+		sendsAtOnce("Text", `"toRecipients":[`+strings.TrimSuffix(strings.Repeat(one+",", maxRecipients), ",")+`]`, `{"status":202}`)...)
 	if result.Error != nil {
 		t.Error(result.Error)
 	}

@@ -15,6 +15,8 @@ const (
 	redirectsOutside = "redirects_outside"
 	// deletes: mail goes to Deleted Items or away for good.
 	deletes = "deletes"
+	// movesOutOfSight: mail goes to a folder that people rarely look into: Archive, Conversation History or RSS feeds.
+	movesOutOfSight = "moves_out_of_sight"
 	// hiddenName: the name is empty, or one or two punctuation marks, as of rules
 	// that are meant to be overlooked.
 	hiddenName = "hidden_name"
@@ -22,16 +24,16 @@ const (
 
 // row is a rule as a result row. Exceptions are part of it, for they change what a
 // rule does.
-func row(call *sdk.Call, rule *sdk.Value) *sdk.Value {
+func row(call *sdk.Call, rule *sdk.Value, known places) *sdk.Value {
 	return sdk.Pick(rule,
 		"id", "displayName", "sequence", "isEnabled", "isReadOnly", "hasError", "conditions", "exceptions", "actions").
-		Texts("risks", risks(rule, domain(call.String("user_id")))).
+		Texts("risks", risks(rule, domain(call.String("user_id")), known)).
 		Value
 }
 
 // risks tells what about a rule deserves a look, given the domain of its mailbox;
 // without a domain every address counts as outside.
-func risks(rule *sdk.Value, home string) []string {
+func risks(rule *sdk.Value, home string, known places) []string {
 	var found []string
 	actions := rule.Get("actions")
 	if outside(actions, home, "forwardTo") || outside(actions, home, "forwardAsAttachmentTo") {
@@ -40,8 +42,12 @@ func risks(rule *sdk.Value, home string) []string {
 	if outside(actions, home, "redirectTo") {
 		found = append(found, redirectsOutside)
 	}
-	if actions.GetBool("delete") || actions.GetBool("permanentDelete") {
+	target := actions.GetStringBytes("moveToFolder")
+	if actions.GetBool("delete") || actions.GetBool("permanentDelete") || known.deleted[string(target)] {
 		found = append(found, deletes)
+	}
+	if known.outOfSight[string(target)] {
+		found = append(found, movesOutOfSight)
 	}
 	if hidden(string(rule.GetStringBytes("displayName"))) {
 		found = append(found, hiddenName)

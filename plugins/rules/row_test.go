@@ -33,7 +33,7 @@ func TestRisks(t *testing.T) {
 		{"name of three marks", `{"displayName":"..."}`, "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, risks(fastjson.MustParse(test.rule), test.home)); diff != "" {
+			if diff := cmp.Diff(test.want, risks(fastjson.MustParse(test.rule), test.home, places{})); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -14,7 +14,11 @@ func getRule(call *sdk.Call) error {
 	if err != nil {
 		return err
 	}
-	call.Row(row(call, rule.Body))
+	known, err := findPlaces(call)
+	if err != nil {
+		return err
+	}
+	call.Row(row(call, rule.Body, known))
 	call.Message("The rule was read.")
 	return nil
 }

@@ -26,12 +26,16 @@ func listRules(call *sdk.Call) error {
 	if err != nil {
 		return err
 	}
+	known, err := findPlaces(call)
+	if err != nil {
+		return err
+	}
 	rules := list.Items()
 	slices.SortStableFunc(rules, func(a, b *sdk.Value) int {
 		return cmp.Compare(a.GetInt64("sequence"), b.GetInt64("sequence"))
 	})
 	for _, rule := range rules {
-		call.Row(row(call, rule))
+		call.Row(row(call, rule, known))
 	}
 	if list.Truncated {
 		call.Truncate()

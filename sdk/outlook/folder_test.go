@@ -1,13 +1,42 @@
-package main
+package outlook
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/sdk"
 	"github.com/postern-dev/postern/sdk/plugintest"
+)
+
+// plugin has one action, which looks a folder up.
+func plugin() sdk.Plugin {
+	return sdk.Plugin{"folder.find": func(call *sdk.Call) error {
+		folders := Folders{Call: call, Capability: "folder.read", User: "ann@contoso.example", Parameter: call.String("parameter")}
+		id, err := folders.Resolve(call.String("folder"), call.Bool("get_folder_id"))
+		call.Row(sdk.NewObject().Text("id", id).Value)
+		return err
+	}}
+}
+
+// text is a JSON string.
+func text(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
+}
+
+// folders is the reply with a list of folders.
+func folders(list ...string) string {
+	return `{"status":200,"body":{"value":[` + strings.Join(list, ",") + `]}}`
+}
+
+const (
+	notFound  = `{"error":{"code":"not_found","message":"gone"}}`
+	invalidID = `{"error":{"code":"invalid_id","message":"damaged"}}`
+	denied    = `{"error":{"code":"access_denied","message":"no"}}`
 )
 
 const folderSelect = `"$select":"id,displayName,parentFolderId,childFolderCount"`
@@ -15,7 +44,7 @@ const folderSelect = `"$select":"id,displayName,parentFolderId,childFolderCount"
 // folderByID is the exchange for one folder.
 func folderByID(id, reply string) plugintest.Exchange {
 	return plugintest.Exchange{
-		Want: `{"op":"graph","capability":"mail.search","method":"GET","path":"/users/{user}/mailFolders/{folder}",
+		Want: `{"op":"graph","capability":"folder.read","method":"GET","path":"/users/{user}/mailFolders/{folder}",
 			"params":{"user":"ann@contoso.example","folder":` + text(id) + `},"query":{` + folderSelect + `}}`,
 		Reply: reply,
 	}
@@ -28,7 +57,7 @@ func folderList(parent, query, limit, reply string) plugintest.Exchange {
 		path, params = path+"/{folder}/childFolders", `{"user":"ann@contoso.example","folder":`+text(parent)+`}`
 	}
 	return plugintest.Exchange{
-		Want: `{"op":"graph","capability":"mail.search","method":"GET","path":"` + path + `","params":` + params + `,
+		Want: `{"op":"graph","capability":"folder.read","method":"GET","path":"` + path + `","params":` + params + `,
 			"query":{` + folderSelect + `,"includeHiddenFolders":"true",` + query + `},"page":{"limit":` + limit + `}}`,
 		Reply: reply,
 	}
@@ -61,36 +90,30 @@ func TestFolderIsResolved(t *testing.T) {
 		{"well-known name", "Sent Items", "true", []plugintest.Exchange{folderByID("sentitems", found("S", "Gesendet"))}, "S"},
 		{"path below a well-known name", " Inbox / phish'ing/", "true", []plugintest.Exchange{
 			folderByID("inbox", found("I", "Posteingang")),
-			named("I", "phish''ing", messages(folder("P", "phish'ing"))),
+			named("I", "phish''ing", folders(folder("P", "phish'ing"))),
 		}, "P"},
-		{"own folder on the top level", "Fälle", "true", []plugintest.Exchange{named("", "Fälle", messages(folder("F", "Fälle")))}, "F"},
+		{"own folder on the top level", "Fälle", "true", []plugintest.Exchange{named("", "Fälle", folders(folder("F", "Fälle")))}, "F"},
 		{"well-known name further down", "Fälle/Archive", "true", []plugintest.Exchange{
-			named("", "Fälle", messages(folder("F", "Fälle"))),
-			named("F", "Archive", messages(folder("A", "Archive"))),
+			named("", "Fälle", folders(folder("F", "Fälle"))),
+			named("F", "Archive", folders(folder("A", "Archive"))),
 		}, "A"},
-		{"slash and backslash in names", `A\/B\\C`, "true", []plugintest.Exchange{named("", `A/B\C`, messages(folder("X", `A/B\C`)))}, "X"},
+		{"slash and backslash in names", `A\/B\\C`, "true", []plugintest.Exchange{named("", `A/B\C`, folders(folder("X", `A/B\C`)))}, "X"},
 		{"two that differ in case", "Cases", "true", []plugintest.Exchange{
-			named("", "Cases", messages(folder("1", "cases"), folder("2", "Cases"))),
+			named("", "Cases", folders(folder("1", "cases"), folder("2", "Cases"))),
 		}, "2"},
 		{"Unicode form and case differ", "FÄLLE", "true", []plugintest.Exchange{
-			named("", "FÄLLE", messages()),
-			all("", messages(folder("1", "Other"), folder("2", "Fa\u0308lle"))),
+			named("", "FÄLLE", folders()),
+			all("", folders(folder("1", "Other"), folder("2", "Fa\u0308lle"))),
 		}, "2"},
 		{"long id", long, "true", []plugintest.Exchange{
-			named("", long, messages()),
-			all("", messages(folder("1", "Other"))),
+			named("", long, folders()),
+			all("", folders(folder("1", "Other"))),
 			folderByID(long, found(long, "X")),
 		}, long},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			script := append(test.script, plugintest.Exchange{
-				Want: strings.Replace(strings.Replace(asksMessages("9", `"$orderby":"receivedDateTime desc"`),
-					`/users/{user}/messages`, `/users/{user}/mailFolders/{folder}/messages`, 1),
-					`"user":"ann@contoso.example"`, `"user":"ann@contoso.example","folder":`+text(test.id), 1),
-				Reply: messages(),
-			})
-			plugintest.Run(t, plugin, "mail.search", `{"email_address":"ann@contoso.example","folder":`+text(test.folder)+`,
-				"get_folder_id":`+test.lookUp+`,"limit":9}`, script...).WantRows(t)
+			plugintest.Run(t, plugin(), "folder.find", `{"folder":`+text(test.folder)+`,"get_folder_id":`+test.lookUp+`}`, test.script...).
+				WantRows(t, `{"id":`+text(test.id)+`}`)
 		})
 	}
 }
@@ -107,25 +130,43 @@ func TestFolderIsNotResolved(t *testing.T) {
 		code         abi.Code
 		near         int
 	}{
-		{"missing", "Nope", []plugintest.Exchange{named("", "Nope", messages()), all("", messages(folder("1", "A"), folder("2", "B")))}, abi.NotFound, 2},
+		{"missing", "Nope", []plugintest.Exchange{named("", "Nope", folders()), all("", folders(folder("1", "A"), folder("2", "B")))}, abi.NotFound, 2},
 		{"missing among many", "Inbox/Nope", []plugintest.Exchange{
-			folderByID("inbox", found("I", "Inbox")), named("I", "Nope", messages()), all("I", messages(siblings...)),
+			folderByID("inbox", found("I", "Inbox")), named("I", "Nope", folders()), all("I", folders(siblings...)),
 		}, abi.NotFound, 20},
 		{"well-known but not there", "archive", []plugintest.Exchange{folderByID("archive", notFound)}, abi.NotFound, 0},
-		{"ambiguous", "cAsEs", []plugintest.Exchange{named("", "cAsEs", messages(folder("1", "cases"), folder("2", "Cases")))}, abi.Ambiguous, 0},
+		{"ambiguous", "cAsEs", []plugintest.Exchange{named("", "cAsEs", folders(folder("1", "cases"), folder("2", "Cases")))}, abi.Ambiguous, 2},
 		{"no id either", long, []plugintest.Exchange{
-			named("", long, messages()), all("", messages()), folderByID(long, invalidID),
+			named("", long, folders()), all("", folders()), folderByID(long, invalidID),
 		}, abi.NotFound, 0},
 		{"no access", "Cases", []plugintest.Exchange{named("", "Cases", denied)}, abi.AccessDenied, 0},
-		{"no access to all", "Cases", []plugintest.Exchange{named("", "Cases", messages()), all("", denied)}, abi.AccessDenied, 0},
+		{"no access to all", "Cases", []plugintest.Exchange{named("", "Cases", folders()), all("", denied)}, abi.AccessDenied, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := plugintest.Run(t, plugin, "mail.search", `{"email_address":"ann@contoso.example","folder":`+text(test.folder)+`,
-				"get_folder_id":true,"limit":9}`, test.script...).WantError(t, test.code)
+			err := plugintest.Run(t, plugin(), "folder.find", `{"folder":`+text(test.folder)+`,"get_folder_id":true}`, test.script...).
+				WantError(t, test.code)
 			if len(err.Detail.Near) != test.near {
 				t.Errorf("near are %q", err.Detail.Near)
 			}
 		})
+	}
+}
+
+func TestFolderIsNotNamed(t *testing.T) {
+	for _, lookUp := range []string{"true", "false"} {
+		err := plugintest.Run(t, plugin(), "folder.find", `{"folder":"  ","get_folder_id":`+lookUp+`,"parameter":"parent_folder"}`).
+			WantError(t, abi.InvalidInput)
+		if err.Detail.Parameter != "parent_folder" {
+			t.Errorf("parameter is %q", err.Detail.Parameter)
+		}
+	}
+}
+
+func TestAmbiguousFoldersAreToldWithTheirIDs(t *testing.T) {
+	err := plugintest.Run(t, plugin(), "folder.find", `{"folder":"cAsEs","get_folder_id":true}`,
+		named("", "cAsEs", folders(folder("1", "cases"), folder("2", "Cases")))).WantError(t, abi.Ambiguous)
+	if diff := cmp.Diff([]string{"cases = 1", "Cases = 2"}, err.Detail.Near); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -141,7 +182,7 @@ func TestSplitPath(t *testing.T) {
 		`\/`:            {"/"},
 		"Ünïcode/日本語/🙂": {"Ünïcode", "日本語", "🙂"},
 	} {
-		if diff := cmp.Diff(want, splitPath(path)); diff != "" {
+		if diff := cmp.Diff(want, SplitPath(path)); diff != "" {
 			t.Errorf("%q: %s", path, diff)
 		}
 	}
@@ -153,12 +194,11 @@ func FuzzSplitPath(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		escaped := strings.ReplaceAll(strings.ReplaceAll(name, `\`, `\\`), "/", `\/`)
 		want := []string{"top", strings.TrimSpace(name)}
 		if want[1] == "" {
 			want = want[:1]
 		}
-		if diff := cmp.Diff(want, splitPath("top/"+escaped)); diff != "" {
+		if diff := cmp.Diff(want, SplitPath(JoinPath("top", name))); diff != "" {
 			t.Error(diff)
 		}
 	})
