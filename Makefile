@@ -3,7 +3,7 @@
 GO       ?= go
 GOFLAGS  ?= -trimpath
 LDFLAGS  := -s -w
-PLUGINS  := groups mail calendar rules http
+PLUGINS  := groups mail calendar rules http ingest
 FUZZTIME ?= 1m
 FUZZ ?= .
 

@@ -1,13 +1,13 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"sync/atomic"
 
 	"github.com/valyala/fastjson"
@@ -15,6 +15,7 @@ import (
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
 	"github.com/postern-dev/postern/host/blob"
+	"github.com/postern-dev/postern/manifests"
 )
 
 // exchanges is the state that one invocation's exchanges share.
@@ -33,6 +34,8 @@ type exchanges struct {
 	held []string
 	// refusals are the last errors that replies carried.
 	refusals []*abi.Error
+	// unfinished are the blobs that the guest makes piece by piece, by its own names for them.
+	unfinished map[string]*piecewise
 	// writes counts the writes that were carried out or may have been, and unknown
 	// those of them of which nobody knows.
 	writes, unknown atomic.Int32
@@ -50,6 +53,34 @@ func (inv *invocation) prepare() error {
 	}
 	inv.client, err = inv.host.client(inv.connection)
 	return err
+}
+
+// give lets the guest read the blobs that the caller's parameters name.
+func (inv *invocation) give(checked *fastjson.Value) error {
+	for i := range inv.action.Parameters {
+		p := &inv.action.Parameters[i]
+		if p.Type != manifests.TypeBlob {
+			continue
+		}
+		objects := []*fastjson.Value{checked}
+		if p.In != "" {
+			objects = checked.GetArray(p.In)
+		}
+		for _, object := range objects {
+			name := string(object.GetStringBytes(p.Name))
+			if name == "" {
+				continue
+			}
+			if err := inv.blobs.Give(name); err != nil {
+				return &abi.Error{
+					Code:    abi.InvalidInput,
+					Message: fmt.Sprintf("the parameter %s of %s names no blob that the host has: %v", p.Name, inv.action.ID, err),
+					Detail:  abi.Detail{Parameter: p.Name},
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // Exchange answers one exchange of the guest. What it returns as an error ends
@@ -162,24 +193,22 @@ func (inv *invocation) local(ctx context.Context, x *abi.Exchange) (*abi.Reply, 
 }
 
 // addRows keeps result rows, written anew from what was read.
-func (inv *invocation) addRows(rows []*fastjson.Value) error {
+func (x *exchanges) addRows(rows []*fastjson.Value) error {
 	for _, row := range rows {
 		text := abi.AppendValue(nil, row)
-		if inv.rowBytes += len(text); len(inv.rows) == maxRows || inv.rowBytes > maxRowBytes {
+		if x.rowBytes += len(text); len(x.rows) == maxRows || x.rowBytes > maxRowBytes {
 			return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the result is over %d rows or %d MiB; ask for less at a time", maxRows, maxRowBytes>>20)}
 		}
-		inv.rows = append(inv.rows, text)
+		x.rows = append(x.rows, text)
 	}
 	return nil
 }
 
-func (inv *invocation) blob(ctx context.Context, b *abi.BlobRequest, reply *abi.Reply) error {
+func (x *exchanges) blob(ctx context.Context, b *abi.BlobRequest, reply *abi.Reply) error {
 	if b.Name == "" {
-		made, err := inv.blobs.Create(ctx, strings.NewReader(string(b.Data)), "")
-		reply.Blob = &made
-		return err
+		return x.create(ctx, b, reply)
 	}
-	f, size, err := inv.blobs.Open(b.Name)
+	f, size, err := x.blobs.Open(b.Name)
 	if err != nil {
 		return err
 	}
@@ -194,6 +223,75 @@ func (inv *invocation) blob(ctx context.Context, b *abi.BlobRequest, reply *abi.
 	reply.Data, reply.Size = data, size
 	return err
 }
+
+// maxUnfinished is how many blobs an invocation may have begun and not ended: messages within each other, each with a file.
+const maxUnfinished = 32
+
+// create makes a blob, of one piece or of several.
+func (x *exchanges) create(ctx context.Context, b *abi.BlobRequest, reply *abi.Reply) error {
+	if b.Into == "" {
+		made, err := x.blobs.Create(ctx, bytes.NewReader(b.Data), "")
+		reply.Blob = &made
+		return err
+	}
+	p, ok := x.unfinished[b.Into]
+	switch {
+	case ok:
+	case len(x.unfinished) == maxUnfinished:
+		return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the plugin makes more than %d blobs at once", maxUnfinished)}
+	default:
+		if x.unfinished == nil {
+			x.unfinished = make(map[string]*piecewise)
+		}
+		p = newPiecewise(ctx, x.blobs)
+		x.unfinished[b.Into] = p
+	}
+	_, err := p.in.Write(b.Data) // the reader's error, which tells what is wrong
+	if err == nil && b.More {
+		return nil
+	}
+	delete(x.unfinished, b.Into)
+	made, err := p.end(err)
+	reply.Blob = &made
+	return err
+}
+
+// abandon drops the blobs that the guest has not ended.
+func (x *exchanges) abandon() {
+	for _, p := range x.unfinished {
+		_, _ = p.end(errUnfinished)
+	}
+	x.unfinished = nil
+}
+
+// piecewise is a blob whose content comes in pieces.
+type piecewise struct {
+	in   *io.PipeWriter
+	done chan struct{}
+	blob abi.Blob
+	err  error
+}
+
+func newPiecewise(ctx context.Context, set *blob.Set) *piecewise {
+	out, in := io.Pipe()
+	p := &piecewise{in: in, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		p.blob, p.err = set.Create(ctx, out, "")
+		_ = out.CloseWithError(p.err) // it never fails; nil stands for the end of a pipe
+	}()
+	return p
+}
+
+// end ends the content, or drops it because of an error.
+func (p *piecewise) end(err error) (abi.Blob, error) {
+	_ = p.in.CloseWithError(err) // it never fails; nil stands for the end of the content
+	<-p.done
+	return p.blob, p.err
+}
+
+// errUnfinished is why a blob is dropped that its guest did not end.
+var errUnfinished = errors.New("the plugin did not end the blob")
 
 // Output takes a line that the guest wrote to its standard output or error.
 func (inv *invocation) Output(ctx context.Context, line []byte) {

@@ -136,6 +136,9 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 	if err := inv.prepare(); err != nil { // while the module loads: each takes its time
 		return err
 	}
+	if err := inv.give(checked); err != nil {
+		return err
+	}
 	module, err := wait()
 	if err != nil {
 		return err
@@ -160,6 +163,7 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 			}
 		}
 	}
+	inv.abandon()
 	inv.reportDropped()
 	if err != nil {
 		return inv.afterWrite(err)

@@ -87,6 +87,7 @@ const (
 	TypeByte    ParameterType = "byte"            // standard base64
 	TypeBinary  ParameterType = "binary"          // raw content, given as text
 	TypeStrings ParameterType = "array of string" // a list
+	TypeBlob    ParameterType = "blob"            // the name of a blob in the host's store, which the invocation may then read
 )
 
 // Format narrows the texts that a string parameter accepts.
@@ -184,7 +185,7 @@ func readParameter(t *table) Parameter {
 	p := Parameter{
 		Name: parsedRequired(t, "name", `"email_address"`, parseParameterName),
 		Type: parsedRequired(t, "type", `"string"`, word(TypeString, TypeBoolean, TypeNumeric, TypeHTML, TypeEmail,
-			TypeByte, TypeBinary, TypeStrings)),
+			TypeByte, TypeBinary, TypeStrings, TypeBlob)),
 		In:          parsed(t, "in", "", parseParameterName),
 		Required:    t.boolean("required"),
 		Description: t.required("description", MaxDescription, `"The mailbox, as address or user id."`),
@@ -241,7 +242,7 @@ func checkApplicable(t *table, p Parameter) {
 
 func defaultLength(t ParameterType) int {
 	switch t {
-	case TypeString, TypeEmail, TypeStrings:
+	case TypeString, TypeEmail, TypeStrings, TypeBlob:
 		return DefaultTextLength
 	case TypeHTML, TypeByte, TypeBinary:
 		return DefaultContentLength

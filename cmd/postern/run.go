@@ -72,6 +72,9 @@ func (c *cli) runAction(cmd *cobra.Command, flags *runFlags, action string, args
 	if err != nil {
 		return err
 	}
+	if err := storeFiles(cmd.Context(), h, described.Parameters, given); err != nil {
+		return err
+	}
 	stop := c.announce("running " + printable(action) + " …")
 	result, failure := h.Invoke(cmd.Context(), host.Invocation{Action: action, Connection: *flags.connection, Parameters: given})
 	stop()

@@ -63,6 +63,9 @@ func valueOf(parameters []host.Parameter, name, text string) (any, error) {
 	if fromFile && strings.HasPrefix(path, "@") {
 		text, fromFile = path, false
 	}
+	if fromFile && kind == manifests.TypeBlob {
+		return fileValue(path), nil
+	}
 	if fromFile {
 		b, err := readFile(path)
 		if err != nil {

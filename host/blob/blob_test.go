@@ -167,6 +167,26 @@ func TestASetSeesOnlyItsOwnBlobs(t *testing.T) {
 	r.Close()
 }
 
+func TestASetReadsWhatItIsGiven(t *testing.T) {
+	store := open(t, t.TempDir())
+	b := create(t, store.NewSet(plenty), "a caller's")
+	set := store.NewSet(0)
+	if err := set.Give(b.Name); err != nil {
+		t.Fatal(err)
+	}
+	r, size, err := set.Open(b.Name)
+	if err != nil || size != b.Size {
+		t.Fatalf("%d bytes, %v", size, err)
+	}
+	r.Close()
+	if list := set.List(); len(list) != 0 {
+		t.Errorf("it tells of %v as if the invocation had made it", list)
+	}
+	if err := set.Give("sha256:" + strings.Repeat("0", 64)); !errors.Is(err, abi.NotFound) {
+		t.Errorf("one that is not there: %v", err)
+	}
+}
+
 func TestNamesThatAreNoNamesAreNotFound(t *testing.T) {
 	dir := t.TempDir()
 	store := open(t, dir)

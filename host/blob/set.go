@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -20,6 +21,7 @@ type Set struct {
 	mu    sync.Mutex
 	taken int64
 	blobs []abi.Blob
+	given []abi.Blob // by the caller of the invocation
 }
 
 // NewSet starts a set that may write limit bytes in all. Every byte counts, also those of a blob that failed or
@@ -44,6 +46,19 @@ func (set *Set) Create(ctx context.Context, r io.Reader, contentType string) (ab
 	return blob, nil
 }
 
+// Give lets the invocation read a blob of the store that its caller names. Giving it costs nothing of the budget, and it is not in
+// [Set.List]. The error is [abi.NotFound], or wraps [ErrDamaged]: the whole content is read to make sure of it.
+func (set *Set) Give(name string) error {
+	content, size, err := set.store.Open(name)
+	if err != nil {
+		return err
+	}
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	set.given = append(set.given, abi.Blob{Name: name, Size: size, SHA256: strings.TrimPrefix(name, algorithm+":")})
+	return content.Close()
+}
+
 // take takes n bytes from the budget.
 func (set *Set) take(n int64) error {
 	set.mu.Lock()
@@ -56,29 +71,25 @@ func (set *Set) take(n int64) error {
 	return nil
 }
 
-// Open opens a blob of this set, and gives its size in bytes. Any other name is [abi.NotFound], also one that the
-// store holds. The content was hashed when this invocation wrote it, so only the size is compared again; an error
+// Open opens a blob that this invocation made or was given, and gives its size in bytes. Any other name is [abi.NotFound], also one that the
+// store holds. The content was hashed when this invocation wrote it or was given it, so only the size is compared again; an error
 // for a difference wraps [ErrDamaged].
 func (set *Set) Open(name string) (io.ReadSeekCloser, int64, error) {
 	set.mu.Lock()
-	i := set.find(name)
-	var size int64
-	if i >= 0 {
-		size = set.blobs[i].Size
-	}
+	known, ok := set.known(name)
 	set.mu.Unlock()
-	if i < 0 {
+	if !ok {
 		return nil, 0, notFound(name)
 	}
 	file, found, err := set.store.file(name)
 	if err != nil {
 		return nil, 0, err
 	}
-	if found != size {
+	if found != known.Size {
 		_ = file.Close() // Nothing was written, so there is nothing to lose.
 		return nil, 0, fmt.Errorf("blob %s: %w", name, ErrDamaged)
 	}
-	return file, size, nil
+	return file, known.Size, nil
 }
 
 // List describes the set's blobs in the order of their creation.
@@ -86,6 +97,18 @@ func (set *Set) List() []abi.Blob {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	return slices.Clone(set.blobs)
+}
+
+// known finds a blob that the invocation made or was given.
+func (set *Set) known(name string) (abi.Blob, bool) {
+	for _, list := range [][]abi.Blob{set.blobs, set.given} {
+		for _, b := range list {
+			if b.Name == name {
+				return b, true
+			}
+		}
+	}
+	return abi.Blob{}, false
 }
 
 func (set *Set) find(name string) int {
