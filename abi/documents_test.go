@@ -404,7 +404,7 @@ func FuzzParseInvocation(f *testing.F) {
 func FuzzParseExchange(f *testing.F) {
 	full := fullRequest()
 	fuzz(f, "exchange", string((&abi.Exchange{Op: abi.OpGraph, Graph: &full}).AppendJSON(nil)), `{"op":"graph","link":"l","page":{"limit":1}}`,
-		`{"op":"batch","requests":[{"link":"l"}]}`, `{"op":"rows","rows":[{}]}`, `{"op":"blob","data":"AP8="}`, `{"op":"blob","name":"n","offset":1,"length":2}`, `{"op":"seen","keys":["a","b"]}`,
+		`{"op":"batch","requests":[{"link":"l"}]}`, `{"op":"rows","rows":[{}]}`, `{"op":"blob","data":"AP8="}`, `{"op":"blob","data":"AP8=","into":"a","more":true}`, `{"op":"blob","name":"n","offset":1,"length":2}`, `{"op":"seen","keys":["a","b"]}`,
 		`{"op":"log","level":"info","message":"m"}`)
 }
 

@@ -21,7 +21,7 @@ const (
 	OpBatch Op = "batch"
 	// OpRows hands over result rows so far, so that neither side holds a long list whole.
 	OpRows Op = "rows"
-	// OpBlob reads a range of a blob of this invocation, or creates one.
+	// OpBlob reads a range of a blob of this invocation, or creates one, whole or piece by piece.
 	OpBlob Op = "blob"
 	// OpSeen asks which records a trigger has handed over before, so that their content need not be fetched again.
 	OpSeen Op = "seen"
@@ -108,6 +108,10 @@ type BlobRequest struct {
 	Offset int64
 	Length int
 	Data   []byte
+	// Into says that Data is a piece of a blob that the guest makes in several, and calls so. More says that another piece follows; the
+	// reply is then empty. The first piece without More ends the blob. One that is not ended is not kept.
+	Into string
+	More bool
 }
 
 // Level is how much a log line matters.
@@ -159,6 +163,8 @@ func (x *Exchange) AppendJSON(dst []byte) []byte {
 		if x.Blob.Name == "" {
 			w.name("data")
 			w.b = appendBase64(w.b, x.Blob.Data)
+			w.text("into", x.Blob.Into)
+			w.truth("more", x.Blob.More)
 		} else {
 			w.text("name", x.Blob.Name)
 			w.integer("offset", x.Blob.Offset)
@@ -432,7 +438,7 @@ func (r *reader) page(v *fastjson.Value) (limit int) {
 
 func (r *reader) blobRequest(v *fastjson.Value) *BlobRequest {
 	b := &BlobRequest{}
-	hasData, hasRange := false, false
+	hasData, hasRange, hasMore := false, false, false
 	r.object(v, "it", func(key string, v *fastjson.Value) bool {
 		switch key {
 		case "op":
@@ -447,11 +453,21 @@ func (r *reader) blobRequest(v *fastjson.Value) *BlobRequest {
 		case "data":
 			hasData = true
 			b.Data = r.base64(v, key)
+		case "into":
+			if b.Into = r.word(v, key); b.Into == "" {
+				r.fail("into must not be empty")
+			}
+		case "more":
+			hasMore = true
+			b.More = r.boolean(v, key)
 		default:
 			return false
 		}
 		return true
 	})
+	if hasMore && b.Into == "" || b.Into != "" && !hasData {
+		r.fail("into goes with data, and more with into")
+	}
 	if hasData == (b.Name != "") || hasData && hasRange || !hasData && b.Length == 0 {
 		r.fail("either data, or name and length, must be there")
 	}

@@ -176,6 +176,7 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 			}
 		}
 	}
+	inv.abandon()
 	inv.reportDropped()
 	if err != nil {
 		return inv.afterWrite(err)

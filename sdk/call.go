@@ -30,6 +30,7 @@ type Call struct {
 
 	result  abi.Result // without rows
 	rows    int        // how many there are, handed over ones too
+	made    int        // blobs that were begun
 	pending []byte     // rows as JSON, separated by commas
 	problem error      // what went wrong while handing rows over
 }
