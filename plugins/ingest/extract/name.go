@@ -20,6 +20,9 @@ func fileName(disposition, kind structured, h header) string {
 	return ""
 }
 
+// MessageName is a name for the file of a message with this subject, safe for any file system.
+func MessageName(subject string) string { return nameOfMessage(safeName(subject)) }
+
 // nameOfMessage is the name of the file of an attached message.
 func nameOfMessage(subject string) string {
 	if subject == "" {
