@@ -18,7 +18,8 @@ import (
 // host/state has two: one file for one machine, and a stream of NATS for several.
 type Store interface {
 	// Lease takes the trigger's lease for holder, or renews it, for ttl: 1 s to 1 h. If another has it the error is a [*HeldError].
-	// A lease that a process took on this machine ends with that process, where the store can tell.
+	// A store renews only what it took itself: the lease of a process that has ended is another's, even of the same holder. Where a
+	// store can tell that the process has ended, its lease has too.
 	Lease(ctx context.Context, trigger, holder string, ttl time.Duration) (Lease, error)
 	// Release ends the lease. It is no error if it is lost already.
 	Release(ctx context.Context, l Lease) error
@@ -33,15 +34,16 @@ type Store interface {
 	// Wake makes a trigger due at a time, if it is not due sooner.
 	Wake(ctx context.Context, trigger string, at time.Time) error
 
-	// Seen tells of each key whether a record of it was committed, and remembers those that were for as long again. At most [abi.MaxKeys].
+	// Seen tells of each key whether a record of it was committed, and remembers those that were for as long again. It takes at most
+	// [abi.MaxKeys].
 	Seen(ctx context.Context, trigger string, keys []string) ([]bool, error)
 	// Commit keeps records, keys, state and schedule in one transaction.
 	Commit(ctx context.Context, l Lease, c Commit) (Committed, error)
 	// Schedule says that a run has failed, and when the trigger is due again. A nil failure only sets when it is due.
 	Schedule(ctx context.Context, l Lease, next time.Time, failure *abi.Error) error
 
-	// Pending returns the first deliveries of a sink, in order, at most limit and [MaxBatch]; fewer if their contents are over [MaxPending] bytes,
-	// but at least one if there is one.
+	// Pending returns the first deliveries of a sink, in order, at most limit and [MaxBatch]; fewer if their contents are over
+	// [MaxPending] bytes, but at least one if there is one.
 	Pending(ctx context.Context, trigger, sink string, limit int) ([]Delivery, error)
 	// Begin notes that deliveries of these places go out now, before they do. They are in doubt until Settle. The error is [abi.Conflict], and
 	// nothing has begun, if one is not pending.

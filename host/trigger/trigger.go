@@ -27,7 +27,7 @@ type Lease struct {
 	Trigger string
 	// Holder names the host that has it.
 	Holder string
-	// Fence grows whenever the lease passes from one holder to another, and when one takes up anew what it had lost.
+	// Fence grows whenever the lease is taken, and stays when it is renewed.
 	Fence uint64
 	// Until is when it ends unless renewed, by the clock of this host. A delivery must have ended by then.
 	Until time.Time
@@ -153,7 +153,8 @@ const (
 	Acknowledged Result = iota + 1
 	// Returned: the sink certainly has not got it, through no fault of the record, which stays in its place.
 	Returned
-	// Failed: the sink certainly has not got it. The attempt is counted, and it stays in its place until NotBefore.
+	// Failed: the sink certainly has not got it. The attempt is counted, and it stays in its place until NotBefore. At most one outcome of a
+	// call: what comes after it was not handed over.
 	Failed
 	// Spoiled: the record is parked until the operator replays or drops it, and the next one's turn has come.
 	Spoiled
@@ -172,8 +173,13 @@ type Parked struct {
 
 // Bounds of what a store takes.
 const (
-	// MaxName bounds the names of triggers, sinks and holders, in bytes.
+	// MaxName bounds the names of triggers and sinks, in bytes.
 	MaxName = 64
+	// MaxHolder bounds the name of a holder, in bytes: a host's name and what tells its processes apart.
+	MaxHolder = 256
+	// MinTTL and MaxTTL bound how long a lease is good for.
+	MinTTL = time.Second
+	MaxTTL = time.Hour
 	// MaxRecords is how many records one commit may hold: ten of the largest pages of Graph's lists.
 	MaxRecords = 10_000
 	// MaxCommit bounds the records of one commit, in bytes: the longest result and its rows.
