@@ -57,6 +57,8 @@ func (l lines) Deliver(_ context.Context, records []trigger.Delivery) (int, erro
 	return len(records), nil
 }
 
-func (lines) Holds(context.Context, []trigger.Delivery) ([]bool, error) { return nil, trigger.ErrCannotTell }
+func (lines) Holds(context.Context, []trigger.Delivery) ([]bool, error) {
+	return nil, trigger.ErrCannotTell
+}
 
 func (lines) Close() error { return nil }

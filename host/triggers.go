@@ -165,8 +165,13 @@ func (t *Triggers) Run(ctx context.Context) error {
 	return t.runner.Run(ctx)
 }
 
+// Names are those of the triggers, in the order of the operator's file.
+func (t *Triggers) Names() []string { return t.runner.Names() }
+
 // Once runs one trigger now, and delivers what waits for its sinks.
-func (t *Triggers) Once(ctx context.Context, name string) (trigger.Report, error) { return t.runner.Once(ctx, name) }
+func (t *Triggers) Once(ctx context.Context, name string) (trigger.Report, error) {
+	return t.runner.Once(ctx, name)
+}
 
 // Wake makes a trigger run as soon as its action allows: what a notification that something has changed is good for.
 func (t *Triggers) Wake(name string) { t.runner.Wake(name) }

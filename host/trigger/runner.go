@@ -174,6 +174,15 @@ func (t *Trigger) sinkNames() []string {
 	return names
 }
 
+// Names are those of the triggers.
+func (r *Runner) Names() []string {
+	names := make([]string, len(r.triggers))
+	for i, t := range r.triggers {
+		names[i] = t.Name
+	}
+	return names
+}
+
 // Wake makes a trigger run now, or as soon as its action allows it: what a change notification does. It is no substitute for
 // polling, as notifications get lost. Unknown names are passed over.
 func (r *Runner) Wake(trigger string) {
