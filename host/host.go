@@ -48,6 +48,7 @@ import (
 	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/host/sandbox/codecache"
 	"github.com/postern-dev/postern/host/state"
+	"github.com/postern-dev/postern/host/trigger"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -86,18 +87,19 @@ type Host struct {
 	running  lifecycle
 
 	// What a command may not need is opened when first used.
-	builtIn lazy[*catalog.Installed]
-	sandbox lazy[*sandbox.Runtime]
-	cache   lazy[*codecache.Cache]
-	audit   lazy[*audit.Log]
-	blobs   lazy[*blob.Store]
-	records lazy[*blob.Store]
-	state   lazy[*state.Store]
-	held    lazy[*held.Store]
-	sealer  lazy[*graph.Sealer]
-	modules keyed[string, loaded]
-	clients keyed[string, *client]
-	limits  keyed[rateKey, *graph.Limit]
+	builtIn      lazy[*catalog.Installed]
+	sandbox      lazy[*sandbox.Runtime]
+	cache        lazy[*codecache.Cache]
+	audit        lazy[*audit.Log]
+	blobs        lazy[*blob.Store]
+	records      lazy[*blob.Store]
+	triggerStore lazy[trigger.Store]
+	state        lazy[*state.Store]
+	held         lazy[*held.Store]
+	sealer       lazy[*graph.Sealer]
+	modules      keyed[string, loaded]
+	clients      keyed[string, *client]
+	limits       keyed[rateKey, *graph.Limit]
 }
 
 // client is a connection and what makes its requests.
@@ -152,6 +154,9 @@ func (h *Host) Close() error {
 		errs = append(errs, log.Close())
 	}
 	if store, ok := h.blobs.opened(); ok {
+		errs = append(errs, store.Close())
+	}
+	if store, ok := h.triggerStore.opened(); ok {
 		errs = append(errs, store.Close())
 	}
 	if store, ok := h.records.opened(); ok {

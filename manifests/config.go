@@ -13,6 +13,8 @@ import (
 type Config struct {
 	// Dir is the folder of the file, against which relative paths in it are resolved.
 	Dir string
+	// Modified is when the file was written last: a trigger that had stopped before is tried again. Zero if it was not read from a file.
+	Modified time.Time
 	// Host is where the host keeps its files. TOML: [host], optional as a whole and key by key.
 	Host Host
 	// Connections by name, at most [MaxConnections]. TOML: [connection.NAME].

@@ -275,6 +275,7 @@ func TestConfigIsRefused(t *testing.T) {
 		{"parameter that is a date", `folder = "Inbox"`, `start_time = 2026-11-21`},
 		{"parameter that is beyond JSON", `first_run_max_emails = 500`, `first_run_max_emails = inf`},
 		{"parameters as a list", `[trigger.soc-inbox.parameters]`, `[[trigger.soc-inbox.parameters]]`},
+		{"sink by the name of standard output", "[sink.archive]", "[sink.stdout]"},
 		{"unknown kind of sink", `kind = "webhook"`, `kind = "syslog"`},
 		{"sink without kind", "kind = \"webhook\"\n", ""},
 		{"key of another kind of sink", "kind = \"directory\"", "kind = \"directory\"\nin_doubt = \"park\""},

@@ -54,7 +54,11 @@ const (
 	SinkDirectory SinkKind = "directory" // a file for each record, and for each of its blobs
 	SinkWebhook   SinkKind = "webhook"   // a signed POST for each record
 	SinkNATS      SinkKind = "nats"      // a message for each record, in a stream of JetStream
+	SinkCallback  SinkKind = "callback"  // a function of the program that embeds the host
 )
+
+// StandardOutput is the name of the sink that needs no table: where "postern poll" writes the records of triggers without a sink.
+const StandardOutput = "stdout"
 
 // InDoubt is what becomes of a record when nobody can tell whether the sink has it.
 type InDoubt string
@@ -99,6 +103,8 @@ func (k SinkKind) keysOf() map[string]bool {
 		return map[string]bool{"url": true, "secret": true, "in_doubt": false, "timeout": false, "ca_file": false}
 	case SinkNATS:
 		return map[string]bool{"url": true, "subject": true, "stream": true, "credentials": false, "timeout": false, "ca_file": false}
+	case SinkCallback:
+		return map[string]bool{}
 	default:
 		return nil
 	}
@@ -107,10 +113,12 @@ func (k SinkKind) keysOf() map[string]bool {
 func readSink(name string, t *table) Sink {
 	if _, f := parseLocalName(name); f != nil {
 		t.self(f)
+	} else if name == StandardOutput {
+		t.self(flawf("rename it, or leave the sinks of the trigger out", "the name is that of standard output, which needs no table"))
 	}
 	s := Sink{
 		Name:        name,
-		Kind:        parsedRequired(t, "kind", `"webhook"`, word(SinkJSONLines, SinkDirectory, SinkWebhook, SinkNATS)),
+		Kind:        parsedRequired(t, "kind", `"webhook"`, word(SinkJSONLines, SinkDirectory, SinkWebhook, SinkNATS, SinkCallback)),
 		Path:        parsed(t, "path", "", parsePath),
 		Rotate:      parsed(t, "rotate", 0, sizeWithin(MinRotate, MaxRotate)),
 		Files:       int(t.integer("files", 1, MaxFiles, 0)),

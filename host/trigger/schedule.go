@@ -22,7 +22,7 @@ func never() time.Time { return time.Date(9999, time.January, 1, 0, 0, 0, 0, tim
 
 // Stopped reports whether the trigger does not run since its last failure would only come again. A new version of
 // the operator's file starts it again, and so does the operator.
-func (s *Snapshot) Stopped() bool { return s.Failure != nil && !s.Next.Before(never()) }
+func (s Snapshot) Stopped() bool { return s.Failure != nil && !s.Next.Before(never()) }
 
 // stops reports whether a failure is one that the operator has to do something about: waiting changes nothing.
 func stops(code abi.Code) bool {
