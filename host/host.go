@@ -74,8 +74,12 @@ type Config struct {
 	// Keyring is where connections look for what the operator's file keeps in a keyring. Nil is the operating system's, which is not
 	// touched unless the file names it.
 	Keyring connection.Keyring
-	// Now is the clock that stamps invocations and audit lines. Nil is [time.Now].
+	// Now is the clock of everything that is not bounded by the system's: what stamps invocations and audit lines, ends tokens, leases and
+	// links, and counts rates. Nil is [time.Now].
 	Now func() time.Time
+	// AfterFunc waits by that clock, for rates and between attempts of a request, as [time.AfterFunc] does, which nil is. Where both
+	// are given, days can pass in a moment.
+	AfterFunc func(d time.Duration, f func()) (stop func() bool)
 }
 
 // Host runs actions. It is safe for concurrent use.
@@ -345,7 +349,7 @@ func (h *Host) admit(ctx context.Context, i *catalog.Installed, source sandbox.S
 func (h *Host) client(c *manifests.Connection) (*client, error) {
 	return h.clients.get(c.Name, func() (*client, error) {
 		conn, err := connection.Open(*c, connection.Options{
-			Transport: h.config.Transport, Dir: h.operator.Dir, Logger: h.log, Keyring: h.config.Keyring,
+			Transport: h.config.Transport, Dir: h.operator.Dir, Logger: h.log, Keyring: h.config.Keyring, Now: h.config.Now,
 			Provider: h.operator.Provider, TokenKey: h.operator.Host.TokenKey,
 			TokensDir: filepath.Join(h.operator.StateDir(), tokensDir), Key: h.key,
 		})
@@ -358,14 +362,19 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 			transport, idle = own, own.CloseIdleConnections
 		}
 		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, graph.Settings{
-			Limit: graph.NewLimit("connection."+c.Name+".rate", graph.Bounds{AtOnce: maxRequests, Count: c.Rate.Count, Per: c.Rate.Per}),
+			Limit: graph.NewLimit("connection."+c.Name+".rate", graph.Bounds{AtOnce: maxRequests, Count: c.Rate.Count, Per: c.Rate.Per}).By(h.clock()),
 			Retry: graph.Retry{Attempts: c.RetryCount, MaxWait: c.RetryWaitTime},
 
 			UploadHosts: c.UploadHosts,
 			Scheme:      connection.Scheme(c.Auth),
 			UserAgent:   "postern/" + Version,
+			Clock:       h.clock(),
 		}), idle}, nil
 	})
+}
+
+func (h *Host) clock() graph.Clock {
+	return graph.Clock{Now: h.config.Now, AfterFunc: h.config.AfterFunc}
 }
 
 // rates returns the limits that the requests of a plugin under a grant share with others: the grant's, of all its
@@ -384,7 +393,7 @@ func (h *Host) rate(rule string, r manifests.Rate, connection string) *graph.Lim
 		return nil
 	}
 	limit, _ := h.limits.get(rateKey{rule, r, connection}, func() (*graph.Limit, error) {
-		return graph.NewLimit(rule, graph.Bounds{Count: r.Count, Per: r.Per}), nil
+		return graph.NewLimit(rule, graph.Bounds{Count: r.Count, Per: r.Per}).By(h.clock()), nil
 	})
 	return limit
 }

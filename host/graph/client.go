@@ -152,6 +152,8 @@ type Settings struct {
 	Scheme permissions.Scheme
 	// UserAgent names the host to Graph.
 	UserAgent string
+	// Clock is what retries wait by, and what the limits of mailboxes go by.
+	Clock Clock
 }
 
 // NewClient makes a client for the Graph origin, an https URL without a path.

@@ -18,6 +18,7 @@ import (
 type Limit struct {
 	rule   string // what sets the limit, for messages
 	bounds Bounds
+	clock  Clock
 
 	mu   sync.Mutex
 	busy int
@@ -26,8 +27,8 @@ type Limit struct {
 	// paused is until when nothing is admitted.
 	paused  time.Time
 	waiting turns
-	// timer admits when the next place in the span is free; nil when nobody waits for that.
-	timer *time.Timer
+	// timed says that a timer admits when the next place in the span is free.
+	timed bool
 }
 
 // Bounds are those of a Limit; 0 is no bound.
@@ -42,6 +43,12 @@ type Bounds struct {
 // NewLimit makes a limit that rule sets: the key of the operator's file, or words.
 func NewLimit(rule string, bounds Bounds) *Limit { return &Limit{rule: rule, bounds: bounds} }
 
+// By has the limit, which nobody uses yet, go by another clock than the system's, and returns it.
+func (l *Limit) By(clock Clock) *Limit {
+	l.clock = clock
+	return l
+}
+
 // Enter returns once n requests may be sent together; Leave has to be called when they were
 // answered. More than the limit admits at once, or in a span, count as that many. If it is certain that
 // ctx ends sooner, Enter returns [abi.Throttled] at once. When ctx ends while it waits, it
@@ -53,14 +60,14 @@ func (l *Limit) Enter(ctx context.Context, caller Caller, n int) error {
 	n = l.counted(n)
 	path := caller.path()
 	l.mu.Lock()
-	now := time.Now()
+	now := l.clock.now()
 	if l.waiting.size == 0 && l.free(now, n) {
 		l.admit(now, n)
 		l.mu.Unlock()
 		return nil
 	}
 	earliest := l.after(l.waiting.ahead(path[:])+n-1, now)
-	if deadline, ok := ctx.Deadline(); ok && !earliest.Before(deadline) {
+	if endsWithin(ctx, earliest.Sub(now)) {
 		l.mu.Unlock()
 		return l.throttled(earliest, now)
 	}
@@ -76,7 +83,7 @@ func (l *Limit) Enter(ctx context.Context, caller Caller, n int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting.remove(path[:], w) {
-		l.serve(time.Now()) // it may have kept a smaller one waiting
+		l.serve(l.clock.now()) // it may have kept a smaller one waiting
 	} else { // it was admitted at the same moment
 		l.leave(n)
 	}
@@ -111,7 +118,7 @@ func (l *Limit) counted(n int) int {
 
 func (l *Limit) leave(n int) {
 	l.busy -= l.atOnce(n)
-	l.serve(time.Now())
+	l.serve(l.clock.now())
 }
 
 // atOnce is how many of n requests that are sent together count as under way: the server itself
@@ -192,18 +199,19 @@ func (l *Limit) serve(now time.Time) {
 		l.admit(now, w.n)
 		close(w.ready)
 	}
-	if l.waiting.size == 0 || l.timer != nil {
+	if l.waiting.size == 0 || l.timed {
 		return
 	}
 	next := l.waiting.peek()
 	if l.full(next.n) {
 		return // whoever leaves next serves again
 	}
-	l.timer = time.AfterFunc(l.after(next.n-1, now).Sub(now), func() {
+	l.timed = true
+	l.clock.afterFunc(l.after(next.n-1, now).Sub(now), func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.timer = nil
-		l.serve(time.Now())
+		l.timed = false
+		l.serve(l.clock.now())
 	})
 }
 
