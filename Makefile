@@ -3,7 +3,7 @@
 GO       ?= go
 GOFLAGS  ?= -trimpath
 LDFLAGS  := -s -w
-PLUGINS  := groups mail folders calendar rules directory senders http
+PLUGINS  := groups mail folders calendar rules directory senders http ingest
 FUZZTIME ?= 1m
 FUZZ ?= .
 

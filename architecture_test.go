@@ -28,7 +28,8 @@ func layers() []layer {
 		{"sdk", []string{"abi"}},
 		{"plugins", []string{"sdk", "abi"}},
 		{"manifests", nil},
-		{"host/", []string{"host/dial", "manifests", "abi"}}, // the packages below host know of each other only the way out
+		{"host/state", []string{"host/trigger", "host/dial", "manifests", "abi"}}, // it keeps what the trigger says
+		{"host/", []string{"host/dial", "manifests", "abi"}},                      // the packages below host know of each other only the way out
 		{"host", []string{"host", "manifests", "abi"}},
 		{"cmd", []string{"host", "manifests", "abi"}},
 		{"examples/embed", []string{"host", "manifests", "abi"}},
@@ -50,6 +51,9 @@ func reserved() map[string][]string {
 		"github.com/extism/go-sdk":                                   {"host/sandbox/extism"},
 		"github.com/prometheus":                                      {"host.", "host/metrics"},
 		"go.opentelemetry.io":                                        {"host."},
+		"modernc.org/sqlite":                                         {"host/state/sqlite"},
+		"github.com/nats-io/nats.go":                                 {"host/dial/bus", "host/state/jetstream", "host/trigger/sink"},
+		"github.com/nats-io/nats-server":                             {"host/dial/bus/bustest"},
 		"crypto/tls":                                                 {"host/dial", "host/connection", "host/graph", "host/graphtest"},
 		"net":                                                        {"host/dial", "host/connection", "host/graph", "host/graphtest", "manifests", "cmd/postern"},
 	}
@@ -155,6 +159,8 @@ func TestImportsAgainstTheDirectionAreSeen(t *testing.T) {
 		{"host/policy", "host/graph"},
 		{"host/graph", "host"},
 		{"host/graphtest/internal/odata", "host/graph"},
+		{"host/trigger", "host/state"},
+		{"host/state/sqlite", "host/graph"},
 		{"cmd/postern", "sdk"},
 		{"cmd/postern", "plugins/mail"},
 		{"util", "abi"},
@@ -180,6 +186,8 @@ func TestImportsAgainstTheDirectionAreSeen(t *testing.T) {
 		{"plugins/mail", "sdk"},
 		{"host", "host/graph"},
 		{"host/graph", "manifests"},
+		{"host/state/sqlite", "host/trigger"},
+		{"host/trigger/sink", "host/trigger"},
 		{"host/graphtest", "host/graphtest/internal/odata"},
 		{"host/graphtest", "manifests/permissions"},
 		{"cmd/postern", "host/graphtest"},

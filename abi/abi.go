@@ -53,6 +53,14 @@ const (
 	MaxLogMessage = 4 << 10
 	// MaxPageLimit is the most rows that one paged request may ask for.
 	MaxPageLimit = 100_000
+	// MaxState bounds the state of a trigger, in bytes as the host writes it: it is read and written in every run.
+	MaxState = 1 << 20
+	// MaxRecord bounds one record of a trigger, in bytes as the host writes it. Longer content travels as blobs.
+	MaxRecord = 4 << 20
+	// MaxKey bounds a record's key, in bytes: two of Outlook's ids fit.
+	MaxKey = 512
+	// MaxKeys is how many keys one "seen" exchange asks for, as many as the largest page of Graph's lists.
+	MaxKeys = 1000
 	// MaxBlobRead is the most bytes that one "blob" exchange reads or writes,
 	// before base64.
 	MaxBlobRead = 4 << 20

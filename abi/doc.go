@@ -17,6 +17,13 @@
 // A refused exchange is an error value in its reply, which the guest can handle,
 // never a trap.
 //
+// # Triggers
+//
+// A trigger is an action that the host polls. Its invocation names the trigger, and carries the state that its last run left. Each
+// of its rows is a [Record]. What it ends with is committed as one: the records whose keys are new, and the state. "more" asks for the
+// next invocation at once, so that a guest hands over a page at a time and its memory stays flat. The same action invoked by hand has
+// neither trigger nor state: it lists records, and nothing of it is kept.
+//
 // # Strictness
 //
 // Both sides read by [Parse]: input that is over-long, deeper than [MaxDepth], of more than [MaxValues] values,

@@ -19,7 +19,7 @@ import (
 	"github.com/postern-dev/postern/abi"
 )
 
-// A document is one of the four that the contract defines.
+// A document is one of those that the contract defines.
 type document interface{ AppendJSON(dst []byte) []byte }
 
 // kind reads documents of one kind.
@@ -35,6 +35,7 @@ func kinds() []kind {
 		{"exchange", func(p *fastjson.Parser, b []byte) (document, error) { return plain(abi.ParseExchange(p, b)) }},
 		{"reply", func(p *fastjson.Parser, b []byte) (document, error) { return plain(abi.ParseReply(p, b)) }},
 		{"result", func(p *fastjson.Parser, b []byte) (document, error) { return plain(abi.ParseResult(p, b)) }},
+		{"record", func(p *fastjson.Parser, b []byte) (document, error) { return plain(abi.ParseRecord(p, b)) }},
 	}
 }
 
@@ -87,10 +88,12 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	full := fullRequest()
 	now := time.Date(2026, 11, 21, 20, 0, 0, 123456789, time.UTC)
 	for name, d := range map[string]document{
-		"invocation/full":  &abi.Invocation{ID: "i", Action: "mail.get", Parameters: value(`{"x":1}`), Now: now, Memory: 1 << 25, State: value(`{"cursor":"z"}`)},
+		"invocation/full":  &abi.Invocation{ID: "i", Action: "mail.get", Parameters: value(`{"x":1}`), Now: now, Memory: 1 << 25, Trigger: "t", State: value(`{"cursor":"z"}`)},
+		"invocation/first": &abi.Invocation{ID: "i", Action: "a", Parameters: value(`{}`), Now: now, Trigger: "t"},
 		"invocation/least": &abi.Invocation{ID: "i", Action: "a", Parameters: value(`{}`), Now: now},
-		"invocation/null":  &abi.Invocation{ID: "i", Action: "a", Parameters: value(`{}`), Now: now, State: value("null")},
+		"invocation/null":  &abi.Invocation{ID: "i", Action: "a", Parameters: value(`{}`), Now: now, Trigger: "t", State: value("null")},
 		"result/full":      &abi.Result{Data: []*fastjson.Value{value(`{"a":1}`), value(`{}`)}, Message: "m", Truncated: true, State: value(`[1]`)},
+		"result/more":      &abi.Result{Data: []*fastjson.Value{}, State: value(`0`), More: true},
 		"result/least":     &abi.Result{Data: []*fastjson.Value{}},
 		"result/error":     &abi.Result{Error: fullError()},
 		"exchange/graph":   &abi.Exchange{Op: abi.OpGraph, Graph: &full},
@@ -103,6 +106,7 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		"exchange/read":    &abi.Exchange{Op: abi.OpBlob, Blob: &abi.BlobRequest{Name: "sha256:x", Offset: 1 << 53, Length: abi.MaxBlobRead}},
 		"exchange/create":  &abi.Exchange{Op: abi.OpBlob, Blob: &abi.BlobRequest{Data: []byte{0, 0xff}}},
 		"exchange/nothing": &abi.Exchange{Op: abi.OpBlob, Blob: &abi.BlobRequest{Data: []byte{}}},
+		"exchange/seen":    &abi.Exchange{Op: abi.OpSeen, Seen: []string{"a", "~!", "a"}},
 		"exchange/log":     &abi.Exchange{Op: abi.OpLog, Log: &abi.LogRequest{Level: abi.Warn, Message: "a\x1b[2Jb\n"}},
 		"reply/empty":      &abi.Reply{},
 		"reply/body":       &abi.Reply{Status: 200, Headers: []abi.Pair{{Name: "request-id", Value: "r"}}, Body: value(`{"value":[]}`), Next: "n", Delta: "d", Truncated: true},
@@ -110,9 +114,12 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		"reply/blob":       &abi.Reply{Status: 200, Blob: &abi.Blob{Name: "sha256:x", Size: 0, ContentType: "text/plain", MD5: "m", SHA1: "1", SHA256: "2"}},
 		"reply/data":       &abi.Reply{Data: []byte("abc"), Size: 3},
 		"reply/no data":    &abi.Reply{Data: []byte{}},
+		"reply/seen":       &abi.Reply{Seen: []bool{true, false}},
 		"reply/batch":      &abi.Reply{Replies: []abi.Reply{{Status: 204}, {Error: fullError()}, {}}},
 		"reply/error":      &abi.Reply{Error: fullError()},
 		"reply/bare error": &abi.Reply{Error: &abi.Error{Code: abi.Internal}},
+		"record/full":      &abi.Record{Key: "k", Time: now, Value: value(`{"time":"2026-11-21T20:00:00.123456789Z","key":"k","more":[1]}`)},
+		"record/least":     &abi.Record{Key: "k", Value: value(`{"key":"k"}`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var p fastjson.Parser
@@ -170,11 +177,21 @@ func TestBounds(t *testing.T) {
 		"bytes of a result":      {abi.MaxResult, func(n int) (string, string) { return "result", padded(`{"data":[]}`, n) }},
 		"levels":                 {abi.MaxDepth, func(n int) (string, string) { return "reply", `{"body":` + nest(n-1, "") + "}" }},
 
-		"invocation id":      {abi.MaxWord, text("invocation", `{"abi":1,"invocation":%,"action":"a","parameters":{},"now":"2026-11-21T20:00:00Z"}`)},
-		"action":             {abi.MaxWord, text("invocation", `{"abi":1,"invocation":"i","action":%,"parameters":{},"now":"2026-11-21T20:00:00Z"}`)},
-		"memory":             {1 << 32, number("invocation", `{"memory":%,"abi":1,"invocation":"i","action":"a","parameters":{},"now":"2026-11-21T20:00:00Z"}`)},
-		"result rows":        {abi.MaxPageLimit, func(n int) (string, string) { return "result", `{"data":` + items(n, "{}") + "}" }},
-		"rows of a handover": {abi.MaxPageLimit, func(n int) (string, string) { return "exchange", `{"op":"rows","rows":` + items(n, "{}") + "}" }},
+		"invocation id":          {abi.MaxWord, text("invocation", `{"abi":1,"invocation":%,"action":"a","parameters":{},"now":"2026-11-21T20:00:00Z"}`)},
+		"action":                 {abi.MaxWord, text("invocation", `{"abi":1,"invocation":"i","action":%,"parameters":{},"now":"2026-11-21T20:00:00Z"}`)},
+		"trigger":                {abi.MaxWord, text("invocation", `{"trigger":%,"abi":1,"invocation":"i","action":"a","parameters":{},"now":"2026-11-21T20:00:00Z"}`)},
+		"state of an invocation": {abi.MaxState - 2, text("invocation", `{"trigger":"t","state":%,"abi":1,"invocation":"i","action":"a","parameters":{},"now":"2026-11-21T20:00:00Z"}`)},
+		"state of a result":      {abi.MaxState - 2, text("result", `{"data":[],"state":%}`)},
+		"key of a record":        {abi.MaxKey, text("record", `{"key":%}`)},
+		"record":                 {abi.MaxRecord - len(`{"key":"k","text":""}`), text("record", `{"key":"k","text":%}`)},
+		"key that is asked for":  {abi.MaxKey, text("exchange", `{"op":"seen","keys":[%]}`)},
+		"keys that are asked for": {abi.MaxKeys, func(n int) (string, string) {
+			return "exchange", `{"op":"seen","keys":` + items(n, `"k"`) + "}"
+		}},
+		"keys that are answered": {abi.MaxKeys, func(n int) (string, string) { return "reply", `{"seen":` + items(n, "true") + "}" }},
+		"memory":                 {1 << 32, number("invocation", `{"memory":%,"abi":1,"invocation":"i","action":"a","parameters":{},"now":"2026-11-21T20:00:00Z"}`)},
+		"result rows":            {abi.MaxPageLimit, func(n int) (string, string) { return "result", `{"data":` + items(n, "{}") + "}" }},
+		"rows of a handover":     {abi.MaxPageLimit, func(n int) (string, string) { return "exchange", `{"op":"rows","rows":` + items(n, "{}") + "}" }},
 
 		"capability": {abi.MaxWord, text("exchange", `{"op":"graph","capability":%,"method":"GET","path":"/u"}`)},
 		"path":       {abi.MaxPath, text("exchange", `{"op":"graph","capability":"c","method":"GET","path":%}`)},
@@ -255,6 +272,7 @@ func TestLowerBounds(t *testing.T) {
 		"blob offset": {"exchange", `{"op":"blob","name":"n","length":1,"offset":0}`, `{"op":"blob","name":"n","length":1,"offset":-1}`},
 		"status":      {"reply", `{"status":100}`, `{"status":99}`},
 		"size":        {"reply", `{"size":0}`, `{"size":-1}`},
+		"keys":        {"exchange", `{"op":"seen","keys":["k"]}`, `{"op":"seen","keys":[]}`},
 		"batch":       {"exchange", `{"op":"batch","requests":[{"link":"l"}]}`, `{"op":"batch","requests":[]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -276,7 +294,7 @@ func TestMembersThatTheContractDoesNotNameAreRefused(t *testing.T) {
 		"result":     {`{"data":[]~}`, `{"error":{"code":"internal"~}}`, `{"error":{"code":"internal","detail":{"status":400~}}}`},
 		"exchange": {
 			`{"op":"graph","capability":"c","method":"GET","path":"/u"~}`, `{"op":"graph","link":"l","page":{"limit":1~}}`, `{"op":"http","method":"GET","uri":"/v1.0/users"~}`, `{"op":"batch","requests":[{"link":"l"}]~}`,
-			`{"op":"batch","requests":[{"link":"l"~}]}`, `{"op":"rows","rows":[]~}`, `{"op":"blob","data":""~}`, `{"op":"log","level":"info"~}`,
+			`{"op":"batch","requests":[{"link":"l"~}]}`, `{"op":"rows","rows":[]~}`, `{"op":"blob","data":""~}`, `{"op":"seen","keys":["k"]~}`, `{"op":"log","level":"info"~}`,
 		},
 		"reply": {`{"status":200~}`, `{"blob":{"name":"n"~}}`, `{"replies":[{"status":200~}]}`},
 	} {
@@ -370,7 +388,7 @@ func fuzz(f *testing.F, name string, seeds ...string) {
 				t.Errorf("%q gained %q", doc, key)
 			}
 		}
-		for _, key := range []string{"body", "parameters", "state", "rows", "data", "action", "path", "params", "query", "headers", "link"} {
+		for _, key := range []string{"body", "parameters", "trigger", "state", "more", "rows", "keys", "seen", "data", "action", "path", "params", "query", "headers", "link"} {
 			was, is := before[key], after[key]
 			if _, ok := after[key]; ok && !reflect.DeepEqual(was, is) {
 				t.Errorf("%q changed %q", doc, key)
@@ -380,22 +398,27 @@ func fuzz(f *testing.F, name string, seeds ...string) {
 }
 
 func FuzzParseInvocation(f *testing.F) {
-	fuzz(f, "invocation", `{"abi":1,"invocation":"i","action":"a","parameters":{"a":[1]},"now":"2026-11-21T20:00:00Z","memory":5,"state":null}`)
+	fuzz(f, "invocation", `{"abi":1,"invocation":"i","action":"a","parameters":{"a":[1]},"now":"2026-11-21T20:00:00Z","memory":5,"trigger":"t","state":null}`)
 }
 
 func FuzzParseExchange(f *testing.F) {
 	full := fullRequest()
 	fuzz(f, "exchange", string((&abi.Exchange{Op: abi.OpGraph, Graph: &full}).AppendJSON(nil)), `{"op":"graph","link":"l","page":{"limit":1}}`,
-		`{"op":"batch","requests":[{"link":"l"}]}`, `{"op":"rows","rows":[{}]}`, `{"op":"blob","data":"AP8="}`, `{"op":"blob","name":"n","offset":1,"length":2}`, `{"op":"log","level":"info","message":"m"}`)
+		`{"op":"batch","requests":[{"link":"l"}]}`, `{"op":"rows","rows":[{}]}`, `{"op":"blob","data":"AP8="}`, `{"op":"blob","data":"AP8=","into":"a","more":true}`, `{"op":"blob","name":"n","offset":1,"length":2}`, `{"op":"seen","keys":["a","b"]}`,
+		`{"op":"log","level":"info","message":"m"}`)
 }
 
 func FuzzParseReply(f *testing.F) {
 	fuzz(f, "reply", string((&abi.Reply{Error: fullError()}).AppendJSON(nil)), `{"status":200,"headers":{"a":"b"},"body":null,"next":"n","delta":"d","truncated":true}`,
-		`{"blob":{"name":"n","size":0,"content_type":"t","md5":"m"}}`, `{"data":"AP8=","size":2}`, `{"replies":[{},{"status":204}]}`)
+		`{"blob":{"name":"n","size":0,"content_type":"t","md5":"m"}}`, `{"data":"AP8=","size":2}`, `{"replies":[{},{"status":204}]}`, `{"seen":[true,false]}`)
 }
 
 func FuzzParseResult(f *testing.F) {
-	fuzz(f, "result", `{"data":[{"a":1}],"message":"m","truncated":true,"state":{}}`, string((&abi.Result{Error: fullError()}).AppendJSON(nil)))
+	fuzz(f, "result", `{"data":[{"a":1}],"message":"m","truncated":true,"state":{},"more":true}`, string((&abi.Result{Error: fullError()}).AppendJSON(nil)))
+}
+
+func FuzzParseRecord(f *testing.F) {
+	fuzz(f, "record", `{"key":"AAMk=","time":"2026-11-21T20:00:00Z","subject":"s"}`, `{"subject":"s"}`)
 }
 
 func TestErrorsAreMatchedByCode(t *testing.T) {

@@ -21,14 +21,16 @@ const (
 	OpBatch Op = "batch"
 	// OpRows hands over result rows so far, so that neither side holds a long list whole.
 	OpRows Op = "rows"
-	// OpBlob reads a range of a blob of this invocation, or creates one.
+	// OpBlob reads a range of a blob of this invocation, or creates one, whole or piece by piece.
 	OpBlob Op = "blob"
+	// OpSeen asks which records a trigger has handed over before, so that their content need not be fetched again.
+	OpSeen Op = "seen"
 	// OpLog writes one log line.
 	OpLog Op = "log"
 )
 
 // Ops are all operations of version 1.
-func Ops() []Op { return []Op{OpGraph, OpHTTP, OpBatch, OpRows, OpBlob, OpLog} }
+func Ops() []Op { return []Op{OpGraph, OpHTTP, OpBatch, OpRows, OpBlob, OpSeen, OpLog} }
 
 // Exchange is one request of a guest to its host. Op says which of the others is set.
 type Exchange struct {
@@ -38,7 +40,9 @@ type Exchange struct {
 	Batch []GraphRequest
 	Rows  []*fastjson.Value
 	Blob  *BlobRequest
-	Log   *LogRequest
+	// Seen holds keys of records, 1 to [MaxKeys]. [Reply.Seen] answers them.
+	Seen []string
+	Log  *LogRequest
 }
 
 // Pair is a name and its value.
@@ -104,6 +108,10 @@ type BlobRequest struct {
 	Offset int64
 	Length int
 	Data   []byte
+	// Into says that Data is a piece of a blob that the guest makes in several, and calls so. More says that another piece follows; the
+	// reply is then empty. The first piece without More ends the blob. One that is not ended is not kept.
+	Into string
+	More bool
 }
 
 // Level is how much a log line matters.
@@ -155,11 +163,23 @@ func (x *Exchange) AppendJSON(dst []byte) []byte {
 		if x.Blob.Name == "" {
 			w.name("data")
 			w.b = appendBase64(w.b, x.Blob.Data)
+			w.text("into", x.Blob.Into)
+			w.truth("more", x.Blob.More)
 		} else {
 			w.text("name", x.Blob.Name)
 			w.integer("offset", x.Blob.Offset)
 			w.integer("length", int64(x.Blob.Length))
 		}
+	case OpSeen:
+		w.name("keys")
+		w.b = append(w.b, '[')
+		for i, key := range x.Seen {
+			if i > 0 {
+				w.b = append(w.b, ',')
+			}
+			w.b = AppendString(w.b, key)
+		}
+		w.b = append(w.b, ']')
 	case OpLog:
 		w.text("level", string(x.Log.Level))
 		w.text("message", x.Log.Message)
@@ -219,10 +239,12 @@ func ParseExchange(p *fastjson.Parser, b []byte) (*Exchange, error) {
 		x.Rows = r.rowsRequest(v)
 	case OpBlob:
 		x.Blob = r.blobRequest(v)
+	case OpSeen:
+		x.Seen = r.seen(v)
 	case OpLog:
 		x.Log = r.log(v)
 	default:
-		r.fail("op must be graph, http, batch, rows, blob or log")
+		r.fail("op must be graph, http, batch, rows, blob, seen or log")
 	}
 	return x, r.err()
 }
@@ -240,6 +262,21 @@ func (r *reader) rowsRequest(v *fastjson.Value) (rows []*fastjson.Value) {
 		r.fail("rows must be there")
 	}
 	return rows
+}
+
+func (r *reader) seen(v *fastjson.Value) (keys []string) {
+	r.object(v, "it", func(name string, v *fastjson.Value) bool {
+		if name == "keys" {
+			for _, item := range r.array(v, name, MaxKeys) {
+				keys = append(keys, r.key(item, "each of keys"))
+			}
+		}
+		return name == "keys" || name == "op"
+	})
+	if len(keys) == 0 {
+		r.fail("keys must hold at least one")
+	}
+	return keys
 }
 
 func (r *reader) batch(v *fastjson.Value) []GraphRequest {
@@ -401,7 +438,7 @@ func (r *reader) page(v *fastjson.Value) (limit int) {
 
 func (r *reader) blobRequest(v *fastjson.Value) *BlobRequest {
 	b := &BlobRequest{}
-	hasData, hasRange := false, false
+	hasData, hasRange, hasMore := false, false, false
 	r.object(v, "it", func(key string, v *fastjson.Value) bool {
 		switch key {
 		case "op":
@@ -416,11 +453,21 @@ func (r *reader) blobRequest(v *fastjson.Value) *BlobRequest {
 		case "data":
 			hasData = true
 			b.Data = r.base64(v, key)
+		case "into":
+			if b.Into = r.word(v, key); b.Into == "" {
+				r.fail("into must not be empty")
+			}
+		case "more":
+			hasMore = true
+			b.More = r.boolean(v, key)
 		default:
 			return false
 		}
 		return true
 	})
+	if hasMore && b.Into == "" || b.Into != "" && !hasData {
+		r.fail("into goes with data, and more with into")
+	}
 	if hasData == (b.Name != "") || hasData && hasRange || !hasData && b.Length == 0 {
 		r.fail("either data, or name and length, must be there")
 	}
@@ -467,11 +514,14 @@ func (r *reader) log(v *fastjson.Value) *LogRequest {
 	return l
 }
 
+// BlobPrefix starts the name of every blob.
+const BlobPrefix = "sha256:"
+
 // BlobName is the name under which a blob of the given SHA-256 is passed.
 func BlobName(sha256 [32]byte) string {
 	const hex = "0123456789abcdef"
-	name := make([]byte, 0, len("sha256:")+64)
-	name = append(name, "sha256:"...)
+	name := make([]byte, 0, len(BlobPrefix)+64)
+	name = append(name, BlobPrefix...)
 	for _, b := range sha256 {
 		name = append(name, hex[b>>4], hex[b&0xF])
 	}

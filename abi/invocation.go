@@ -1,6 +1,7 @@
 package abi
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -19,7 +20,9 @@ type Invocation struct {
 	// Memory is how many bytes of memory the guest may have, so that its
 	// garbage collector need not work before they are used.
 	Memory int64
-	// State is what a trigger stored at its last invocation; nil without one.
+	// Trigger is the name of the trigger that is polled, "soc-inbox"; empty when somebody calls the action, and nothing is kept.
+	Trigger string
+	// State is what the trigger's last run left, at most [MaxState] bytes; nil at the first one, and without a trigger.
 	State *fastjson.Value
 }
 
@@ -33,6 +36,7 @@ func (inv *Invocation) AppendJSON(dst []byte) []byte {
 	w.value("parameters", inv.Parameters)
 	w.time("now", inv.Now)
 	w.integer("memory", inv.Memory)
+	w.text("trigger", inv.Trigger)
 	w.value("state", inv.State)
 	w.close()
 	return w.b
@@ -64,13 +68,18 @@ func ParseInvocation(p *fastjson.Parser, b []byte) (*Invocation, error) {
 			inv.Now = r.time(v, key)
 		case "memory":
 			inv.Memory = r.integer(v, key, 1, 1<<32)
+		case "trigger":
+			inv.Trigger = r.word(v, key)
 		case "state":
-			inv.State = v
+			inv.State = r.state(v)
 		default:
 			return false
 		}
 		return true
 	})
+	if inv.State != nil && inv.Trigger == "" {
+		r.fail("state is a trigger's, so trigger must be there")
+	}
 	if version != Version || inv.ID == "" || inv.Action == "" || inv.Parameters == nil || inv.Now.IsZero() {
 		r.fail("abi, invocation, action, parameters and now must be there")
 	}
@@ -85,8 +94,11 @@ type Result struct {
 	Message string
 	// Truncated says that more rows exist than were asked for or could be read.
 	Truncated bool
-	// State is what a trigger wants to find at its next invocation.
+	// State is what a trigger wants to find at its next invocation, at most [MaxState] bytes. Nil leaves it what it was.
 	State *fastjson.Value
+	// More asks to commit this, and to invoke the trigger again at once. It goes with a State: without one the next
+	// invocation would be the same.
+	More bool
 	// Error says that the action failed. All else is then empty.
 	Error *Error
 }
@@ -105,6 +117,7 @@ func (res *Result) AppendJSON(dst []byte) []byte {
 		w.text("message", res.Message)
 		w.truth("truncated", res.Truncated)
 		w.value("state", res.State)
+		w.truth("more", res.More)
 	}
 	w.close()
 	return w.b
@@ -131,7 +144,9 @@ func ParseResult(p *fastjson.Parser, b []byte) (*Result, error) {
 		case "truncated":
 			res.Truncated = r.boolean(v, key)
 		case "state":
-			res.State = v
+			res.State = r.state(v)
+		case "more":
+			res.More = r.boolean(v, key)
 		case "error":
 			res.Error = r.error(v)
 		default:
@@ -145,7 +160,18 @@ func ParseResult(p *fastjson.Parser, b []byte) (*Result, error) {
 	if res.Error != nil && members > 1 {
 		r.fail("nothing may stand beside error")
 	}
+	if res.More && res.State == nil {
+		r.fail("more goes with a state")
+	}
 	return res, r.err()
+}
+
+// state reads the state of a trigger: any value within its bound.
+func (r *reader) state(v *fastjson.Value) *fastjson.Value {
+	if len(AppendValue(nil, v)) > MaxState {
+		r.fail("state is over " + strconv.Itoa(MaxState) + " bytes")
+	}
+	return v
 }
 
 // rows reads an array of objects.

@@ -24,6 +24,8 @@ type Reply struct {
 	Size int64
 	// Replies answer the requests of a batch, in their order.
 	Replies []Reply
+	// Seen answers the keys of a "seen" exchange in their order: true if the trigger's host has committed a record of that key.
+	Seen []bool
 	// Error says why the exchange was refused or what Graph refused.
 	Error *Error
 }
@@ -81,6 +83,17 @@ func (reply *Reply) write(w *writer) {
 		w.b = appendBase64(w.b, reply.Data)
 	}
 	w.integer("size", reply.Size)
+	if len(reply.Seen) > 0 {
+		w.name("seen")
+		w.b = append(w.b, '[')
+		for i, is := range reply.Seen {
+			if i > 0 {
+				w.b = append(w.b, ',')
+			}
+			w.b = strconv.AppendBool(w.b, is)
+		}
+		w.b = append(w.b, ']')
+	}
 	if reply.Replies != nil {
 		w.name("replies")
 		w.b = append(w.b, '[')
@@ -130,6 +143,13 @@ func (r *reader) reply(v *fastjson.Value, outer bool) *Reply {
 			reply.Data = r.base64(v, key)
 		case "size":
 			reply.Size = r.integer(v, key, 0, 1<<53)
+		case "seen":
+			if !outer {
+				return false
+			}
+			for _, item := range r.array(v, key, MaxKeys) {
+				reply.Seen = append(reply.Seen, r.boolean(item, "each of seen"))
+			}
 		case "replies":
 			if !outer {
 				return false

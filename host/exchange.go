@@ -1,13 +1,13 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"sync/atomic"
 
 	"github.com/valyala/fastjson"
@@ -38,6 +38,8 @@ type exchanges struct {
 	rehearsed []string
 	// refusals are the last errors that replies carried.
 	refusals []*abi.Error
+	// unfinished are the blobs that the guest makes piece by piece, by its own names for them.
+	unfinished map[string]*piecewise
 	// writes counts the writes that were carried out or may have been, and unknown
 	// those of them of which nobody knows.
 	writes, unknown atomic.Int32
@@ -45,7 +47,11 @@ type exchanges struct {
 
 // prepare opens what exchanges need.
 func (inv *invocation) prepare() error {
-	store, err := inv.host.blobStore()
+	open := inv.host.blobStore
+	if inv.poll != nil {
+		open = inv.host.TriggerBlobs
+	}
+	store, err := open()
 	if err != nil {
 		return &abi.Error{Code: abi.Internal, Message: "the blobs folder cannot be used: " + err.Error()}
 	}
@@ -182,7 +188,7 @@ func judged(r audit.Record, decision audit.Decision, failure error) audit.Record
 	return r
 }
 
-// local answers the exchanges that stay in the host: rows, blobs and log lines.
+// local answers the exchanges that stay in the host: rows, blobs, keys and log lines.
 func (inv *invocation) local(ctx context.Context, x *abi.Exchange) (*abi.Reply, error) {
 	reply := &abi.Reply{}
 	var err error
@@ -193,6 +199,8 @@ func (inv *invocation) local(ctx context.Context, x *abi.Exchange) (*abi.Reply, 
 		}
 	case abi.OpBlob:
 		err = inv.blob(ctx, x.Blob, reply)
+	case abi.OpSeen:
+		err = inv.seen(ctx, x.Seen, reply)
 	case abi.OpLog:
 		inv.logLine(ctx, level(x.Log.Level), x.Log.Message)
 	}
@@ -210,18 +218,22 @@ func (inv *invocation) addRows(rows []*fastjson.Value) error {
 		if inv.rowBytes += len(text); len(inv.rows) == maxRows || inv.rowBytes > maxRowBytes {
 			return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the result is over %d rows or %d MiB; ask for less at a time", maxRows, maxRowBytes>>20)}
 		}
+		if inv.poll != nil {
+			if err := inv.addRecord(row, text); err != nil {
+				return err
+			}
+			continue
+		}
 		inv.rows = append(inv.rows, text)
 	}
 	return nil
 }
 
-func (inv *invocation) blob(ctx context.Context, b *abi.BlobRequest, reply *abi.Reply) error {
+func (x *exchanges) blob(ctx context.Context, b *abi.BlobRequest, reply *abi.Reply) error {
 	if b.Name == "" {
-		made, err := inv.blobs.Create(ctx, strings.NewReader(string(b.Data)), "")
-		reply.Blob = &made
-		return err
+		return x.create(ctx, b, reply)
 	}
-	f, size, err := inv.blobs.Open(b.Name)
+	f, size, err := x.blobs.Open(b.Name)
 	if err != nil {
 		return err
 	}
@@ -236,6 +248,75 @@ func (inv *invocation) blob(ctx context.Context, b *abi.BlobRequest, reply *abi.
 	reply.Data, reply.Size = data, size
 	return err
 }
+
+// maxUnfinished is how many blobs an invocation may have begun and not ended: messages within each other, each with a file.
+const maxUnfinished = 32
+
+// create makes a blob, of one piece or of several.
+func (x *exchanges) create(ctx context.Context, b *abi.BlobRequest, reply *abi.Reply) error {
+	if b.Into == "" {
+		made, err := x.blobs.Create(ctx, bytes.NewReader(b.Data), "")
+		reply.Blob = &made
+		return err
+	}
+	p, ok := x.unfinished[b.Into]
+	switch {
+	case ok:
+	case len(x.unfinished) == maxUnfinished:
+		return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the plugin makes more than %d blobs at once", maxUnfinished)}
+	default:
+		if x.unfinished == nil {
+			x.unfinished = make(map[string]*piecewise)
+		}
+		p = newPiecewise(ctx, x.blobs)
+		x.unfinished[b.Into] = p
+	}
+	_, err := p.in.Write(b.Data) // the reader's error, which tells what is wrong
+	if err == nil && b.More {
+		return nil
+	}
+	delete(x.unfinished, b.Into)
+	made, err := p.end(err)
+	reply.Blob = &made
+	return err
+}
+
+// abandon drops the blobs that the guest has not ended.
+func (x *exchanges) abandon() {
+	for _, p := range x.unfinished {
+		_, _ = p.end(errUnfinished)
+	}
+	x.unfinished = nil
+}
+
+// piecewise is a blob whose content comes in pieces.
+type piecewise struct {
+	in   *io.PipeWriter
+	done chan struct{}
+	blob abi.Blob
+	err  error
+}
+
+func newPiecewise(ctx context.Context, set *blob.Set) *piecewise {
+	out, in := io.Pipe()
+	p := &piecewise{in: in, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		p.blob, p.err = set.Create(ctx, out, "")
+		_ = out.CloseWithError(p.err) // it never fails; nil stands for the end of a pipe
+	}()
+	return p
+}
+
+// end ends the content, or drops it because of an error.
+func (p *piecewise) end(err error) (abi.Blob, error) {
+	_ = p.in.CloseWithError(err) // it never fails; nil stands for the end of the content
+	<-p.done
+	return p.blob, p.err
+}
+
+// errUnfinished is why a blob is dropped that its guest did not end.
+var errUnfinished = errors.New("the plugin did not end the blob")
 
 // Output takes a line that the guest wrote to its standard output or error.
 func (inv *invocation) Output(ctx context.Context, line []byte) {

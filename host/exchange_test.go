@@ -107,6 +107,7 @@ actions = ["probe.ask"]
 		abi.OpBatch: `{"op":"batch","requests":[` + strings.Replace(list("", ""), `"op":"graph",`, "", 1) + `]}`,
 		abi.OpRows:  `{"op":"rows","rows":[{}]}`,
 		abi.OpBlob:  `{"op":"blob","data":"aGVsbG8="}`,
+		abi.OpSeen:  `{"op":"seen","keys":["a"]}`,
 		abi.OpLog:   `{"op":"log","level":"info","message":"x"}`,
 	}
 	for _, op := range abi.Ops() {

@@ -28,6 +28,8 @@ type Explanation struct {
 	// Mark says that messages get a header, and Beta that requests of Graph's beta version are allowed.
 	Mark bool `json:"mark,omitempty"`
 	Beta bool `json:"beta,omitempty"`
+	// Triggers are those of the operator's file that poll the action on the connection.
+	Triggers []string `json:"triggers,omitempty"`
 	// Limits of one invocation.
 	Limits ExplainedLimits `json:"limits,omitzero"`
 }
@@ -76,6 +78,11 @@ func (h *Host) Explain(action, connection string) (*Explanation, error) {
 	}
 	if r.installed != nil {
 		x.Plugin = r.installed.String()
+	}
+	for _, t := range h.operator.Triggers {
+		if t.Action == action && t.Connection == x.Connection {
+			x.Triggers = append(x.Triggers, t.Name)
+		}
 	}
 	if failure != nil {
 		x.Decision, x.Reason, x.Error = audit.Denied, failure.Message, failure

@@ -21,7 +21,7 @@
 //     reply reaches the guest.
 //  6. observe.go: metrics and traces are told, if the embedder wants any.
 //  7. result.go: what the guest responded with becomes the envelope that every
-//     surface returns.
+//     surface returns; poll.go: if it is a trigger's, records and state instead.
 //
 // # Failure
 //
@@ -54,6 +54,7 @@ import (
 	"github.com/postern-dev/postern/host/sandbox"
 	"github.com/postern-dev/postern/host/sandbox/codecache"
 	"github.com/postern-dev/postern/host/state"
+	"github.com/postern-dev/postern/host/trigger"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -85,8 +86,12 @@ type Config struct {
 	// Keyring is where connections look for what the operator's file keeps in a keyring. Nil is the operating system's, which is not
 	// touched unless the file names it.
 	Keyring connection.Keyring
-	// Now is the clock that stamps invocations and audit lines. Nil is [time.Now].
+	// Now is the clock of everything that is not bounded by the system's: what stamps invocations and audit lines, ends tokens, leases and
+	// links, and counts rates. Nil is [time.Now].
 	Now func() time.Time
+	// AfterFunc waits by that clock, for rates and between attempts of a request, as [time.AfterFunc] does, which nil is. Where both
+	// are given, days can pass in a moment.
+	AfterFunc func(d time.Duration, f func()) (stop func() bool)
 }
 
 // Host runs actions. It is safe for concurrent use.
@@ -100,17 +105,19 @@ type Host struct {
 	tracer   trace.Tracer     // nil without
 
 	// What a command may not need is opened when first used.
-	builtIn lazy[*catalog.Installed]
-	sandbox lazy[*sandbox.Runtime]
-	cache   lazy[*codecache.Cache]
-	audit   lazy[*audit.Log]
-	blobs   lazy[*blob.Store]
-	state   lazy[*state.Store]
-	held    lazy[*held.Store]
-	sealer  lazy[*graph.Sealer]
-	modules keyed[string, loaded]
-	clients keyed[string, *client]
-	limits  keyed[rateKey, *graph.Limit]
+	builtIn      lazy[*catalog.Installed]
+	sandbox      lazy[*sandbox.Runtime]
+	cache        lazy[*codecache.Cache]
+	audit        lazy[*audit.Log]
+	blobs        lazy[*blob.Store]
+	records      lazy[*blob.Store]
+	triggerStore lazy[trigger.Store]
+	state        lazy[*state.Store]
+	held         lazy[*held.Store]
+	sealer       lazy[*graph.Sealer]
+	modules      keyed[string, loaded]
+	clients      keyed[string, *client]
+	limits       keyed[rateKey, *graph.Limit]
 }
 
 // client is a connection and what makes its requests.
@@ -172,6 +179,12 @@ func (h *Host) Close() error {
 	if store, ok := h.blobs.opened(); ok {
 		errs = append(errs, store.Close())
 	}
+	if store, ok := h.triggerStore.opened(); ok {
+		errs = append(errs, store.Close())
+	}
+	if store, ok := h.records.opened(); ok {
+		errs = append(errs, store.Close())
+	}
 	if store, ok := h.held.opened(); ok {
 		errs = append(errs, store.Close())
 	}
@@ -206,6 +219,19 @@ func (h *Host) blobStore() (*blob.Store, error) {
 			return nil, err
 		}
 		return blob.Open(dir)
+	})
+}
+
+// triggerBlobsDir is the folder, in that of the state, of the blobs that records name.
+const triggerBlobsDir = "records"
+
+// TriggerBlobs returns the store of what the runs of triggers saved. It is kept until the records that name it have arrived.
+func (h *Host) TriggerBlobs() (*blob.Store, error) {
+	return h.records.get(func() (*blob.Store, error) {
+		if _, err := h.states(); err != nil { // which makes the folder above
+			return nil, err
+		}
+		return blob.Open(filepath.Join(h.operator.StateDir(), triggerBlobsDir))
 	})
 }
 
@@ -346,7 +372,7 @@ func (h *Host) admit(ctx context.Context, i *catalog.Installed, source sandbox.S
 func (h *Host) client(c *manifests.Connection) (*client, error) {
 	return h.clients.get(c.Name, func() (*client, error) {
 		conn, err := connection.Open(*c, connection.Options{
-			Transport: h.config.Transport, Dir: h.operator.Dir, Logger: h.log, Fetched: h.fetched(c.Name),
+			Transport: h.config.Transport, Dir: h.operator.Dir, Logger: h.log, Fetched: h.fetched(c.Name), Now: h.config.Now,
 			Keyring: h.config.Keyring, Provider: h.operator.Provider, TokenKey: h.operator.Host.TokenKey,
 			TokensDir: filepath.Join(h.operator.StateDir(), tokensDir), Key: h.key,
 		})
@@ -359,15 +385,20 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 			transport, idle = own, own.CloseIdleConnections
 		}
 		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, graph.Settings{
-			Limit: graph.NewLimit("connection."+c.Name+".rate", graph.Bounds{AtOnce: maxRequests, Count: c.Rate.Count, Per: c.Rate.Per}),
+			Limit: graph.NewLimit("connection."+c.Name+".rate", graph.Bounds{AtOnce: maxRequests, Count: c.Rate.Count, Per: c.Rate.Per}).By(h.clock()),
 			Retry: graph.Retry{Attempts: c.RetryCount, MaxWait: c.RetryWaitTime},
 
 			UploadHosts: c.UploadHosts,
 			Scheme:      connection.Scheme(c.Auth),
 			UserAgent:   "postern/" + Version,
 			Observer:    h.observer(c.Name),
+			Clock:       h.clock(),
 		}), idle}, nil
 	})
+}
+
+func (h *Host) clock() graph.Clock {
+	return graph.Clock{Now: h.config.Now, AfterFunc: h.config.AfterFunc}
 }
 
 // rates returns the limits that the requests of a plugin under a grant share with others: the grant's, of all its
@@ -386,7 +417,7 @@ func (h *Host) rate(rule string, r manifests.Rate, connection string) *graph.Lim
 		return nil
 	}
 	limit, _ := h.limits.get(rateKey{rule, r, connection}, func() (*graph.Limit, error) {
-		return graph.NewLimit(rule, graph.Bounds{Count: r.Count, Per: r.Per}), nil
+		return graph.NewLimit(rule, graph.Bounds{Count: r.Count, Per: r.Per}).By(h.clock()), nil
 	})
 	return limit
 }

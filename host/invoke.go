@@ -41,12 +41,15 @@ type Invocation struct {
 // returned, tells why the action failed. It ends when ctx does, or after the
 // timeout of the plugin and the grant.
 func (h *Host) Invoke(ctx context.Context, call Invocation) (*Result, error) {
-	inv := &invocation{
-		host: h,
-		id:   uuid.NewString(),
-		call: call,
-		log:  h.log,
-	}
+	return h.invoke(ctx, h.newInvocation(call))
+}
+
+func (h *Host) newInvocation(call Invocation) *invocation {
+	return &invocation{host: h, id: uuid.NewString(), call: call, log: h.log}
+}
+
+func (h *Host) invoke(ctx context.Context, inv *invocation) (*Result, error) {
+	call := inv.call
 	started := time.Now()
 	result := &Result{
 		Status: Success, Action: call.Action, Connection: call.Connection, Invocation: inv.id,
@@ -114,6 +117,8 @@ type invocation struct {
 	started bool
 	// release is set if there is no guest, but an operator who releases a held request.
 	release *release
+	// poll is set if this is a run of a trigger.
+	poll *polling
 	// usage is what the module used.
 	usage sandbox.Usage
 	resolved
@@ -141,6 +146,13 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 	}
 	inv.parameter = abi.AppendValue(nil, checked)
 	result.Parameter = inv.parameter
+	document := abi.Invocation{ID: inv.id, Action: inv.action.ID, Parameters: checked}
+	if inv.poll != nil {
+		document.Trigger = inv.poll.Trigger
+		if document.State, err = inv.polledState(); err != nil {
+			return err
+		}
+	}
 	if inv.isOwn() {
 		return inv.runOwn(ctx, result)
 	}
@@ -167,10 +179,7 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 	limits := inv.permit.Limits
 	ctx, cancel := context.WithTimeout(ctx, limits.Timeout)
 	defer cancel()
-	document := abi.Invocation{
-		ID: inv.id, Action: inv.action.ID, Parameters: checked,
-		Now: h.config.Now(), Memory: int64(limits.Memory),
-	}
+	document.Now, document.Memory = h.config.Now(), int64(limits.Memory)
 	inv.started = true
 	invoke := func() (answer []byte, err error) {
 		answer, inv.usage, err = module.Invoke(ctx, sandbox.Limits{Memory: uint64(limits.Memory), Fuel: limits.Fuel}, document.AppendJSON(nil), inv)
@@ -184,6 +193,7 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 			}
 		}
 	}
+	inv.abandon()
 	inv.reportDropped()
 	if err != nil {
 		return inv.afterWrite(err)
@@ -207,6 +217,12 @@ func (inv *invocation) finish(answer []byte, result *Result) error {
 		result.Data = inv.rows
 	}
 	result.Message, result.Truncated = res.Message, res.Truncated
+	if inv.poll != nil {
+		inv.poll.more = res.More
+		if res.State != nil {
+			inv.poll.left = abi.AppendValue(nil, res.State)
+		}
+	}
 	if err := errors.Join(inv.stopped(result), inv.notResumed()); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Action is one operation of a plugin.
@@ -26,6 +27,9 @@ type Action struct {
 	Optional []string
 	// Parameters in the order of the file, at most [MaxParameters]. TOML: [[action.parameter]].
 	Parameters []Parameter
+	// Interval is the least time between the starts of two runs of a trigger, or of one and the end of its back-off, from [MinInterval] to
+	// [MaxInterval]; zero for other kinds. TOML: interval = "60s", default [DefaultInterval], for the kinds trigger and poll alone.
+	Interval time.Duration
 	// Outputs are the data paths that a result may have, at most [MaxOutputs] of [MaxOutput] characters. TOML: outputs, default empty.
 	Outputs []string
 	// Errors tell when the action fails in a way of its own, by the code of the failure, for the action's page of the
@@ -34,8 +38,7 @@ type Action struct {
 	Errors map[string]string
 }
 
-// Kind says how an action is started. This version refuses manifests with triggers and polls: nothing would keep
-// their state or call them.
+// Kind says how an action is started.
 type Kind string
 
 // The kinds of an action.
@@ -45,6 +48,9 @@ const (
 	KindPoll    Kind = "poll"    // as a trigger, for the ingestion of a whole folder
 	KindTest    Kind = "test"    // checks a connection
 )
+
+// Polled reports whether the host can poll actions of the kind: triggers, by either word.
+func (k Kind) Polled() bool { return k == KindTrigger || k == KindPoll }
 
 // Parameter is one input of an action.
 type Parameter struct {
@@ -121,7 +127,7 @@ func readAction(t *table) Action {
 		ID:          parsedRequired(t, "id", `"mail.get"`, parseID),
 		Title:       t.required("title", MaxTitle, `"Get email"`),
 		Description: t.required("description", MaxDescription, `"Get one message."`),
-		Kind:        parsed(t, "kind", KindAction, parseKind),
+		Kind:        parsed(t, "kind", KindAction, word(KindAction, KindTrigger, KindPoll, KindTest)),
 		ReadOnly:    t.boolean("read_only"),
 	}
 	a.Capabilities, _ = list(t, "capabilities", MaxCapabilitiesOfAction, parseID)
@@ -131,6 +137,7 @@ func readAction(t *table) Action {
 			t.flaw("optional", flawf("remove it from one list", "%q is needed and optional at once", id))
 		}
 	}
+	a.Interval = readInterval(t, a.Kind)
 	a.Outputs, _ = list(t, "outputs", MaxOutputs, func(s string) (string, *flaw) { return s, checkText(s, MaxOutput) })
 	if errors, ok := t.child("errors"); ok {
 		a.Errors = readErrors(errors)
@@ -161,12 +168,15 @@ func readErrors(t *table) map[string]string {
 	return errors
 }
 
-func parseKind(text string) (Kind, *flaw) {
-	kind, f := word(KindAction, KindTrigger, KindPoll, KindTest)(text)
-	if kind == KindTrigger || kind == KindPoll {
-		return "", flawf("leave the action out", "this version of Postern polls nothing, so it runs no action of the kind %q", text)
+func readInterval(t *table, kind Kind) time.Duration {
+	if !kind.Polled() {
+		if t.has("interval") {
+			t.take("interval")
+			t.flaw("interval", flawf("remove it", "an action of the kind %q is not polled", string(kind)))
+		}
+		return 0
 	}
-	return kind, f
+	return parsed(t, "interval", DefaultInterval, durationWithin(MinInterval, MaxInterval))
 }
 
 // word accepts one of the given words.

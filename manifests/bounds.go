@@ -52,6 +52,14 @@ const (
 	maxConstraint           = 128     // bytes of a version constraint
 )
 
+// Bounds and the default of the time between two runs of a trigger. The default is what the Office 365 Groups Mail
+// connector allows: one poll in 60 seconds.
+const (
+	MinInterval     = time.Second
+	MaxInterval     = 24 * time.Hour
+	DefaultInterval = 60 * time.Second
+)
+
 // Bounds and defaults of what one invocation may use.
 const (
 	MinMemory     Size = 1 << 20

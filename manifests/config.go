@@ -13,6 +13,8 @@ import (
 type Config struct {
 	// Dir is the folder of the file, against which relative paths in it are resolved.
 	Dir string
+	// Modified is when the file was written last: a trigger that had stopped before is tried again. Zero if it was not read from a file.
+	Modified time.Time
 	// Host is where the host keeps its files. TOML: [host], optional as a whole and key by key.
 	Host Host
 	// Connections by name, at most [MaxConnections]. TOML: [connection.NAME].
@@ -21,6 +23,10 @@ type Config struct {
 	Providers []Provider
 	// Grants by name, at most [MaxGrants]. None is no error: nothing runs. TOML: [grant.NAME].
 	Grants []Grant
+	// Triggers by name, at most [MaxTriggers]. TOML: [trigger.NAME].
+	Triggers []Trigger
+	// Sinks by name, at most [MaxSinks]. TOML: [sink.NAME].
+	Sinks []Sink
 
 	file  string
 	lines lines
@@ -39,6 +45,9 @@ type Host struct {
 	Blobs string
 	// State is the folder of what outlives the process, such as the key of sealed links. TOML: state, default "state".
 	State string
+	// Keep is how long blobs that records of triggers name are kept at least, from [MinKeep] to [MaxKeep]: they are kept until every sink has
+	// the record, and until this time has passed since they were last saved. TOML: keep = "168h", default [DefaultKeep].
+	Keep time.Duration
 	// Cache is the folder of compiled modules. It may be removed at any time. TOML: cache, default "cache".
 	Cache string
 	// TokenKey says where the key is that the tokens of signed-in users are encrypted with: 32 bytes in base64. TOML: token_key =
@@ -119,6 +128,14 @@ func DefaultUploadHosts() []string {
 	return []string{"*.office.com", "*.office365.com", "*.office365.us", "*.partner.outlook.cn"}
 }
 
+// Bounds and the default of how long blobs of records are kept. The least is longer than any invocation, so that
+// none is removed before its record is committed.
+const (
+	MinKeep     = time.Hour
+	MaxKeep     = 366 * 24 * time.Hour
+	DefaultKeep = 7 * 24 * time.Hour
+)
+
 // Bounds and defaults of tries, as the MS Graph for Office 365 connector has them.
 const (
 	DefaultRetryCount    = 3
@@ -193,13 +210,22 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 	for i, t := range providers {
 		c.Providers = append(c.Providers, readProvider(names[i], t))
 	}
-	checkSources(c, connections, hostTable)
-	names, tables := root.named("grant", MaxGrants)
-	for i, t := range tables {
+	names, sinks := root.named("sink", MaxSinks)
+	for i, t := range sinks {
+		c.Sinks = append(c.Sinks, readSink(names[i], t))
+	}
+	checkSources(c, connections, sinks, hostTable)
+	names, grants := root.named("grant", MaxGrants)
+	for i, t := range grants {
 		c.Grants = append(c.Grants, readGrant(names[i], t))
 	}
+	names, triggers := root.named("trigger", MaxTriggers)
+	for i, t := range triggers {
+		c.Triggers = append(c.Triggers, readTrigger(names[i], t))
+	}
 	root.finish()
-	checkGrants(c, tables)
+	checkGrants(c, grants)
+	checkTriggers(c, triggers)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
@@ -207,7 +233,7 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 }
 
 func readHost(t *table, ok bool) Host {
-	h := Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state", Cache: "cache"}
+	h := Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state", Keep: DefaultKeep, Cache: "cache"}
 	if !ok {
 		return h
 	}
@@ -216,6 +242,7 @@ func readHost(t *table, ok bool) Host {
 	h.Audit = parsed(t, "audit", h.Audit, parsePath)
 	h.Blobs = parsed(t, "blobs", h.Blobs, parsePath)
 	h.State = parsed(t, "state", h.State, parsePath)
+	h.Keep = parsed(t, "keep", h.Keep, durationWithin(MinKeep, MaxKeep))
 	h.Cache = parsed(t, "cache", h.Cache, parsePath)
 	h.TokenKey = readSource(t, "token_key")
 	t.finish()

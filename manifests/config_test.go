@@ -39,7 +39,7 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 	}
 	want := &Config{
 		Dir:  "/srv/postern",
-		Host: Host{Plugins: "installed", Lock: "/etc/postern/postern.lock", Audit: "log/audit.jsonl", Blobs: "cache/blobs", State: "kept", Cache: "/var/cache/postern"},
+		Host: Host{Plugins: "installed", Lock: "/etc/postern/postern.lock", Audit: "log/audit.jsonl", Blobs: "cache/blobs", State: "kept", Keep: 48 * time.Hour, Cache: "/var/cache/postern"},
 		Connections: []Connection{{
 			Name:         "contoso",
 			Tenant:       "contoso.onmicrosoft.com",
@@ -102,6 +102,33 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			Mark:               true,
 			Beta:               true,
 		}},
+		Triggers: []Trigger{{
+			Name:       "soc-inbox",
+			Action:     "mail.poll",
+			Connection: "contoso",
+			Every:      90 * time.Second,
+			Sinks:      []string{"siem", "bus", "archive", "log"},
+			Retain:     2000 * time.Hour,
+			Parameters: map[string]any{
+				"email_address": "soc@contoso.com", "folder": "Inbox", "extract_urls": true, "first_run_max_emails": int64(500), "labels": []any{"a", "b"},
+			},
+		}, {
+			Name:       "sweep",
+			Action:     "mail.poll",
+			Connection: "lab",
+			Retain:     DefaultRetain,
+		}},
+		Sinks: []Sink{{
+			Name: "archive", Kind: SinkDirectory, Path: "records", InDoubt: InDoubtPark, Timeout: DefaultSinkTimeout,
+		}, {
+			Name: "bus", Kind: SinkNATS, URL: "tls://nats.example:4222", Stream: "POSTERN", Subject: "postern.soc-inbox",
+			Credentials: Source{file: "nats.creds"}, InDoubt: InDoubtPark, Timeout: DefaultSinkTimeout,
+		}, {
+			Name: "log", Kind: SinkJSONLines, Path: "records.jsonl", Rotate: 100 << 20, Files: 10, InDoubt: InDoubtPark, Timeout: DefaultSinkTimeout,
+		}, {
+			Name: "siem", Kind: SinkWebhook, URL: "https://siem.example:8443/postern?tenant=contoso", Secret: Source{env: "SIEM_SECRET"},
+			InDoubt: InDoubtRepeat, Timeout: 10 * time.Second, CAFile: "siem.pem",
+		}},
 	}
 	if diff := cmp.Diff(want, got, compareConfigs); diff != "" {
 		t.Errorf("ParseConfig (-want +got):\n%s", diff)
@@ -125,6 +152,18 @@ func TestConfigFindsByName(t *testing.T) {
 	if _, ok := c.Grant("contoso", "mail.send"); ok {
 		t.Error("mail.send is granted on contoso, which nobody wrote")
 	}
+	if trigger, ok := c.Trigger("sweep"); !ok || trigger.Connection != "lab" {
+		t.Errorf("Trigger(sweep) = %v, %t", trigger, ok)
+	}
+	if _, ok := c.Trigger("mail.poll"); ok {
+		t.Error("Trigger(mail.poll) was found")
+	}
+	if sink, ok := c.Sink("log"); !ok || sink.Kind != SinkJSONLines {
+		t.Errorf("Sink(log) = %v, %t", sink, ok)
+	}
+	if _, ok := c.Sink("Log"); ok {
+		t.Error("Sink(Log) was found")
+	}
 	got := []string{c.PluginsDir(), c.LockFile(), c.AuditFile(), c.BlobsDir(), c.StateDir(), c.CacheDir()}
 	want := []string{"/srv/postern/installed", "/etc/postern/postern.lock", "/srv/postern/log/audit.jsonl", "/srv/postern/cache/blobs", "/srv/postern/kept", "/var/cache/postern"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -137,7 +176,7 @@ func TestEmptyConfigGrantsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Config{Dir: ".", Host: Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state", Cache: "cache"}}
+	want := &Config{Dir: ".", Host: Host{Plugins: "plugins", Lock: "postern.lock", Audit: "audit.jsonl", Blobs: "blobs", State: "state", Keep: DefaultKeep, Cache: "cache"}}
 	if diff := cmp.Diff(want, c, compareConfigs); diff != "" {
 		t.Errorf("ParseConfig (-want +got):\n%s", diff)
 	}
@@ -221,6 +260,44 @@ func TestConfigIsRefused(t *testing.T) {
 		{"origin that is no URL", `"https://graph.microsoft.us"`, `"https://graph microsoft.us"`},
 		{"list of secrets", `{ env = "LAB_SECRET" }`, `[1]`},
 		{"grants as a list", "[grant.mail]", "[[grant.mail]]"},
+		{"blobs that go before their records", `keep = "48h"`, `keep = "59m"`},
+		{"trigger without action", "[trigger.sweep]\naction = \"mail.poll\"\n", "[trigger.sweep]\n"},
+		{"trigger in capitals", `[trigger.sweep]`, `[trigger.Sweep]`},
+		{"action of a trigger that is no id", "[trigger.sweep]\naction = \"mail.poll\"", "[trigger.sweep]\naction = \"poll\""},
+		{"trigger on a connection that is not there", "action = \"mail.poll\"\nconnection = \"lab\"", "action = \"mail.poll\"\nconnection = \"labs\""},
+		{"trigger without its connection", "action = \"mail.poll\"\nconnection = \"lab\"", "action = \"mail.poll\""},
+		{"trigger that never rests", `every = "90s"`, `every = "999ms"`},
+		{"keys that are forgotten at once", `retain = "2000h"`, `retain = "59m"`},
+		{"keys that are never forgotten", `retain = "2000h"`, `retain = "9000h"`},
+		{"sink that is not there", `sinks = ["siem", `, `sinks = ["siam", `},
+		{"sink twice", `sinks = ["siem", `, `sinks = ["siem", "siem", `},
+		{"unknown key of a trigger", `every = "90s"`, `interval = "90s"`},
+		{"parameter that is a date", `folder = "Inbox"`, `start_time = 2026-11-21`},
+		{"parameter that is beyond JSON", `first_run_max_emails = 500`, `first_run_max_emails = inf`},
+		{"parameters as a list", `[trigger.soc-inbox.parameters]`, `[[trigger.soc-inbox.parameters]]`},
+		{"sink by the name of standard output", "[sink.archive]", "[sink.stdout]"},
+		{"unknown kind of sink", `kind = "webhook"`, `kind = "syslog"`},
+		{"sink without kind", "kind = \"webhook\"\n", ""},
+		{"key of another kind of sink", "kind = \"directory\"", "kind = \"directory\"\nin_doubt = \"park\""},
+		{"unknown key of a sink", `path = "records"`, `folder = "records"`},
+		{"webhook without secret", "secret = { env = \"SIEM_SECRET\" }\n", ""},
+		{"secret of a webhook in the file", `secret = { env = "SIEM_SECRET" }`, `secret = "s3cret"`},
+		{"webhook without protection", `"https://siem.example:8443/postern?tenant=contoso"`, `"http://siem.example/postern"`},
+		{"webhook with a password", `"https://siem.example:8443/postern?tenant=contoso"`, `"https://user:word@siem.example/postern"`},
+		{"webhook that is no address", `"https://siem.example:8443/postern?tenant=contoso"`, `"siem.example"`},
+		{"in doubt, another word", `in_doubt = "repeat"`, `in_doubt = "drop"`},
+		{"timeout of a sink", `timeout = "10s"`, `timeout = "10m"`},
+		{"NATS with a path", `"tls://nats.example:4222"`, `"tls://nats.example:4222/x"`},
+		{"NATS without protection", `"tls://nats.example:4222"`, `"nats://nats.example:4222"`},
+		{"subject with a wildcard", `"postern.soc-inbox"`, `"postern.*"`},
+		{"subject with an empty word", `"postern.soc-inbox"`, `"postern..soc"`},
+		{"stream with a dot", `"POSTERN"`, `"POSTERN.SOC"`},
+		{"NATS without stream", "stream = \"POSTERN\"\n", ""},
+		{"files without rotate", "rotate = \"100MiB\"\n", ""},
+		{"rotated standard output", `path = "records.jsonl"`, `path = "-"`},
+		{"directory that is standard output", `path = "records"`, `path = "-"`},
+		{"small files", `rotate = "100MiB"`, `rotate = "1023KiB"`},
+		{"provider of a sink that is not there", `secret = { env = "SIEM_SECRET" }`, `secret = { provider = "vault" }`},
 	}
 	checkRefusals(t, "refused-configs.txt", len(tests), func(i int) (string, error) {
 		src := edit(t, readTestdata(t, "config.toml"), tests[i].old, tests[i].new)
@@ -296,6 +373,23 @@ func TestBoundsOfAConfigHoldAtTheirLimit(t *testing.T) {
 			return base + grant(0) + "[grant.g0.only]\nuser = [\"" + strings.Repeat("x", n) + "\"]\n"
 		}},
 		{"path", MaxPath, func(n int) string { return "[host]\nplugins = \"" + strings.Repeat("x", n) + "\"\n" }},
+		{"triggers", MaxTriggers, func(n int) string {
+			return base + repeat(n, func(i int) string { return fmt.Sprintf("[trigger.t%d]\naction = \"mail.poll\"\n", i) })
+		}},
+		{"sinks", MaxSinks, func(n int) string {
+			return base + repeat(n, func(i int) string { return fmt.Sprintf("[sink.s%d]\nkind = \"jsonl\"\npath = \"-\"\n", i) })
+		}},
+		{"sinks of a trigger", MaxSinksOfTrigger, func(n int) string {
+			var names []string
+			tables := repeat(n, func(i int) string {
+				names = append(names, fmt.Sprintf("%q", fmt.Sprintf("s%d", i)))
+				return fmt.Sprintf("[sink.s%d]\nkind = \"jsonl\"\npath = \"-\"\n", i)
+			})
+			return base + tables + "[trigger.t]\naction = \"mail.poll\"\nsinks = [" + strings.Join(names, ", ") + "]\n"
+		}},
+		{"parameters of a trigger", MaxParameters, func(n int) string {
+			return base + "[trigger.t]\naction = \"mail.poll\"\n[trigger.t.parameters]\n" + repeat(n, func(i int) string { return fmt.Sprintf("p%d = 1\n", i) })
+		}},
 		{"rate", MaxRateCount, func(n int) string { return base + fmt.Sprintf("rate = \"%d/1s\"\n", n) }},
 	}
 	for _, test := range tests {
@@ -336,6 +430,52 @@ postern.toml:35: grant.mail.only.event: no granted request of mail 1.2.0 has the
 	if err := c.Check(p); err != nil {
 		t.Errorf("Check of a version that no grant is for: %v", err)
 	}
+}
+
+func TestCheckFindsTriggersThatCannotBePolled(t *testing.T) {
+	const grant = `
+[grant.triggers]
+plugin = "mail"
+version = "~1.2"
+connections = ["contoso"]
+capabilities = ["mail.read"]
+actions = ["mail.poll"]
+`
+	p, err := ParsePlugin("plugin.toml", []byte(readTestdata(t, "plugin.toml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ name, old, new, want string }{
+		{"as often as the action allows", `every = "90s"`, `every = "30s"`, ""},
+		{"more often", `every = "90s"`, `every = "29s"`,
+			`postern.toml:63: trigger.soc-inbox.every: mail.poll may be polled once in 30s; write every = "30s" or more, or leave it out`},
+		{"an action that is called", "action = \"mail.poll\"\nconnection = \"contoso\"", "action = \"mail.send\"\nconnection = \"lab\"",
+			`postern.toml:61: trigger.soc-inbox.action: mail.send is of the kind "action", which is not polled; actions of mail that can be: mail.poll`},
+		{"an action that no grant names", "[trigger.sweep]\naction = \"mail.poll\"", "[trigger.sweep]\naction = \"mail.search\"", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := ParseConfig("postern.toml", []byte(edit(t, readTestdata(t, "config.toml"), test.old, test.new)+grant))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Check(p); test.want == "" && err != nil {
+				t.Error(err)
+			} else if test.want != "" {
+				wantProblem(t, err, test.want)
+			}
+		})
+	}
+}
+
+func TestATriggerIsOnTheOnlyConnectionUnlessItSays(t *testing.T) {
+	const one = "[connection.contoso]\ntenant = \"contoso.com\"\nclient_id = \"11111111-2222-3333-4444-555555555555\"\nclient_secret = { env = \"S\" }\n"
+	const trigger = "[trigger.soc]\naction = \"mail.poll\"\n"
+	c, err := ParseConfig("postern.toml", []byte(one+trigger))
+	if err != nil || c.Triggers[0].Connection != "contoso" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	_, err = ParseConfig("postern.toml", []byte(one+strings.Replace(one, "contoso]", "lab]", 1)+trigger))
+	wantProblem(t, err, `postern.toml:9: trigger.soc.connection: the key is missing; write for example connection = "contoso"`)
 }
 
 func TestSuggestedGrantAllowsWhatItIsFor(t *testing.T) {
@@ -448,8 +588,9 @@ func TestEncodedGrantsReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Grants[0].Only.Params["message"] = []Pattern{pattern(t, `a "quoted" \ value`), pattern(t, strings.Repeat("long", 100))}
-	connections, _, _ := strings.Cut(src, "[grant.mail]")
-	again, err := ParseConfig("postern.toml", []byte(connections+c.Grants[0].Encode()+c.Grants[1].Encode()))
+	connections, rest, _ := strings.Cut(src, "[grant.mail]")
+	_, triggers, _ := strings.Cut(rest, "[trigger.soc-inbox]")
+	again, err := ParseConfig("postern.toml", []byte(connections+c.Grants[0].Encode()+c.Grants[1].Encode()+"[trigger.soc-inbox]"+triggers))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,13 +26,18 @@ func TestDocumentedFilesAreAccepted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		plugin := ""
 		for _, block := range strings.Split(string(page), "```toml\n")[1:] {
 			block, _, _ = strings.Cut(block, "```")
 			if strings.Contains(block, "[[fault]]") {
 				continue
 			}
 			read++
+			if strings.HasPrefix(block, "[[action]]") { // it goes on with the page's first manifest
+				block = plugin + block
+			}
 			if strings.Contains(block, "[plugin]") {
+				plugin = block
 				_, err = manifests.ParsePlugin(path, []byte(block))
 			} else {
 				if !strings.Contains(block, "[connection.") {

@@ -247,20 +247,22 @@ func nearestConnection(name string, c *Config) string {
 	for _, connection := range c.Connections {
 		names = append(names, connection.Name)
 	}
-	if len(names) == 0 {
-		return "write a [connection." + name + "] table"
-	}
-	return suggest(name, names)
+	return nearest(name, names, "connection")
 }
 
-// Check finds what only the plugin can tell about the grants that are for it: a capability or an action that it does
-// not have, and a constraint on a parameter that none of the granted capabilities has, which would constrain nothing.
+// Check finds what only the plugin can tell about the grants that are for it, and the triggers of their actions: a capability or an action that it does
+// not have, one that cannot be polled (so often), and a constraint on a parameter that none of the granted capabilities has, which would constrain nothing.
 // The error is an [Errors].
 func (c *Config) Check(p *Plugin) error {
 	r := &report{file: c.file, lines: c.lines}
 	for _, g := range c.Grants {
 		if g.Plugin == p.Name && g.Version.Match(p.Version) {
 			checkGrant(r, g, p)
+			for _, t := range c.Triggers {
+				if slices.Contains(g.Connections, t.Connection) && slices.Contains(g.Actions, t.Action) {
+					checkTrigger(r, t, p)
+				}
+			}
 		}
 	}
 	return r.err()

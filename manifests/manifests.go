@@ -46,7 +46,14 @@ func LoadConfig(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	return ParseConfig(path, src)
+	c, err := ParseConfig(path, src)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(path); err == nil {
+		c.Modified = info.ModTime()
+	}
+	return c, nil
 }
 
 // LoadLock reads the lock file at path, of at most [MaxLockFile] bytes. See [ParseLock]. A missing file is an error

@@ -75,6 +75,14 @@ func TestPluginHoldsEveryKeyOfItsManifest(t *testing.T) {
 				{Name: "ContentBytes", In: "attachments", Type: TypeByte, Required: true, MaxLength: DefaultContentLength, Description: "Content of one attachment."},
 				{Name: "Blob", In: "attachments", Type: TypeBlob, MaxLength: DefaultTextLength, Description: "Content of one attachment that is too large to be given as a text."},
 			},
+		}, {
+			ID:           "mail.poll",
+			Title:        "Poll a folder",
+			Description:  "Hand over the mails of a folder as they come.",
+			Kind:         KindPoll,
+			Interval:     30 * time.Second,
+			ReadOnly:     true,
+			Capabilities: []string{"mail.read"},
 		}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -147,6 +155,10 @@ description`},
 title`, `id = "mail.get"
 title`},
 		{"unknown kind", `kind = "action"`, `kind = "cron"`},
+		{"interval of what is not polled", `kind = "action"`, `interval = "60s"`},
+		{"interval below the bound", `interval = "30s"`, `interval = "999ms"`},
+		{"interval above the bound", `interval = "30s"`, `interval = "24h1ms"`},
+		{"interval as number", `interval = "30s"`, `interval = 30`},
 		{"parameters that differ in case only", `name = "to"`, `name = "Importance"`},
 		{"required with an empty default", `example = "dana@contoso.example"`, "default = \"\"\nrequired = true"},
 		{"default of another type", `default = true`, `default = "true"`},
@@ -282,6 +294,19 @@ func TestBoundsOfAPluginHoldAtTheirLimit(t *testing.T) {
 				t.Errorf("%d is accepted, the limit is %d", test.limit+1, test.limit)
 			}
 		})
+	}
+}
+
+func TestPolledActionsHaveAnInterval(t *testing.T) {
+	for kind, want := range map[Kind]time.Duration{KindAction: 0, KindTest: 0, KindTrigger: DefaultInterval, KindPoll: DefaultInterval} {
+		src := strings.Replace(readTestdata(t, "plugin.toml"), "kind = \"poll\"\ninterval = \"30s\"", `kind = "`+string(kind)+`"`, 1)
+		p, err := ParsePlugin("plugin.toml", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, _ := p.Action("mail.poll"); a.Interval != want || a.Kind.Polled() != (want > 0) {
+			t.Errorf("%s: the interval is %v, polled %v", kind, a.Interval, a.Kind.Polled())
+		}
 	}
 }
 

@@ -111,24 +111,24 @@ func (c *Connection) sources() map[string]Source {
 }
 
 // checkSources finds providers that no table describes.
-func checkSources(c *Config, connections []*table, host *table) {
+func checkSources(c *Config, connections, sinks []*table, host *table) {
 	var known []string
 	for _, p := range c.Providers {
 		known = append(known, p.Name)
 	}
 	check := func(t *table, key string, s Source) {
 		if name, _, ok := s.Provider(); ok && !slices.Contains(known, name) {
-			remedy := "write a [provider." + name + "] table"
-			if len(known) > 0 {
-				remedy = suggest(name, known)
-			}
-			t.flaw(key, flawf(remedy, "there is no provider %q", name))
+			t.flaw(key, flawf(nearest(name, known, "provider"), "there is no provider %q", name))
 		}
 	}
 	for i := range c.Connections {
 		for key, source := range c.Connections[i].sources() {
 			check(connections[i], key, source)
 		}
+	}
+	for i := range c.Sinks {
+		check(sinks[i], "secret", c.Sinks[i].Secret)
+		check(sinks[i], "credentials", c.Sinks[i].Credentials)
 	}
 	if host != nil {
 		check(host, "token_key", c.Host.TokenKey)

@@ -18,10 +18,11 @@ const handOverAt = 512 << 10
 type Call struct {
 	Parameters
 
-	id     string
-	action string
-	now    time.Time
-	state  *Value
+	id      string
+	action  string
+	now     time.Time
+	trigger string
+	state   *Value
 
 	host   Host
 	buffer []byte           // the exchange being written
@@ -29,6 +30,7 @@ type Call struct {
 
 	result  abi.Result // without rows
 	rows    int        // how many there are, handed over ones too
+	made    int        // blobs that were begun
 	pending []byte     // rows as JSON, separated by commas
 	problem error      // what went wrong while handing rows over
 }
@@ -39,6 +41,7 @@ func newCall(inv *abi.Invocation, host Host) *Call {
 		id:         inv.ID,
 		action:     inv.Action,
 		now:        inv.Now,
+		trigger:    inv.Trigger,
 		state:      inv.State,
 		host:       host,
 	}
@@ -49,14 +52,6 @@ func (c *Call) ID() string { return c.id }
 
 // Now is the host's time at the start of the invocation.
 func (c *Call) Now() time.Time { return c.now }
-
-// State is what [Call.Keep] kept at the last invocation of a trigger, or nil. Hosts
-// of this version run no triggers, so it is always nil with them.
-func (c *Call) State() *Value { return c.state }
-
-// Keep keeps state for the next invocation of a trigger. Hosts of this version run
-// no triggers, and drop it.
-func (c *Call) Keep(state *Value) { c.result.State = state }
 
 // Row adds one row, an object, to the result. Long lists are handed over to the host in
 // between.

@@ -255,6 +255,87 @@ func TestBlobs(t *testing.T) {
 	).WantRows(t, `{"data":"ell","blob":"sha256:1","bytes":5,"md5":"m","sha1":"s","sha256":"1"}`)
 }
 
+func TestATriggerHandsOverWhatIsNewPageByPage(t *testing.T) {
+	plugin := sdk.Plugin{"mail.poll": func(call *sdk.Call) error {
+		seen, err := call.Seen("a", "b")
+		if err != nil {
+			return err
+		}
+		for i, key := range []string{"a", "b"} {
+			if !seen[i] {
+				call.Record(key, sdk.NewObject().Text("subject", call.Trigger()))
+			}
+		}
+		call.Keep(sdk.NewObject().Int("page", int64(call.State().GetInt("page")+1)).Value)
+		call.More()
+		return nil
+	}}
+	result := plugintest.Resume(t, plugin, "mail.poll", `{}`, `{"page":3}`, plugintest.Exchange{
+		Want: `{"op":"seen","keys":["a","b"]}`, Reply: `{"seen":[true,false]}`,
+	})
+	result.WantRows(t, `{"subject":"test","key":"b"}`)
+	if got := fmt.Sprint(result.State); got != "map[page:4]" || !result.More {
+		t.Errorf("the state is %s, more is %v", got, result.More)
+	}
+}
+
+func TestSeen(t *testing.T) {
+	many := make([]string, abi.MaxKeys+1)
+	for i := range many {
+		many[i] = "k"
+	}
+	asked := 0
+	invocation := abi.Invocation{ID: "1", Action: "test.run", Parameters: fastjson.MustParse(`{}`), Now: plugintest.Now()}
+	run := func(trigger string, handler sdk.Handler) string {
+		invocation.Trigger = trigger
+		return string(sdk.Plugin{"test.run": handler}.Run(invocation.AppendJSON(nil), func(exchange []byte) []byte {
+			asked++
+			x, err := abi.ParseExchange(new(fastjson.Parser), exchange)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reply := abi.Reply{Seen: make([]bool, len(x.Seen))}
+			reply.Seen[len(x.Seen)-1] = true
+			return reply.AppendJSON(nil)
+		}))
+	}
+	for _, test := range []struct {
+		name, trigger string
+		keys          []string
+		asked, known  int
+	}{
+		{"of no keys asks nothing", "t", nil, 0, 0},
+		{"asks for so many at once", "t", many, 2, 2},
+		{"knows none when called by hand", "", many, 0, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			asked = 0
+			result := run(test.trigger, func(call *sdk.Call) error {
+				seen, err := call.Seen(test.keys...)
+				known := 0
+				for _, is := range seen {
+					if is {
+						known++
+					}
+				}
+				if err != nil || len(seen) != len(test.keys) || known != test.known {
+					t.Errorf("got %d answers, %d known, %v", len(seen), known, err)
+				}
+				return nil
+			})
+			if asked != test.asked || result != `{"data":[]}` {
+				t.Errorf("asked %d times, ended with %s", asked, result)
+			}
+		})
+	}
+	t.Run("refuses another number of answers", func(t *testing.T) {
+		plugintest.Resume(t, sdk.Plugin{"test.run": func(call *sdk.Call) error {
+			_, err := call.Seen("a", "b")
+			return err
+		}}, "test.run", `{}`, "", plugintest.Exchange{Want: `{"op":"seen","keys":["a","b"]}`, Reply: `{"seen":[true]}`}).WantError(t, abi.Internal)
+	})
+}
+
 func TestBlobSizeAndDryRequests(t *testing.T) {
 	run(t, `{}`, func(call *sdk.Call) error {
 		size, err := call.BlobSize("sha256:1")

@@ -25,6 +25,7 @@ const configEnv = "POSTERN_CONFIG"
 type hostFlags struct {
 	config  string
 	verbose bool
+	follows bool // shows what the host does, without the plugins
 }
 
 func (c *cli) hostFlags(cmd *cobra.Command) *hostFlags {
@@ -70,8 +71,11 @@ func (c *cli) loadConfig(f *hostFlags) (path string, config *manifests.Config, e
 
 func (c *cli) openHost(f *hostFlags, config *manifests.Config, admitting admissionReport) (*host.Host, error) {
 	level := slog.LevelWarn
-	if f.verbose {
+	switch {
+	case f.verbose:
 		level = slog.LevelDebug
+	case f.follows:
+		level = slog.LevelInfo
 	}
 	return host.Open(host.Config{
 		Operator:  config,

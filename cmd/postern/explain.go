@@ -59,6 +59,9 @@ func (c *cli) writeExplanation(b *strings.Builder, x *host.Explanation) {
 		{"grant", x.Grant},
 		{"limits", limitsLine(&x.Limits)},
 	}
+	if len(x.Triggers) > 0 {
+		facts = append(facts, fact{"triggers", strings.Join(x.Triggers, ", ")})
+	}
 	if len(x.Internal) > 0 {
 		facts = append(facts, fact{"internal", quotedList(x.Internal)})
 	}

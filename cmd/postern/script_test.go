@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ var update = flag.Bool("update", false, "write what the commands print into the 
 //	emulator stop              interrupts it, which it must survive with grace
 //	emulator kill              ends it as a power failure would
 //	approved FOLDER            a lock in FOLDER that approves all plugins
+//	feed                       adds the host's test plugin with the trigger feed.poll to $PLUGINS
 //	policy NAME                examples/policies/NAME.toml for the emulated tenant, as policy/postern.toml
 func TestScripts(t *testing.T) {
 	plugins, root := builtPlugins(t), repository(t)
@@ -40,11 +42,36 @@ func TestScripts(t *testing.T) {
 			"approved": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(approveAll(ts.Getenv("PLUGINS"), ts.MkAbs(filepath.Join(args[0], "postern.lock"))))
 			},
+			"feed": func(ts *testscript.TestScript, _ bool, _ []string) {
+				folder := ts.MkAbs("plugins")
+				ts.Check(os.CopyFS(folder, os.DirFS(ts.Getenv("PLUGINS"))))
+				ts.Check(installFeed(root, folder))
+				ts.Setenv("PLUGINS", folder)
+			},
 			"policy": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(usePolicy(ts, filepath.Join(root, "examples", "policies", args[0]+".toml")))
 			},
 		},
 	})
+}
+
+// installFeed builds the host's test plugin of a trigger into a folder of plugins.
+func installFeed(root, plugins string) error {
+	source, folder := filepath.Join(root, "host", "testdata", "feed"), filepath.Join(plugins, "feed", "1.0.0")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	build := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(folder, "plugin.wasm"), ".")
+	build.Dir = source
+	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", source, err, out)
+	}
+	manifest, err := os.ReadFile(filepath.Join(source, "plugin.toml"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, "plugin.toml"), manifest, 0o600)
 }
 
 // emulatorKey is the key of a script's emulator among its values.

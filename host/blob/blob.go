@@ -11,8 +11,8 @@
 //
 // Content is written to a file of its own, synced, and renamed into place. A file whose content matches its name is
 // never replaced; one that does not (a damaged disk) is, by the bytes that do. All access stays below the folder
-// even when somebody puts symbolic links into it. Blobs stay until the folder is removed: results name them after
-// the invocation is over.
+// even when somebody puts symbolic links into it. Blobs of results stay until the folder is removed, since they name them after
+// the invocation is over; [Store.Sweep] removes those of records that have arrived.
 package blob
 
 import (

@@ -101,6 +101,13 @@ func (set *Set) Open(name string) (io.ReadSeekCloser, int64, error) {
 	return file, size, nil
 }
 
+// Has reports whether the set has a blob of that name.
+func (set *Set) Has(name string) bool {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return set.find(name) >= 0
+}
+
 // List describes the blobs that were written into the set, in the order of their creation.
 func (set *Set) List() []abi.Blob {
 	set.mu.Lock()

@@ -80,7 +80,7 @@ func transfer(ctx context.Context, w io.Writer, r io.Reader, take func(n int64) 
 // place renames the temporary file to the blob's own, unless that exists and holds the right bytes. Two writers of
 // equal content may both rename: the second replaces a file by an equal one, which no reader can notice.
 func (s *Store) place(temporary, name string) (renamed bool, err error) {
-	if s.holds(name) {
+	if s.holds(name) && s.touch(name) == nil {
 		return false, nil
 	}
 	stored, _ := location(name)

@@ -89,7 +89,7 @@ func (c *Client) DoBatch(ctx context.Context, requests []*Request) []Outcome {
 		}
 		b.items = append(b.items, c.item(req))
 	}
-	began, attempt := time.Now(), 1
+	began, attempt := c.settings.Clock.now(), 1
 	for ; ; attempt++ {
 		for _, part := range parts(b.pending()) {
 			b.send(ctx, part)
@@ -105,7 +105,7 @@ func (c *Client) DoBatch(ctx context.Context, requests []*Request) []Outcome {
 		}
 		outcomes[n] = Outcome{Answer: i.answer, Trace: i.trace}
 		if i.failed != nil {
-			outcomes[n].Err = i.gaveUp(i.failed, attempt, time.Since(began), i.inDoubt)
+			outcomes[n].Err = i.gaveUp(i.failed, attempt, c.settings.Clock.now().Sub(began), i.inDoubt)
 		}
 	}
 	return outcomes
@@ -188,7 +188,7 @@ func (b *batch) again(ctx context.Context, attempt int) bool {
 	for _, i := range waiting {
 		b.client.retrying(ctx, i.req, attempt, longest)
 	}
-	if len(waiting) == 0 || sleep(ctx, longest) != nil {
+	if len(waiting) == 0 || b.client.settings.Clock.sleep(ctx, longest) != nil {
 		return false
 	}
 	for _, i := range waiting {
@@ -291,7 +291,7 @@ func (b *batch) enter(ctx context.Context, items []*item) (leave func(), err err
 	mailboxes := map[*mailboxLimit]int{}
 	names := map[string]*mailboxLimit{}
 	for _, i := range items {
-		if limit := b.client.mailboxes.enter(i.req); limit != nil {
+		if limit := b.client.mailboxes.enter(i.req, b.client.settings.Clock); limit != nil {
 			defer b.client.mailboxes.leave(limit)
 			mailboxes[limit]++
 			names[mailboxOf(i.req)] = limit
@@ -431,7 +431,7 @@ func (i *item) tell(ctx context.Context) {
 // refused settles an item that Graph refused, by itself or with its batch.
 func (i *item) refused(res *http.Response, problem []byte) {
 	i.trace.Status = res.StatusCode
-	err := i.refusal(res, problem, time.Now())
+	err := i.refusal(res, problem, i.now())
 	i.weigh(res)
 	i.failed = &failure{err, i.doubt, i.after}
 }

@@ -159,6 +159,8 @@ type Settings struct {
 	UserAgent string
 	// Observer is told what the requests do; nil for nobody.
 	Observer Observer
+	// Clock is what retries wait by, and what the limits of mailboxes go by.
+	Clock Clock
 }
 
 // NewClient makes a client for the Graph origin, an https URL without a path.

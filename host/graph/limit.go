@@ -18,6 +18,7 @@ import (
 type Limit struct {
 	rule   string // what sets the limit, for messages
 	bounds Bounds
+	clock  Clock
 
 	mu   sync.Mutex
 	busy int
@@ -26,9 +27,9 @@ type Limit struct {
 	// paused is until when nothing is admitted.
 	paused  time.Time
 	waiting turns
-	// timer admits at due, when the next place in the span is free; nil when nobody waits for that.
-	timer *time.Timer
-	due   time.Time
+	// stop ends the timer that admits at due, when the next place in the span is free; nil when nobody waits for that.
+	stop func() bool
+	due  time.Time
 }
 
 // Bounds are those of a Limit; 0 is no bound.
@@ -43,6 +44,12 @@ type Bounds struct {
 // NewLimit makes a limit that rule sets: the key of the operator's file, or words.
 func NewLimit(rule string, bounds Bounds) *Limit { return &Limit{rule: rule, bounds: bounds} }
 
+// By has the limit, which nobody uses yet, go by another clock than the system's, and returns it.
+func (l *Limit) By(clock Clock) *Limit {
+	l.clock = clock
+	return l
+}
+
 // Enter returns once n requests may be sent together; Leave has to be called when they were
 // answered. More than the limit admits at once, or in a span, count as that many. If it is certain that
 // ctx ends sooner, Enter returns [abi.Throttled] at once. When ctx ends while it waits, it
@@ -53,7 +60,7 @@ func (l *Limit) Enter(ctx context.Context, caller Caller, n int) error {
 	}
 	n = l.counted(n)
 	l.mu.Lock()
-	now := time.Now()
+	now := l.clock.now()
 	if l.waiting.size == 0 && l.free(now, n) {
 		l.admit(now, n)
 		l.mu.Unlock()
@@ -61,7 +68,7 @@ func (l *Limit) Enter(ctx context.Context, caller Caller, n int) error {
 	}
 	path := caller.path()
 	earliest := l.after(int(l.waiting.ahead(path[:]))+n-1, now)
-	if deadline, ok := ctx.Deadline(); ok && !earliest.Before(deadline) {
+	if endsWithin(ctx, earliest.Sub(now)) {
 		l.mu.Unlock()
 		return l.throttled(earliest, now)
 	}
@@ -77,7 +84,7 @@ func (l *Limit) Enter(ctx context.Context, caller Caller, n int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting.remove(path[:], w) {
-		l.serve(time.Now()) // it may have kept a smaller one waiting
+		l.serve(l.clock.now()) // it may have kept a smaller one waiting
 	} else { // it was admitted at the same moment
 		l.leave(n)
 	}
@@ -113,7 +120,7 @@ func (l *Limit) counted(n int) int {
 func (l *Limit) leave(n int) {
 	l.busy -= l.atOnce(n)
 	if l.waiting.size > 0 {
-		l.serve(time.Now())
+		l.serve(l.clock.now())
 	}
 }
 
@@ -203,18 +210,18 @@ func (l *Limit) serve(now time.Time) {
 		return // whoever leaves next serves again
 	}
 	at := l.after(next.n-1, now)
-	if l.timer != nil {
+	if l.stop != nil {
 		if !at.Before(l.due) {
 			return // it looks again then
 		}
-		l.timer.Stop() // it was for more places, which nobody waits for any more
+		l.stop() // it was for more places, which nobody waits for any more
 	}
 	l.due = at
-	l.timer = time.AfterFunc(at.Sub(now), func() {
+	l.stop = l.clock.afterFunc(at.Sub(now), func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.timer = nil
-		l.serve(time.Now())
+		l.stop = nil
+		l.serve(l.clock.now())
 	})
 }
 

@@ -30,7 +30,7 @@ type mailboxLimit struct {
 
 // enter takes the limit of a request's mailbox into use; nil if it is to none. leave has
 // to be called after it.
-func (m *mailboxes) enter(req *Request) *mailboxLimit {
+func (m *mailboxes) enter(req *Request, clock Clock) *mailboxLimit {
 	name := mailboxOf(req)
 	if name == "" {
 		return nil
@@ -39,11 +39,11 @@ func (m *mailboxes) enter(req *Request) *mailboxLimit {
 	defer m.mu.Unlock()
 	limit := m.kept[name]
 	if limit == nil {
-		m.forget()
+		m.forget(clock.now())
 		if m.kept == nil {
 			m.kept = map[string]*mailboxLimit{}
 		}
-		limit = &mailboxLimit{Limit: NewLimit("one mailbox, by Microsoft", mailboxBounds())}
+		limit = &mailboxLimit{Limit: NewLimit("one mailbox, by Microsoft", mailboxBounds()).By(clock)}
 		m.kept[name] = limit
 	}
 	limit.users++
@@ -76,11 +76,10 @@ func (l *mailboxLimit) limit() *Limit {
 }
 
 // forget drops the limits of mailboxes that nobody uses, when there are many.
-func (m *mailboxes) forget() {
+func (m *mailboxes) forget(now time.Time) {
 	if len(m.kept) < max(m.sweep, leastSwept) {
 		return
 	}
-	now := time.Now()
 	for name, limit := range m.kept {
 		if limit.users == 0 && limit.idle(now) {
 			delete(m.kept, name)

@@ -49,7 +49,7 @@ const (
 // one makes a single request of the call and reads its answer, in as many attempts as
 // the connection's settings, the meaning of the request and its time allow.
 func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Answer, error) {
-	began, inDoubt := time.Now(), false
+	began, inDoubt := c.client.settings.Clock.now(), false
 	for attempt := 1; ; attempt++ {
 		answer, failure := c.attempt(ctx, p, target)
 		switch {
@@ -62,10 +62,10 @@ func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Ans
 		wait, again := c.client.settings.Retry.wait(ctx, c.req, failure, attempt)
 		if again {
 			c.client.retrying(ctx, c.req, attempt, wait)
-			again = sleep(ctx, wait) == nil
+			again = c.client.settings.Clock.sleep(ctx, wait) == nil
 		}
 		if !again {
-			return nil, c.gaveUp(failure, attempt, time.Since(began), inDoubt)
+			return nil, c.gaveUp(failure, attempt, c.client.settings.Clock.now().Sub(began), inDoubt)
 		}
 	}
 }
@@ -94,19 +94,7 @@ func (r Retry) wait(ctx context.Context, req *Request, f *failure, attempt int) 
 			wait = max(wait, backOff/2)
 		}
 	}
-	deadline, limited := ctx.Deadline()
-	return wait, !limited || time.Now().Add(wait).Before(deadline)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return wait, !endsWithin(ctx, wait)
 }
 
 // gone reports whether a deletion that may have been carried out before has been.

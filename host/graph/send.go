@@ -97,14 +97,14 @@ func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) 
 	c.trace.Status = res.StatusCode
 	c.trace.RequestID = word(content.header(res, "request-id"))
 	if res.StatusCode < http.StatusOK { // another protocol begins here, which no time bounds
-		return nil, c.refusal(res, nil, time.Now())
+		return nil, c.refusal(res, nil, c.now())
 	}
 	if res.StatusCode/100 != 2 {
 		body, err := io.ReadAll(io.LimitReader(content, maxErrorBody))
 		if errors.Is(err, errEcho) {
 			body = nil
 		}
-		err = c.refusal(res, body, time.Now())
+		err = c.refusal(res, body, c.now())
 		c.weigh(res)
 		if c.req.AnyStatus {
 			c.refused = c.anyAnswer(res, content, body)
@@ -204,7 +204,7 @@ func (c *call) unusable(code abi.Code, problem string) error {
 
 func (c *call) detail() abi.Detail {
 	return abi.Detail{
-		Status: c.trace.Status, Time: time.Now(),
+		Status: c.trace.Status, Time: c.now(),
 		RequestID: c.trace.RequestID, ClientRequestID: c.id,
 	}
 }
@@ -283,7 +283,7 @@ func (c *call) enter(ctx context.Context) (*admission, error) {
 	if c.entered {
 		return nil, nil
 	}
-	a := &admission{client: c.client, mailbox: c.client.mailboxes.enter(c.req)}
+	a := &admission{client: c.client, mailbox: c.client.mailboxes.enter(c.req, c.client.settings.Clock)}
 	a.limits = [...]*Limit{c.req.Limits.Grant, c.req.Limits.Plugin, a.mailbox.limit(), c.client.settings.Limit}
 	for i, limit := range a.limits {
 		if err := c.client.pass(ctx, limitKinds()[i], limit, c.req.Caller, 1); err != nil {
@@ -324,10 +324,12 @@ func (c *call) template() string {
 	return c.req.Template.String()
 }
 
+func (c *call) now() time.Time { return c.client.settings.Clock.now() }
+
 // weigh notes what a refusal says of what was done, and has others wait as well if the
 // mailbox is the one that is asked too much.
 func (c *call) weigh(res *http.Response) {
-	now := time.Now()
+	now := c.now()
 	c.after = retryAfter(res.Header.Get("Retry-After"), now)
 	switch status := res.StatusCode; {
 	case status == http.StatusTooManyRequests:

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/valyala/fastjson"
 
@@ -117,7 +116,7 @@ func (u *upload) pieces(ctx context.Context, p *fastjson.Parser) (*Answer, error
 			return nil, u.ended(err, end)
 		}
 		u.client.retrying(ctx, u.req, failed, wait)
-		if sleep(ctx, wait) != nil {
+		if u.client.settings.Clock.sleep(ctx, wait) != nil {
 			return nil, u.ended(err, end)
 		}
 		if u.doubt == open {
@@ -247,7 +246,7 @@ func (u *upload) send(ctx context.Context, method string, body io.Reader, prepar
 
 // refused is the error of an answer of the session that is not a success.
 func (u *upload) refused(res *http.Response) error {
-	now := time.Now()
+	now := u.now()
 	u.weigh(res)
 	e := &abi.Error{Code: abi.Upstream, Detail: u.detail()}
 	e.Detail.RetryAfter = retryAfter(res.Header.Get("Retry-After"), now)

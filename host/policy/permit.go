@@ -260,7 +260,7 @@ const maxHeaderValue = 1024
 func queryOptions() []string {
 	return []string{
 		"$count", "$filter", "$orderby", "$search", "$select", "$skip", "$top",
-		"endDateTime", "includeHiddenFolders", "startDateTime",
+		"changeType", "endDateTime", "includeHiddenFolders", "startDateTime",
 	}
 }
 

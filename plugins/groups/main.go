@@ -1,7 +1,8 @@
 // Command groups is the plugin for the conversations of Microsoft 365 groups.
 //
 // A group has conversations, a conversation has threads, and a thread has posts. Each action has a file of its own, and
-// what several share is in conversation.go, thread.go, post.go, write.go, posted.go, attachment.go and group.go.
+// what several share is in conversation.go, thread.go, post.go, write.go, posted.go, attachment.go and group.go. received.go is the
+// trigger, and progress.go what it keeps from run to run.
 package main
 
 import "github.com/postern-dev/postern/sdk"
@@ -18,6 +19,7 @@ var plugin = sdk.Plugin{
 	"group.thread.get":                 getThread,
 	"group.thread.list":                listThreads,
 	"group.thread.reply":               replyToThread,
+	"group.mail.received":              mailReceived,
 	"group.post.forward":               forwardPost,
 	"group.post.forward_legacy":        forwardPostLegacy,
 	"group.post.get":                   getPost,

@@ -12,7 +12,8 @@
 //
 // A plugin must ask for exactly the exchanges of the script, in their order; the
 // test fails at anything else. Rows that it hands over and lines that it logs need
-// no place in the script: they are gathered in the [Result].
+// no place in the script: they are gathered in the [Result]. [Run] calls an action by hand,
+// [Resume] polls a trigger.
 //
 // The manifest plays no part: a test gives all parameters, those too that have a
 // default, and that the manifest allows the requests is for the host to check.
@@ -34,6 +35,9 @@ import (
 
 // InvocationID is the id of every invocation.
 const InvocationID = "test"
+
+// Trigger is the name of every trigger.
+const Trigger = "test"
 
 // Now is the host's time, which stands still.
 func Now() time.Time { return time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC) }
@@ -57,6 +61,8 @@ type Result struct {
 	Truncated bool
 	// State is what a trigger keeps; nil without.
 	State any
+	// More says that a trigger wants to be invoked again at once.
+	More bool
 	// Error is set if the action failed.
 	Error *abi.Error
 	// Log holds the lines that were logged.
@@ -68,15 +74,26 @@ type Result struct {
 // caller to check.
 func Run(t testing.TB, plugin sdk.Plugin, action, parameters string, script ...Exchange) *Result {
 	t.Helper()
-	return Resume(t, plugin, action, parameters, "", script...)
+	return run(t, plugin, action, parameters, abi.Invocation{}, script)
 }
 
 // Resume runs one poll of a trigger that kept the state, a JSON value, at its
-// last one. An empty state is none.
+// last one. An empty state is that of its first poll. A trigger's rows must be records.
 func Resume(t testing.TB, plugin sdk.Plugin, action, parameters, state string, script ...Exchange) *Result {
 	t.Helper()
+	inv := abi.Invocation{Trigger: Trigger}
+	if state != "" {
+		inv.State = parse(t, state)
+	}
+	return run(t, plugin, action, parameters, inv, script)
+}
+
+func run(t testing.TB, plugin sdk.Plugin, action, parameters string, inv abi.Invocation, script []Exchange) *Result {
+	t.Helper()
+	inv.ID, inv.Action, inv.Parameters, inv.Now = InvocationID, action, parse(t, parameters), Now()
 	h := &host{t: t, script: parseScript(t, script)}
-	output := plugin.Run(invocation(t, action, parameters, state), h.exchange)
+	h.polled = inv.Trigger != ""
+	output := plugin.Run(inv.AppendJSON(nil), h.exchange)
 	for _, difference := range h.differences {
 		t.Error(difference)
 	}
@@ -90,6 +107,7 @@ func Resume(t testing.TB, plugin sdk.Plugin, action, parameters, state string, s
 	}
 	h.keep(result.Data)
 	h.result.Message, h.result.Truncated, h.result.Error = result.Message, result.Truncated, result.Error
+	h.result.More = result.More
 	if result.State != nil {
 		h.result.State = decode(t, result.State.MarshalTo(nil))
 	}
@@ -124,15 +142,6 @@ func (r *Result) WantError(t testing.TB, code abi.Code) *abi.Error {
 	return r.Error
 }
 
-func invocation(t testing.TB, action, parameters, state string) []byte {
-	t.Helper()
-	inv := abi.Invocation{ID: InvocationID, Action: action, Parameters: parse(t, parameters), Now: Now()}
-	if state != "" {
-		inv.State = parse(t, state)
-	}
-	return inv.AppendJSON(nil)
-}
-
 // step is an exchange of a script that has been read.
 type step struct {
 	want  any
@@ -153,6 +162,7 @@ func parseScript(t testing.TB, script []Exchange) []step {
 type host struct {
 	t      testing.TB
 	script []step
+	polled bool // rows are records
 	result Result
 	// differences to the script are told when the plugin is done: within an exchange
 	// the SDK and the plugin stand between here and the test, whose line is meant.
@@ -195,6 +205,9 @@ func (h *host) exchange(asked []byte) []byte {
 func (h *host) keep(rows []*fastjson.Value) {
 	h.t.Helper()
 	for _, row := range rows {
+		if _, err := abi.ReadRecord(row); h.polled && err != nil {
+			h.t.Errorf("a trigger's row is no record: %v\n%s", err, row)
+		}
 		h.result.Data = append(h.result.Data, decode(h.t, abi.AppendValue(nil, row)).(map[string]any))
 	}
 }

@@ -112,6 +112,19 @@ func TestRunReturnsRowsAndLog(t *testing.T) {
 	}
 }
 
+func TestRowsOfATriggerMustBeRecords(t *testing.T) {
+	poll := sdk.Plugin{"mail.poll": func(call *sdk.Call) error {
+		call.Row(sdk.NewObject().Text("subject", "Hello").Value)
+		return nil
+	}}
+	r := &recorder{TB: t, helpers: map[string]bool{}}
+	plugintest.Resume(r, poll, "mail.poll", `{}`, "")
+	if len(r.problems) != 1 || !strings.Contains(r.problems[0], "key must be there") {
+		t.Errorf("the problems are %q", r.problems)
+	}
+	plugintest.Run(t, poll, "mail.poll", `{}`).WantRows(t, `{"subject":"Hello"}`)
+}
+
 func TestResumeGivesTheStateBack(t *testing.T) {
 	result := plugintest.Resume(t, plugin, "mail.count", `{}`, `{"n":4}`)
 	if got := fmt.Sprint(result.State); got != "map[n:5]" {

@@ -1,0 +1,477 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/host/trigger"
+	"github.com/postern-dev/postern/manifests"
+)
+
+const nameTrigger = `name a trigger; "postern trigger list" lists them`
+
+// shownParked is how many dead letters "trigger status" shows. There may be any number.
+const shownParked = 50
+
+func (c *cli) triggerCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "trigger",
+		Short: "Look after triggers: how they do, pause, resume, run, replay",
+		Long: `Show how the triggers of postern.toml do, and look after them, whether or not a
+"postern poll --follow" runs them at the same time: it notices within seconds.`,
+	}
+	family(cmd)
+	cmd.AddCommand(c.triggerListCommand(), c.triggerStatusCommand(), c.triggerPauseCommand(), c.triggerResumeCommand(),
+		c.triggerRunCommand(), c.triggerReplayCommand(), c.triggerDropCommand())
+	return cmd
+}
+
+// listedTrigger is a trigger as list and status show it.
+type listedTrigger struct {
+	Trigger    string       `json:"trigger"`
+	State      string       `json:"state"`
+	Action     string       `json:"action"`
+	Connection string       `json:"connection"`
+	Every      string       `json:"every"`
+	Next       *time.Time   `json:"next,omitempty"`
+	LastRun    *time.Time   `json:"last_run,omitempty"`
+	LastGood   *time.Time   `json:"last_success,omitempty"`
+	Host       string       `json:"host,omitempty"`
+	PausedBy   string       `json:"paused_by,omitempty"`
+	Failures   int          `json:"failures"`
+	Error      *abi.Error   `json:"error,omitempty"`
+	Runs       uint64       `json:"runs"`
+	Records    uint64       `json:"records"`
+	Repeated   uint64       `json:"repeated"`
+	Late       uint64       `json:"late"`
+	Lateness   float64      `json:"greatest_lateness_seconds"`
+	Sinks      []listedSink `json:"sinks"`
+}
+
+// listedSink is what a sink of a trigger has still to get.
+type listedSink struct {
+	Sink      string     `json:"sink"`
+	Waiting   int        `json:"waiting"`
+	Parked    int        `json:"parked"`
+	Delivered uint64     `json:"delivered"`
+	Attempts  int        `json:"attempts"`
+	Reason    string     `json:"reason,omitempty"`
+	NotBefore *time.Time `json:"not_before,omitempty"`
+}
+
+// listedLetter is a record in the dead-letter list.
+type listedLetter struct {
+	ID     uint64     `json:"id"`
+	Sink   string     `json:"sink"`
+	Key    string     `json:"key"`
+	Time   *time.Time `json:"time,omitempty"`
+	Since  time.Time  `json:"since"`
+	Reason string     `json:"reason"`
+}
+
+func listTrigger(s host.TriggerStatus) listedTrigger {
+	k := s.Known
+	l := listedTrigger{
+		Trigger: s.Config.Name, State: "ready", Action: s.Config.Action, Connection: s.Config.Connection, Every: s.Every.String(),
+		LastRun: moment(k.LastRun), LastGood: moment(k.LastSuccess), PausedBy: k.PausedBy, Failures: k.Failures, Error: k.Failure,
+		Runs: k.Counters.Runs, Records: k.Counters.Records, Repeated: k.Counters.Repeated,
+		Late: k.Counters.Late, Lateness: k.Counters.GreatestLateness.Seconds(), Sinks: []listedSink{},
+	}
+	if k.Lease != nil {
+		l.Host = k.Lease.Holder
+	}
+	if !k.Stopped() {
+		l.Next = moment(k.Next)
+	}
+	switch {
+	case k.Paused:
+		l.State = "paused"
+	case s.Problem != nil:
+		l.State, l.Error = "refused", s.Problem
+	case k.Stopped():
+		l.State = "stopped"
+	case k.Failure != nil:
+		l.State = "failing"
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.Backlogs)) {
+		b := k.Backlogs[name]
+		l.Sinks = append(l.Sinks, listedSink{name, b.Pending, b.Parked, b.Delivered, b.Attempts, b.Reason, moment(b.NotBefore)})
+	}
+	return l
+}
+
+// moment leaves out a time that is not known.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}
+
+func momentText(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.Format(time.RFC3339)
+}
+
+func (c *cli) triggerListCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List the triggers of postern.toml, and how they do", Args: cobra.NoArgs}
+	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		h, _, err := c.open(flags)
+		if err != nil {
+			return err
+		}
+		defer closeAfter(&err, h.Close)
+		all, err := h.TriggerStatus(cmd.Context())
+		if err != nil {
+			return err
+		}
+		list := make([]listedTrigger, 0, len(all))
+		for _, s := range all {
+			list = append(list, listTrigger(s))
+		}
+		return c.show(*output, list, func(b *strings.Builder) { c.writeTriggers(b, list) })
+	}
+	return cmd
+}
+
+func (c *cli) writeTriggers(b *strings.Builder, list []listedTrigger) {
+	if len(list) == 0 {
+		fmt.Fprintln(b, "postern.toml has no trigger")
+		return
+	}
+	rows := make([][]string, 0, len(list))
+	for _, l := range list {
+		waiting, parked := 0, 0
+		for _, s := range l.Sinks {
+			waiting, parked = waiting+s.Waiting, parked+s.Parked
+		}
+		rows = append(rows, []string{
+			l.Trigger, l.State, l.Action, l.Connection, l.Every, momentText(l.LastRun), momentText(l.Next),
+			strconv.FormatUint(l.Records, 10), strconv.Itoa(waiting), strconv.Itoa(parked),
+		})
+	}
+	writeTable(b, c.width, cut, []string{"trigger", "state", "action", "connection", "every", "last run", "next run", "records", "waiting", "parked"}, rows)
+}
+
+// triggerReport is what "trigger status" shows.
+type triggerReport struct {
+	listedTrigger
+	Parked []listedLetter `json:"parked"`
+}
+
+func (c *cli) triggerStatusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status TRIGGER",
+		Short: "Show all that is known of a trigger, and its dead letters",
+		Long: `Show all that is known of a trigger: when it runs, why it does not, what its sinks have
+still to get, and the records that are parked because a sink refused them for good or
+cannot tell whether it has them.`,
+		Args: one(nameTrigger), ValidArgsFunction: c.completeTrigger,
+	}
+	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		h, _, err := c.open(flags)
+		if err != nil {
+			return err
+		}
+		defer closeAfter(&err, h.Close)
+		all, err := h.TriggerStatus(cmd.Context(), args...)
+		if err != nil {
+			return err
+		}
+		store, err := h.TriggerStore(cmd.Context())
+		if err != nil {
+			return err
+		}
+		parked, err := store.Parked(cmd.Context(), args[0], 0, shownParked)
+		if err != nil {
+			return err
+		}
+		report := triggerReport{listTrigger(all[0]), []listedLetter{}}
+		for _, p := range parked {
+			report.Parked = append(report.Parked, listedLetter{p.ID, p.Sink, p.Key, moment(p.Time), p.Since.UTC().Truncate(time.Second), p.Reason})
+		}
+		return c.show(*output, report, func(b *strings.Builder) { c.writeTrigger(b, report) })
+	}
+	return cmd
+}
+
+func (c *cli) writeTrigger(b *strings.Builder, r triggerReport) {
+	facts := []fact{{"trigger", r.Trigger}, {"state", r.State}, {"action", r.Action}, {"connection", r.Connection}, {"every", r.Every}}
+	add := func(name, value string) {
+		if value != "" {
+			facts = append(facts, fact{name, value})
+		}
+	}
+	add("paused by", r.PausedBy)
+	add("run by", r.Host)
+	add("last run", momentText(r.LastRun))
+	add("last success", momentText(r.LastGood))
+	add("next run", momentText(r.Next))
+	if r.Error != nil {
+		add("failures", strconv.Itoa(r.Failures))
+		add("error", string(r.Error.Code)+": "+r.Error.Message)
+	}
+	add("runs", strconv.FormatUint(r.Runs, 10))
+	add("records", fmt.Sprintf("%d, and %d that came again", r.Records, r.Repeated))
+	add("late", fmt.Sprintf("%d, by %s at most", r.Late, time.Duration(r.Lateness*float64(time.Second)).Round(time.Second)))
+	writeFacts(b, facts)
+	if len(r.Sinks) > 0 {
+		fmt.Fprintln(b)
+		var rows [][]string
+		for _, s := range r.Sinks {
+			rows = append(rows, []string{
+				s.Sink, strconv.FormatUint(s.Delivered, 10), strconv.Itoa(s.Waiting), strconv.Itoa(s.Parked), momentText(s.NotBefore), s.Reason,
+			})
+		}
+		writeTable(b, c.width, wrap, []string{"sink", "delivered", "waiting", "parked", "not before", "reason"}, rows)
+	}
+	if len(r.Parked) > 0 {
+		fmt.Fprintln(b)
+		var rows [][]string
+		for _, p := range r.Parked {
+			rows = append(rows, []string{strconv.FormatUint(p.ID, 10), p.Sink, p.Key, p.Since.Format(time.RFC3339), p.Reason})
+		}
+		writeTable(b, c.width, wrap, []string{"dead letter", "sink", "key", "since", "reason"}, rows)
+	}
+}
+
+func (c *cli) triggerPauseCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "pause TRIGGER...", Short: "Keep triggers from running until they are resumed",
+		Long: `Keep triggers from running until they are resumed. What waits for their sinks is
+delivered nevertheless.`,
+		Args: some(nameTrigger), ValidArgsFunction: c.completeTriggers,
+	}
+	flags, operator := c.hostFlags(cmd), operatorFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.eachTrigger(cmd, flags, args, "paused", func(ctx context.Context, store trigger.Store, name string) error {
+			return store.Pause(ctx, name, *operator)
+		})
+	}
+	return cmd
+}
+
+func (c *cli) triggerResumeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "resume TRIGGER...", Short: "Let triggers run again that were paused or have stopped",
+		Args: some(nameTrigger), ValidArgsFunction: c.completeTriggers,
+	}
+	flags := c.hostFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.eachTrigger(cmd, flags, args, "resumed", func(ctx context.Context, store trigger.Store, name string) error {
+			known, err := store.Load(ctx, name)
+			if err == nil && known.Stopped() {
+				err = store.Wake(ctx, name, time.Now())
+			}
+			if err != nil {
+				return err
+			}
+			return store.Resume(ctx, name)
+		})
+	}
+	return cmd
+}
+
+// eachTrigger does one thing with each trigger, and tells by the word done, if there is one, that it was.
+func (c *cli) eachTrigger(
+	cmd *cobra.Command, flags *hostFlags, names []string, done string, do func(ctx context.Context, store trigger.Store, name string) error,
+) (err error) {
+	h, _, err := c.open(flags)
+	if err != nil {
+		return err
+	}
+	defer closeAfter(&err, h.Close)
+	if _, err := h.TriggerStatus(cmd.Context(), names...); err != nil { // are there such?
+		return err
+	}
+	store, err := h.TriggerStore(cmd.Context())
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := do(cmd.Context(), store, name); err != nil {
+			return err
+		}
+		if done != "" {
+			fmt.Fprintf(c.out, "%s %s\n", done, name)
+		}
+	}
+	return nil
+}
+
+func (c *cli) triggerRunCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run TRIGGER...",
+		Short: "Run triggers now, as soon as their action allows it",
+		Long: `Run triggers now, or as soon as their action allows it: by the process that follows them
+if there is one, else here and once, as "postern poll" does.`,
+		Args: some(nameTrigger), ValidArgsFunction: c.completeTriggers,
+	}
+	flags := c.hostFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		h, err := c.openConnected(flags)
+		if err != nil {
+			return err
+		}
+		defer closeAfter(&err, h.Close)
+		triggers, err := h.Triggers(cmd.Context(), host.TriggerOptions{Names: args, Output: c.out})
+		if err != nil {
+			return err
+		}
+		defer closeAfter(&err, triggers.Close)
+		store, err := h.TriggerStore(cmd.Context())
+		if err != nil {
+			return err
+		}
+		for _, name := range triggers.Names() {
+			report, err := triggers.Once(cmd.Context(), name)
+			var elsewhere *trigger.HeldError
+			if errors.As(err, &elsewhere) {
+				if err := store.Wake(cmd.Context(), name, time.Now()); err != nil {
+					return err
+				}
+				fmt.Fprintf(c.err, "%s: %s runs it\n", name, printable(elsewhere.Lease.Holder))
+				continue
+			}
+			writeReport(c.err, report)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (c *cli) triggerReplayCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "replay TRIGGER [ID]...",
+		Short: "Deliver dead letters again",
+		Long: `Put dead letters back into the outbox, all of a trigger's or those named: they go out
+again behind what waits already. Look at the sink first where it could not tell whether
+it has them.`,
+		Args: some(nameTrigger), ValidArgsFunction: c.completeLetters,
+	}
+	flags := c.hostFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.letters(cmd, flags, args, "put back", trigger.Store.Replay)
+	}
+	return cmd
+}
+
+func (c *cli) triggerDropCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "drop TRIGGER ID...", Short: "Forget dead letters, which are never delivered then",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usagef(`name a trigger and the ids of dead letters; "postern trigger status TRIGGER" lists them`)
+			}
+			return nil
+		},
+		ValidArgsFunction: c.completeLetters,
+	}
+	flags := c.hostFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.letters(cmd, flags, args, "dropped", trigger.Store.Drop)
+	}
+	return cmd
+}
+
+// letters does one thing with dead letters: all of a trigger's, if none is named.
+func (c *cli) letters(
+	cmd *cobra.Command, flags *hostFlags, args []string, done string, do func(trigger.Store, context.Context, string, []uint64) (int, error),
+) error {
+	var ids []uint64
+	for _, arg := range args[1:] {
+		id, err := strconv.ParseUint(arg, 10, 64)
+		if err != nil {
+			return usagef("%q is not the id of a dead letter, which is a number", arg)
+		}
+		ids = append(ids, id)
+	}
+	return c.eachTrigger(cmd, flags, args[:1], "", func(ctx context.Context, store trigger.Store, name string) (err error) {
+		count := 0
+		defer func() {
+			if err == nil {
+				fmt.Fprintf(c.out, "%s %d of the dead letters of %s\n", done, count, name)
+			}
+		}()
+		if len(ids) > 0 {
+			count, err = do(store, ctx, name, ids)
+			return err
+		}
+		for after := uint64(0); ; {
+			parked, err := store.Parked(ctx, name, after, trigger.MaxBatch)
+			if err != nil || len(parked) == 0 {
+				return err
+			}
+			var some []uint64
+			for _, p := range parked {
+				some, after = append(some, p.ID), p.ID
+			}
+			n, err := do(store, ctx, name, some)
+			if count += n; err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// completeTriggers completes the names of triggers that are not named yet, and completeTrigger one.
+func (c *cli) completeTriggers(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return c.withHost(cmd, func(_ *host.Host, config *manifests.Config) []string {
+		var names []string
+		for _, t := range config.Triggers {
+			if !slices.Contains(args, t.Name) {
+				names = append(names, cobra.CompletionWithDesc(t.Name, oneLine(t.Action+" on "+t.Connection)))
+			}
+		}
+		return names
+	}), cobra.ShellCompDirectiveNoFileComp
+}
+
+func (c *cli) completeTrigger(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return c.completeTriggers(cmd, args, toComplete)
+}
+
+// completeLetters completes a trigger, and then the ids of its dead letters.
+func (c *cli) completeLetters(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return c.completeTriggers(cmd, args, toComplete)
+	}
+	return c.withHost(cmd, func(h *host.Host, _ *manifests.Config) []string {
+		store, err := h.TriggerStore(cmd.Context())
+		if err != nil {
+			return nil
+		}
+		parked, err := store.Parked(cmd.Context(), args[0], 0, shownParked)
+		if err != nil {
+			return nil
+		}
+		var ids []string
+		for _, p := range parked {
+			if id := strconv.FormatUint(p.ID, 10); !slices.Contains(args, id) {
+				ids = append(ids, cobra.CompletionWithDesc(id, oneLine(p.Key+" for "+p.Sink)))
+			}
+		}
+		return ids
+	}), cobra.ShellCompDirectiveNoFileComp
+}

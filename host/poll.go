@@ -1,0 +1,124 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/trigger"
+)
+
+// Poll is one run of a trigger's action, or one page of it.
+type Poll struct {
+	// Invocation says what to run: an action of the kind trigger or poll.
+	Invocation
+	// Trigger is the trigger's name, required.
+	Trigger string
+	// State is what the last run left, as JSON; nil at the first.
+	State []byte
+	// Seen tells which keys were committed before.
+	Seen func(ctx context.Context, keys []string) ([]bool, error)
+}
+
+// Polled is what a run of a trigger's action returned. Nothing of it is kept yet.
+type Polled struct {
+	Result *Result
+	// Records are its rows; Result.Data is empty.
+	Records []trigger.Record
+	// State is what the next run is to be given, as JSON; nil leaves it what it was.
+	State []byte
+	// More asks for the next run at once.
+	More bool
+}
+
+// Poll runs a trigger's action and returns its records. Blobs that they name are in the store of [Host.TriggerBlobs]. The action
+// itself is refused, or fails, as by [Host.Invoke], which runs the same action by hand: without a state, and keeping nothing.
+func (h *Host) Poll(ctx context.Context, p Poll) (*Polled, error) {
+	inv := h.newInvocation(p.Invocation)
+	inv.poll = &polling{Poll: p}
+	result, err := h.invoke(ctx, inv)
+	polled := &Polled{Result: result}
+	if err == nil {
+		polled.Records, polled.State, polled.More = inv.poll.records, inv.poll.left, inv.poll.more
+	}
+	return polled, err
+}
+
+// polling is what an invocation has of the trigger that it is a run of.
+type polling struct {
+	Poll
+	records []trigger.Record
+	left    []byte
+	more    bool
+}
+
+// polledState refuses what cannot be polled, and gives the state as the guest gets it.
+func (inv *invocation) polledState() (*fastjson.Value, error) {
+	p := inv.poll
+	if !inv.action.Kind.Polled() {
+		return nil, &abi.Error{
+			Code:    abi.InvalidInput,
+			Message: fmt.Sprintf("%s is of the kind %s; a trigger's action is of the kind trigger or poll", inv.action.ID, inv.action.Kind),
+		}
+	}
+	if p.State == nil {
+		return nil, nil
+	}
+	state, err := abi.Parse(new(fastjson.Parser), p.State, abi.MaxState)
+	if err != nil {
+		return nil, &abi.Error{Code: abi.Internal, Message: "the state of the trigger " + p.Trigger + " cannot be read: " + err.Error()}
+	}
+	return state, nil
+}
+
+// addRecord keeps a row of a trigger.
+func (inv *invocation) addRecord(row *fastjson.Value, text []byte) error {
+	p := inv.poll
+	record, err := abi.ReadRecord(row)
+	if err != nil {
+		return &abi.Error{Code: abi.PluginFailed, Message: fmt.Sprintf("row %d of the trigger is none: %v", len(p.records)+1, err)}
+	}
+	if len(p.records) == trigger.MaxRecords {
+		return &abi.Error{
+			Code:    abi.ExchangeLimit,
+			Message: fmt.Sprintf("the trigger handed over more than %d records at once; its plugin must ask for more instead", trigger.MaxRecords),
+		}
+	}
+	blobs := inv.blobsIn(row, nil)
+	if len(blobs) > trigger.MaxBlobs {
+		return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the record %s names more than %d blobs", record.Key, trigger.MaxBlobs)}
+	}
+	p.records = append(p.records, trigger.Record{Key: record.Key, Time: record.Time, Content: text, Blobs: blobs})
+	return nil
+}
+
+// blobsIn lists the blobs of the invocation that v names anywhere, each once.
+func (inv *invocation) blobsIn(v *fastjson.Value, names []string) []string {
+	switch v.Type() {
+	case fastjson.TypeString:
+		if name := string(v.GetStringBytes()); strings.HasPrefix(name, abi.BlobPrefix) && inv.blobs.Has(name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	case fastjson.TypeArray:
+		for _, item := range v.GetArray() {
+			names = inv.blobsIn(item, names)
+		}
+	case fastjson.TypeObject:
+		v.GetObject().Visit(func(_ []byte, member *fastjson.Value) { names = inv.blobsIn(member, names) })
+	}
+	return names
+}
+
+// seen answers which keys the trigger has handed over before.
+func (inv *invocation) seen(ctx context.Context, keys []string, reply *abi.Reply) error {
+	if inv.poll == nil {
+		return &abi.Error{Code: abi.InvalidInput, Message: "only the run of a trigger has keys; by hand, nothing was seen before"}
+	}
+	var err error
+	reply.Seen, err = inv.poll.Seen(ctx, keys)
+	return err
+}

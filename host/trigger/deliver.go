@@ -1,0 +1,181 @@
+package trigger
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/postern-dev/postern/abi"
+)
+
+// batch is how many records a sink is given at once. If the process dies meanwhile, so many are in doubt.
+const batch = 100
+
+// drain delivers to one sink until the session is over.
+func (s *session) drain(sink NamedSink) {
+	unreachable := 0 // how often in a row something else than a record failed
+	for !s.over() {
+		d, err := s.deliver(sink)
+		switch {
+		case err != nil:
+			unreachable++
+			wait := max(d.wait, doubled(firstRetry, unreachable, longestRetry))
+			s.log.Warn("records wait for their sink", "sink", sink.Name, "error", err.Error(), "wait", wait)
+			s.wait(wait, nil)
+		case d.delivered+d.parked > 0:
+			unreachable = 0
+		default:
+			s.wait(min(max(d.wait, firstRetry), look), s.committed[sink.Name])
+		}
+	}
+}
+
+// drainOnce delivers to one sink what waits, until it fails for the first time.
+func (s *session) drainOnce(sink NamedSink, report *Report) error {
+	for !s.over() {
+		d, err := s.deliver(sink)
+		report.Delivered += d.delivered
+		report.Parked += d.parked
+		switch {
+		case err != nil:
+			return &abi.Error{Code: coded(err).Code, Message: fmt.Sprintf("the sink %s did not take its records, which wait: %v", sink.Name, err)}
+		case d.failed != "":
+			return &abi.Error{Code: abi.Upstream, Message: fmt.Sprintf("the sink %s did not take a record, which waits: %s", sink.Name, d.failed)}
+		case d.delivered+d.parked == 0:
+			return nil
+		}
+	}
+	return nil
+}
+
+// delivered is what came of an attempt.
+type delivered struct {
+	delivered, parked int
+	// failed says why the next record has to wait, and wait for how long.
+	failed string
+	wait   time.Duration
+}
+
+// deliver hands the next records over, or asks for those in doubt. The error is about the store, or about a sink that cannot be asked.
+func (s *session) deliver(sink NamedSink) (d delivered, err error) {
+	pending, err := s.runner.store.Pending(s.working, s.Name, sink.Name, batch)
+	if err != nil || len(pending) == 0 {
+		return d, err
+	}
+	if pending[0].InDoubt {
+		return s.ask(sink, pending[0])
+	}
+	now := s.runner.now()
+	if wait := pending[0].NotBefore.Sub(now); wait > 0 {
+		return delivered{wait: wait}, nil
+	}
+	var seqs []uint64
+	for _, p := range pending {
+		if p.InDoubt || p.NotBefore.After(now) {
+			break
+		}
+		seqs = append(seqs, p.Seq)
+	}
+	pending = pending[:len(seqs)]
+	if !s.good() {
+		return d, ErrLost
+	}
+	if err := s.runner.store.Begin(s.working, s.current(), sink.Name, seqs); err != nil {
+		return d, err
+	}
+	n, err := sink.Sink.Deliver(s.working, pending)
+	return s.settle(sink, pending, n, err)
+}
+
+// settle notes what became of records that were handed over: n were acknowledged, the next one as err says, and the rest was
+// not handed over.
+func (s *session) settle(sink NamedSink, records []Delivery, n int, err error) (delivered, error) {
+	n = min(max(n, 0), len(records))
+	d := delivered{delivered: n}
+	outcomes := make([]Outcome, 0, len(records))
+	for _, r := range records[:n] {
+		outcomes = append(outcomes, Outcome{Seq: r.Seq, Result: Acknowledged})
+	}
+	if n < len(records) {
+		first := records[n]
+		if outcome, told := s.outcome(first, err); told {
+			outcomes = append(outcomes, outcome)
+			if outcome.Result == Spoiled {
+				d.parked++
+				s.log.Warn("a record is parked", "sink", sink.Name, "key", first.Key, "reason", outcome.Reason)
+			} else {
+				d.failed, d.wait = outcome.Reason, outcome.NotBefore.Sub(s.runner.now())
+				s.log.Warn("a record waits for its sink", "sink", sink.Name, "key", first.Key, "reason", outcome.Reason, "wait", d.wait)
+			}
+		} else {
+			s.log.Warn("a record may have reached its sink; it is asked", "sink", sink.Name, "key", first.Key, "reason", err.Error())
+		}
+		for _, r := range records[n+1:] {
+			outcomes = append(outcomes, Outcome{Seq: r.Seq, Result: Returned})
+		}
+	}
+	return d, s.note(sink, outcomes)
+}
+
+// outcome is what err makes of the record that it is about; told is false if that is not known.
+func (s *session) outcome(r Delivery, err error) (outcome Outcome, told bool) {
+	var permanent *PermanentError
+	var doubt *DoubtError
+	var later *LaterError
+	switch {
+	case errors.As(err, &doubt):
+		return Outcome{}, false
+	case errors.As(err, &permanent):
+		return Outcome{Seq: r.Seq, Result: Spoiled, Reason: Cut(permanent.Reason)}, true
+	case s.working.Err() != nil:
+		return Outcome{Seq: r.Seq, Result: Returned}, true // it is not to blame
+	}
+	if err == nil {
+		err = errors.New("the sink acknowledged fewer records than it was given")
+	}
+	wait := doubled(firstRetry, r.Attempts+1, longestRetry)
+	if errors.As(err, &later) {
+		wait = max(wait, later.After)
+	}
+	return Outcome{Seq: r.Seq, Result: Failed, NotBefore: s.runner.now().Add(jittered(wait)), Reason: Cut(err.Error())}, true
+}
+
+// ask asks a sink for a record in doubt: one that was on its way when its process died, or whose acknowledgement got lost.
+func (s *session) ask(sink NamedSink, r Delivery) (delivered, error) {
+	if !s.good() {
+		return delivered{}, ErrLost
+	}
+	holds, err := sink.Sink.Holds(s.working, []Delivery{r})
+	var later *LaterError
+	outcome := Outcome{Seq: r.Seq, Result: Returned}
+	d := delivered{}
+	switch {
+	case errors.Is(err, ErrCannotTell):
+		outcome.Result, outcome.Reason = Spoiled, "it may have been delivered: "+ErrCannotTell.Error()
+		d.parked++
+		s.log.Warn("a record is parked", "sink", sink.Name, "key", r.Key, "reason", outcome.Reason)
+	case errors.As(err, &later):
+		return delivered{wait: later.After}, err
+	case err != nil:
+		return d, err
+	case len(holds) != 1:
+		return d, fmt.Errorf("the sink %s was asked for 1 record and told of %d", sink.Name, len(holds))
+	case holds[0]:
+		outcome.Result = Acknowledged
+		d.delivered++
+	}
+	if err := s.note(sink, []Outcome{outcome}); err != nil || outcome.Result != Returned {
+		return d, err
+	}
+	return s.deliver(sink) // the sink has not got it: it is next
+}
+
+// note settles, also when everything else has to stop: what cannot be noted is in doubt.
+func (s *session) note(sink NamedSink, outcomes []Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	ctx, cancel := s.unstoppable()
+	defer cancel()
+	return s.runner.store.Settle(ctx, s.current(), sink.Name, outcomes)
+}

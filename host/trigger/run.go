@@ -1,0 +1,136 @@
+package trigger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/postern-dev/postern/abi"
+)
+
+// run runs the trigger once, page by page, each of which is committed. The error is that of the run; it is on record.
+func (s *session) run(known Snapshot) (Report, error) {
+	report := Report{Trigger: s.Name}
+	// Should this process die, the next one must not poll sooner than the action allows.
+	err := s.runner.store.Schedule(s.working, s.current(), s.runner.now().Add(max(s.Floor, firstRetry)), nil)
+	began := s.runner.now()
+	s.began = began
+	if err != nil {
+		return report, s.failed(known, err)
+	}
+	state := known.State
+	for more := true; more; {
+		page, err := s.Poll(s.working, Run{State: state, Seen: s.seen})
+		if err != nil {
+			return report, s.failed(known, err)
+		}
+		if !s.good() {
+			return report, s.failed(known, ErrLost)
+		}
+		c := Commit{State: page.State, Records: page.Records, Sinks: s.sinkNames(), Retain: s.Retain, Passed: s.passed}
+		report.Pages++
+		// What is left when a run has to end is taken up as soon as the action allows.
+		more = page.More && report.Pages < maxPages && !s.over()
+		switch {
+		case page.More && !more:
+			c.Next = began.Add(s.Floor)
+		case !more:
+			c.Next = began.Add(jittered(s.interval()))
+		}
+		done, err := s.runner.store.Commit(s.working, s.current(), c)
+		if err != nil {
+			return report, s.failed(known, err)
+		}
+		report.Records += done.New
+		report.Repeated += done.Repeated
+		report.Late += done.Late
+		report.Next = c.Next
+		s.signal()
+		if page.More && done.New == 0 && bytes.Equal(page.State, state) {
+			return report, s.failed(known, &abi.Error{
+				Code: abi.PluginFailed, Message: "the trigger asks for more, and comes no further; tell the plugin's author",
+			})
+		}
+		if page.State != nil {
+			state = page.State
+		}
+		if !page.More && !page.Truncated {
+			s.passed = began
+		}
+	}
+	s.log.Info("the trigger ran", "pages", report.Pages, "records", report.Records, "repeated", report.Repeated, "late", report.Late,
+		"took", s.runner.now().Sub(began).Round(time.Millisecond))
+	return report, nil
+}
+
+func (s *session) seen(ctx context.Context, keys []string) ([]bool, error) {
+	return s.runner.store.Seen(ctx, s.Name, keys)
+}
+
+// signal tells the sinks that there is something to be delivered.
+func (s *session) signal() {
+	for _, c := range s.committed {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// failed puts a run's failure on record and says when the trigger is due again. A run that was cut off has not failed: its
+// lease went to another host, or this one is closing.
+func (s *session) failed(known Snapshot, err error) error {
+	if errors.Is(err, ErrLost) || context.Cause(s.working) == ErrLost {
+		s.stop(ErrLost)
+		return &abi.Error{Code: abi.Conflict, Message: ErrLost.Error()}
+	}
+	failure := coded(err)
+	next := afterFailure(failure, known.Failures+1, s.interval(), s.runner.now())
+	ctx, cancel := s.unstoppable()
+	defer cancel()
+	if s.working.Err() != nil {
+		next, failure = s.began.Add(s.Floor), nil
+	}
+	if err := s.runner.store.Schedule(ctx, s.current(), next, failure); err != nil {
+		s.log.Error("when the trigger is due cannot be kept", "error", err.Error())
+	}
+	switch {
+	case failure == nil:
+	case next.Equal(never()):
+		s.log.Error("the trigger has stopped; mend the reason and resume it", "code", string(failure.Code), "error", failure.Message)
+	default:
+		s.log.Warn("the trigger's run failed", "code", string(failure.Code), "error", failure.Message, "next", next)
+	}
+	return coded(err)
+}
+
+// once runs the trigger as soon as its action allows, and delivers what waits.
+func (s *session) once(report Report) (Report, error) {
+	known, err := s.runner.store.Load(s.working, s.Name)
+	if err != nil {
+		return report, err
+	}
+	if wait := s.earliest(known).Sub(s.runner.now()); wait > 0 {
+		s.log.Info("the trigger's action may not be polled so soon", "wait", wait.Round(time.Second))
+		s.wait(wait, nil)
+	}
+	if s.over() {
+		return report, coded(context.Cause(s.ending))
+	}
+	report, err = s.run(known)
+	for _, sink := range s.Sinks {
+		err = errors.Join(err, s.drainOnce(sink, &report))
+	}
+	left, loadErr := s.runner.store.Load(s.working, s.Name)
+	if loadErr != nil {
+		return report, errors.Join(err, loadErr)
+	}
+	for _, sink := range s.Sinks {
+		report.Waiting += left.Backlogs[sink.Name].Pending
+	}
+	if !left.Stopped() {
+		report.Next = left.Next
+	}
+	return report, err
+}

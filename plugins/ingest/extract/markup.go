@@ -1,0 +1,584 @@
+package extract
+
+import (
+	"bytes"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+const (
+	// maxShown is how much of a link's text is compared with its target, in bytes.
+	maxShown = 2 << 10
+	// maxAttributes is how many attributes of an element are looked at.
+	maxAttributes = 200
+)
+
+// markup searches HTML and XML.
+type markup struct {
+	*finder
+	source *source
+	// base is what relative references are relative to, nil if the page does not say.
+	base *url
+	// text gathers what a reader sees.
+	text strings.Builder
+	// link is the open link, shown where its text begins; nil if none is open.
+	link  *url
+	shown int
+	// raw is the element whose content is no markup: script or style.
+	raw string
+}
+
+func newMarkup(f *finder, s *source) *markup { return &markup{finder: f, source: s} }
+
+// role is that of what stands in the page, which is that of the file if the page is one.
+func (m *markup) role(r Role) Role {
+	if m.source.role == Attachment && r == Text {
+		return Attachment
+	}
+	return r
+}
+
+// read searches a document.
+func (m *markup) read(text string) {
+	tokenizer := html.NewTokenizer(strings.NewReader(text))
+	for {
+		kind := tokenizer.Next()
+		switch kind {
+		case html.ErrorToken:
+			// An attribute that nobody closes swallows the rest; what it holds is searched as it is.
+			if rest := tokenizer.Raw(); len(rest) > 0 {
+				m.finder.scripted(m.source, m.role(Text), html.UnescapeString(string(rest)))
+			}
+			m.endLink()
+			m.finder.text(m.source, m.text.String())
+			return
+		case html.TextToken:
+			m.textToken(tokenizer)
+		case html.StartTagToken, html.SelfClosingTagToken:
+			m.startTag(tokenizer)
+		case html.EndTagToken:
+			name, _ := tokenizer.TagName()
+			m.raw = ""
+			if string(name) == "a" {
+				m.endLink()
+			}
+			m.separate(string(name))
+		case html.CommentToken:
+			m.comment(string(tokenizer.Text()))
+		case html.DoctypeToken:
+			m.finder.scripted(m.source, Namespace, string(tokenizer.Text()))
+		}
+	}
+}
+
+func (m *markup) textToken(tokenizer *html.Tokenizer) {
+	switch m.raw {
+	case "script":
+		m.script(string(tokenizer.Raw()))
+	case "style":
+		m.css(string(tokenizer.Raw()))
+	case "noscript", "noembed", "noframes", "iframe", "xmp", "template":
+		// Some programs show it.
+		inner := m.source.within("")
+		if inner.depth <= maxEmbedded {
+			newMarkup(m.finder, inner).read(string(tokenizer.Raw()))
+		}
+	default:
+		m.text.Write(tokenizer.Text())
+	}
+}
+
+// separate parts words where an element does, and does not where it is within a line.
+func (m *markup) separate(name string) {
+	switch name {
+	case "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "del", "em", "font", "i", "ins", "kbd", "mark", "q", "s", "samp", "small", "span",
+		"strike", "strong", "sub", "sup", "tt", "u", "var", "wbr":
+	default:
+		m.text.WriteByte('\n')
+	}
+}
+
+func (m *markup) startTag(tokenizer *html.Tokenizer) {
+	rawName, more := tokenizer.TagName()
+	name := string(rawName)
+	switch name {
+	case "script", "style", "noscript", "noembed", "noframes", "iframe", "xmp", "template":
+		m.raw = name
+	default:
+		m.raw = ""
+	}
+	m.separate(name)
+	if name == "a" {
+		m.endLink()
+	}
+	attributes := make(map[string]string, 4)
+	var names []string
+	for range maxAttributes {
+		if !more {
+			break
+		}
+		var key, value []byte
+		key, value, more = tokenizer.TagAttr()
+		if len(value) == 0 {
+			continue
+		}
+		k := string(key)
+		if _, again := attributes[k]; !again {
+			attributes[k] = string(value)
+			names = append(names, k)
+		}
+	}
+	for _, key := range names {
+		m.attribute(name, key, attributes[key], attributes)
+	}
+}
+
+// attribute searches one attribute of an element.
+func (m *markup) attribute(element, key, value string, all map[string]string) {
+	if i := strings.LastIndexByte(key, ':'); i >= 0 && !strings.HasPrefix(key, "xmlns") {
+		key = key[i+1:] // xlink:href, v:src
+	}
+	switch key {
+	case "href":
+		m.href(element, value, all)
+	case "src", "lowsrc", "dynsrc", "originalsrc", "data-src", "data-imagetype":
+		m.reference(m.sourceRole(element, all), value)
+	case "srcset", "imagesrcset":
+		for candidate := range strings.SplitSeq(value, ",") {
+			if fields := strings.Fields(candidate); len(fields) > 0 {
+				m.reference(Image, fields[0])
+			}
+		}
+	case "background", "poster", "icon":
+		m.reference(Image, value)
+	case "action", "formaction":
+		m.reference(Form, value)
+	case "data", "codebase", "classid", "manifest", "archive", "movie":
+		m.reference(Frame, value)
+	case "cite", "longdesc", "profile", "usemap", "ping":
+		m.reference(Attribute, value)
+	case "content":
+		m.content(value, all)
+	case "style":
+		m.css(value)
+	case "srcdoc":
+		inner := m.source.within("")
+		if inner.depth <= maxEmbedded {
+			newMarkup(m.finder, inner).read(value)
+		}
+	case "value":
+		if strings.EqualFold(all["name"], "movie") || strings.EqualFold(all["name"], "src") {
+			m.reference(Frame, value)
+			return
+		}
+		m.finder.scripted(m.source, Attribute, value)
+	case "class", "id", "type", "width", "height", "align", "valign", "color", "bgcolor", "border", "cellpadding", "cellspacing", "face", "size", "dir",
+		"lang", "name", "rel", "target", "media", "charset", "http-equiv":
+	default:
+		switch {
+		case strings.HasPrefix(key, "xmlns"), key == "itemtype", key == "vocab", key == "prefix", key == "typeof":
+			m.finder.scripted(m.source, Namespace, value)
+		case strings.HasPrefix(key, "on"):
+			m.script(value)
+		case key == "alt" || key == "title" || key == "aria-label":
+			m.finder.scripted(m.source, m.role(Text), value)
+		default:
+			m.finder.scripted(m.source, Attribute, value)
+		}
+	}
+}
+
+func (m *markup) href(element, value string, all map[string]string) {
+	switch element {
+	case "base":
+		if u, ok := parseURL(value); ok && m.base == nil {
+			m.base = u
+		}
+		m.reference(Attribute, value)
+	case "link":
+		switch rel := strings.ToLower(all["rel"]); {
+		case strings.Contains(rel, "icon"):
+			m.reference(Image, value)
+		case strings.Contains(rel, "stylesheet"), strings.Contains(all["as"], "font"):
+			m.reference(Style, value)
+		default:
+			m.reference(Attribute, value)
+		}
+	case "image", "use":
+		m.reference(Image, value)
+	default:
+		u := m.reference(Link, value)
+		if element == "a" {
+			m.link, m.shown = u, m.text.Len()
+		}
+	}
+}
+
+func (m *markup) sourceRole(element string, all map[string]string) Role {
+	switch element {
+	case "script":
+		return Script
+	case "iframe", "frame", "embed", "object":
+		return Frame
+	}
+	if isTiny(all["width"]) && isTiny(all["height"]) {
+		return Pixel
+	}
+	return Image
+}
+
+// isTiny reports whether a length is one that nobody sees.
+func isTiny(length string) bool {
+	length = strings.TrimSuffix(strings.TrimSpace(length), "px")
+	return length == "0" || length == "1"
+}
+
+// content searches the content of a meta element.
+func (m *markup) content(value string, all map[string]string) {
+	if !strings.EqualFold(strings.TrimSpace(all["http-equiv"]), "refresh") {
+		m.finder.scripted(m.source, Attribute, value)
+		return
+	}
+	i := strings.Index(strings.ToLower(value), "url")
+	if i < 0 {
+		if _, rest, ok := strings.Cut(value, ";"); ok {
+			m.reference(Refresh, strings.Trim(rest, ` '"`))
+		}
+		return
+	}
+	rest := strings.TrimLeft(value[i+len("url"):], " \t\r\n")
+	m.reference(Refresh, strings.Trim(strings.TrimPrefix(rest, "="), " \t\r\n'\""))
+}
+
+// reference adds a URL that an attribute holds, in whatever form browsers take. It returns the URL if it is one of the web.
+func (m *markup) reference(role Role, value string) *url {
+	trimmed := strings.TrimFunc(visible(value), func(r rune) bool { return r <= ' ' || r == 0xA0 || r == '"' || r == '\'' })
+	if trimmed == "" || trimmed[0] == '#' {
+		return nil
+	}
+	head := strings.ToLower(trimmed[:min(len(trimmed), len("javascript:"))])
+	switch {
+	case strings.HasPrefix(head, "mailto:"):
+		m.mailto(role, trimmed[len("mailto:"):])
+		return nil
+	case strings.HasPrefix(head, "javascript:"):
+		m.script(unescapePercent(trimmed))
+		return nil
+	case strings.HasPrefix(head, "data:"):
+		m.data(trimmed)
+		return nil
+	case strings.HasPrefix(head, "cid:"), strings.HasPrefix(head, "tel:"), strings.HasPrefix(head, "about:"), strings.HasPrefix(head, "mid:"):
+		return nil
+	}
+	absolute := trimmed
+	switch {
+	case strings.HasPrefix(trimmed, "//"), strings.HasPrefix(trimmed, `\\`):
+		absolute = "http:" + trimmed
+		if m.base != nil && strings.HasPrefix(m.base.value, "https:") {
+			absolute = "https:" + trimmed
+		}
+	case strings.HasPrefix(head, "www."):
+		absolute = "http://" + trimmed
+	}
+	u, ok := parseURL(refang(absolute))
+	if !ok && m.base != nil && !strings.Contains(head, ":") {
+		u, ok = m.base.resolve(trimmed)
+	}
+	if !ok {
+		// It may hold one all the same: a blank or a word before it, a scheme of an application around it.
+		if text, found := whole(trimmed); found {
+			u, ok = parseURL(text)
+		}
+	}
+	if !ok {
+		// Without a scheme it is a relative reference, or a domain whose scheme was forgotten.
+		if first, _, _ := strings.Cut(trimmed, "/"); role == Link && isSpelled(first+".") && strings.Contains(first, ".") {
+			if guess, isURL := parseURL("http://" + trimmed); isURL && isPublic(guess.host.name) && !isFileName(guess.host.name) && !isPageName(first) {
+				u, ok = guess, true
+			}
+		}
+	}
+	if !ok {
+		return nil
+	}
+	original := trimmed
+	if u.host.address.IsValid() || isPublic(u.host.name) || strings.Contains(head, "://") {
+		m.addURL(m.source, role, u, original, 0)
+		return u
+	}
+	return nil
+}
+
+// isPageName reports the name of a file that a relative reference leads to.
+func isPageName(name string) bool {
+	switch name[strings.LastIndexByte(name, '.')+1:] {
+	case "html", "htm", "php", "asp", "aspx", "jsp", "js", "css", "png", "gif", "jpg", "jpeg", "pdf", "txt", "xml", "cgi", "pl":
+		return true
+	}
+	return false
+}
+
+// resolve makes a relative reference absolute (RFC 3986, 5.2, but for dot segments).
+func (u *url) resolve(reference string) (*url, bool) {
+	root := strings.TrimSuffix(u.value, u.rest)
+	if strings.HasPrefix(reference, "/") {
+		return parseURL(root + reference)
+	}
+	path, _, _ := strings.Cut(u.rest, "?")
+	path = path[:strings.LastIndexByte(path, '/')+1]
+	if path == "" {
+		path = "/"
+	}
+	return parseURL(root + path + reference)
+}
+
+// mailto adds the addresses of a link that writes a mail (RFC 6068).
+func (m *markup) mailto(role Role, rest string) {
+	to, query, _ := strings.Cut(rest, "?")
+	for address := range strings.FieldsFuncSeq(unescapePercent(to), func(r rune) bool { return r == ',' || r == ';' }) {
+		m.email(m.source, role, strings.Trim(address, " <>"), "")
+	}
+	for pair := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		value = unescapePercent(value)
+		switch strings.ToLower(key) {
+		case "to", "cc", "bcc":
+			for address := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ';' }) {
+				m.email(m.source, role, strings.Trim(address, " <>"), "")
+			}
+		case "body":
+			m.finder.scripted(m.source, role, value)
+		}
+	}
+}
+
+// data searches a document that stands in a URL (RFC 2397).
+func (m *markup) data(text string) {
+	meta, content, ok := strings.Cut(text[len("data:"):], ",")
+	inner := m.source.within("data")
+	kind, _, _ := strings.Cut(strings.ToLower(meta), ";")
+	if !ok || inner.depth > maxEmbedded || !strings.HasPrefix(kind, "text/") && kind != "" && kind != "image/svg+xml" && !strings.HasSuffix(kind, "xml") {
+		return
+	}
+	decoded := unescapePercent(content)
+	if strings.Contains(strings.ToLower(meta), "base64") {
+		decoded = string(decodeBase64(decoded))
+	}
+	decoded = toUTF8(decoded)
+	if kind == "text/html" || strings.HasSuffix(kind, "xml") || looksHTML([]byte(strings.ToLower(clip(decoded, sniffed)))) {
+		newMarkup(m.finder, inner).read(decoded)
+		return
+	}
+	m.finder.scripted(inner, Script, decoded)
+}
+
+// comment searches a comment. Those with a condition are markup, which Outlook shows.
+func (m *markup) comment(text string) {
+	if !strings.ContainsAny(text, ".:@") {
+		return
+	}
+	trimmed := strings.TrimSpace(text)
+	if strings.HasPrefix(trimmed, "[if") || strings.HasPrefix(trimmed, "[endif") || strings.Contains(text, "<![endif]") {
+		if i := strings.Index(text, "]>"); i >= 0 {
+			text = text[i+len("]>"):]
+		}
+		text = strings.ReplaceAll(text, "<![endif]", "")
+		inner := m.source.within("")
+		if inner.depth <= maxEmbedded {
+			newMarkup(m.finder, inner).read(text)
+		}
+		return
+	}
+	m.finder.scripted(m.source, Comment, html.UnescapeString(text))
+}
+
+// css searches a style sheet for what it loads.
+func (m *markup) css(text string) {
+	if strings.Contains(text, "<!--") {
+		text = strings.NewReplacer("<!--", " ", "-->", " ").Replace(text)
+	}
+	if strings.Contains(text, `\`) {
+		text = unescapeCSS(text)
+	}
+	lower := strings.ToLower(text)
+	if len(lower) != len(text) {
+		lower = text
+	}
+	for from := 0; ; {
+		i := strings.Index(lower[from:], "url(")
+		if i < 0 {
+			break
+		}
+		from += i + len("url(")
+		end := strings.IndexByte(text[from:], ')')
+		if end < 0 {
+			break
+		}
+		m.reference(Style, strings.Trim(text[from:from+end], " \t\r\n\"'"))
+		from += end
+	}
+	for from := 0; ; {
+		i := strings.Index(lower[from:], "@import")
+		if i < 0 {
+			return
+		}
+		from += i + len("@import")
+		rest := strings.TrimLeft(text[from:], " \t\r\n")
+		if rest == "" || rest[0] != '"' && rest[0] != '\'' {
+			continue
+		}
+		if end := strings.IndexByte(rest[1:], rest[0]); end >= 0 {
+			m.reference(Style, rest[1:1+end])
+		}
+	}
+}
+
+// unescapeCSS decodes \68 and \: (https://www.w3.org/TR/css-syntax-3/#consume-escaped-code-point).
+func unescapeCSS(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' || i+1 == len(text) {
+			b.WriteByte(text[i])
+			continue
+		}
+		n, value := 0, rune(0)
+		for n < 6 && i+1+n < len(text) && hexValue(text[i+1+n]) >= 0 {
+			value = value<<4 | rune(hexValue(text[i+1+n]))
+			n++
+		}
+		if n == 0 {
+			continue // the next character stands for itself
+		}
+		i += n
+		if i+1 < len(text) && (text[i+1] == ' ' || text[i+1] == '\n') {
+			i++
+		}
+		b.WriteRune(value)
+	}
+	return b.String()
+}
+
+// script searches a program for the URLs in its strings, also those that are in base64 or escaped.
+func (m *markup) script(text string) {
+	text = unescapeScript(text)
+	m.finder.scripted(m.source, Script, text)
+	if strings.Contains(text, "%3") || strings.Contains(text, "%68") {
+		if decoded := unescapePercent(text); decoded != text {
+			m.embeddedMarkup(toUTF8(decoded))
+		}
+	}
+	inner := m.source.within("base64")
+	if inner.depth > maxEmbedded {
+		return
+	}
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r > 0x7F || !isBase64(byte(r)) && r != '=' }) {
+		if len(word) < 24 || len(word) > MaxText {
+			continue
+		}
+		decoded := decodeBase64(word)
+		if bytes.Contains(decoded, []byte("://")) || bytes.Contains(bytes.ToLower(decoded[:min(len(decoded), sniffed)]), []byte("<html")) {
+			inner := &markup{finder: m.finder, source: inner}
+			inner.embeddedMarkup(toUTF8(string(decoded)))
+		}
+	}
+}
+
+// embeddedMarkup searches what a program had in a string.
+func (m *markup) embeddedMarkup(text string) {
+	inner := m.source.within("")
+	if inner.depth > maxEmbedded {
+		return
+	}
+	if strings.Contains(text, "<") {
+		newMarkup(m.finder, inner).read(text)
+		return
+	}
+	m.finder.scripted(m.source, Script, text)
+}
+
+// unescapeScript decodes \x68, \u0068 and \/ in the strings of a program.
+func unescapeScript(text string) string {
+	if !strings.Contains(text, `\`) {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' || i+1 == len(text) {
+			b.WriteByte(text[i])
+			continue
+		}
+		length := map[byte]int{'x': 2, 'u': 4}[text[i+1]]
+		if length > 0 && i+1+length < len(text) {
+			value, ok := rune(0), true
+			for _, c := range []byte(text[i+2 : i+2+length]) {
+				ok = ok && hexValue(c) >= 0
+				value = value<<4 | rune(hexValue(c))
+			}
+			if ok {
+				b.WriteRune(value)
+				i += 1 + length
+				continue
+			}
+		}
+		if strings.IndexByte(`nrt`, text[i+1]) >= 0 {
+			b.WriteByte(' ')
+			i++
+			continue
+		}
+		b.WriteByte(text[i+1])
+		i++
+	}
+	return b.String()
+}
+
+// endLink compares what a link shows with where it leads.
+func (m *markup) endLink() {
+	link := m.link
+	m.link = nil
+	if link == nil {
+		return
+	}
+	text := m.text.String()
+	shown := strings.TrimSpace(visible(text[m.shown:min(len(text), m.shown+maxShown)]))
+	if shown == "" || strings.ContainsAny(shown, " \t\r\n") {
+		return
+	}
+	shown = strings.Trim(shown, "<>[]()\"'.,;:")
+	written := refang(shown)
+	if schemeAt(written) != 0 {
+		if strings.Contains(written, "@") || strings.Contains(written, "://") {
+			return
+		}
+		written = "http://" + written
+	}
+	u, ok := parseURL(written)
+	if !ok || !isPublic(u.host.name) && !u.host.address.IsValid() || isFileName(u.host.name) {
+		return
+	}
+	if m.leadsTo(link, u.host.name, 0) {
+		return
+	}
+	m.add(Finding{Kind: URL, Value: link.value, Unicode: link.unicode, Original: shown, Role: Mismatch, Where: m.source.where})
+}
+
+// leadsTo reports whether a URL is on the host of that name, or contains one that is.
+func (m *markup) leadsTo(u *url, name string, depth int) bool {
+	if sameHost(u.host.name, name) {
+		return true
+	}
+	if depth >= maxUnwraps {
+		return false
+	}
+	for _, target := range targets(u) {
+		if inner, ok := parseURL(target); ok && m.leadsTo(inner, name, depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameHost compares hosts but for "www.".
+func sameHost(a, b string) bool {
+	return strings.TrimPrefix(a, "www.") == strings.TrimPrefix(b, "www.")
+}

@@ -1,0 +1,144 @@
+package extract
+
+import (
+	"bytes"
+	"compress/zlib"
+	"io"
+	"strings"
+	"unicode/utf16"
+)
+
+// pdf searches a PDF for the targets of its links (ISO 32000-2, 12.6.4.8), in its objects as they are and in its compressed streams, and for
+// URLs that its text draws as a whole. It does not read the file's structure, which senders break.
+func (w *walker) pdf(s *source, content []byte) {
+	w.pdfObjects(s, content)
+	inflated, streams := 0, 0
+	for rest := content; ; {
+		i := bytes.Index(rest, []byte("stream"))
+		if i < 0 {
+			return
+		}
+		rest = rest[i+len("stream"):]
+		data := bytes.TrimPrefix(bytes.TrimPrefix(rest, []byte("\r")), []byte("\n"))
+		if len(data) < 2 || data[0]&0x0F != 8 || (int(data[0])<<8|int(data[1]))%31 != 0 { // RFC 1950, 2.2
+			continue
+		}
+		if streams++; streams > maxMembers || inflated > maxInflated {
+			w.report.cut("the streams of a PDF after the first 500, or 16 MiB of them")
+			return
+		}
+		r, err := zlib.NewReader(bytes.NewReader(data))
+		if err != nil {
+			continue
+		}
+		text, _ := io.ReadAll(io.LimitReader(r, MaxText)) // up to where it is damaged
+		inflated += len(text)
+		w.pdfObjects(s, text)
+	}
+}
+
+// pdfObjects searches objects that are not compressed.
+func (w *walker) pdfObjects(s *source, text []byte) {
+	for rest := text; ; {
+		i := bytes.Index(rest, []byte("/URI"))
+		if i < 0 {
+			break
+		}
+		rest = rest[i+len("/URI"):]
+		value := bytes.TrimLeft(rest, " \t\r\n")
+		if len(value) == 0 {
+			break
+		}
+		target := ""
+		switch value[0] {
+		case '(':
+			target = pdfString(value[1:])
+		case '<':
+			target = pdfHex(value[1:])
+		}
+		if target = strings.TrimSpace(target); target != "" {
+			if !w.finder.url(s, s.role, target, target) {
+				w.finder.scripted(s, s.role, target)
+			}
+		}
+	}
+	if bytes.Contains(text, []byte("://")) && isText(text[:min(len(text), sniffed)]) {
+		w.finder.scripted(s, s.role, strings.NewReplacer("(", " ", ")", " ", "\\", "").Replace(toUTF8(string(text))))
+	}
+}
+
+// pdfString reads a string up to its closing parenthesis (7.3.4.2).
+func pdfString(text []byte) string {
+	var b []byte
+	depth := 0
+	for i := 0; i < len(text) && len(b) < MaxURL; i++ {
+		switch c := text[i]; c {
+		case '\\':
+			if i++; i == len(text) {
+				return pdfText(b)
+			}
+			if c := text[i]; c >= '0' && c <= '7' {
+				value, n := 0, 0
+				for n < 3 && i+n < len(text) && text[i+n] >= '0' && text[i+n] <= '7' {
+					value = value<<3 | int(text[i+n]-'0')
+					n++
+				}
+				b = append(b, byte(value))
+				i += n - 1
+				continue
+			}
+			if text[i] != '\n' && text[i] != '\r' {
+				b = append(b, text[i])
+			}
+		case '(':
+			depth++
+			b = append(b, c)
+		case ')':
+			if depth--; depth < 0 {
+				return pdfText(b)
+			}
+			b = append(b, c)
+		default:
+			b = append(b, c)
+		}
+	}
+	return pdfText(b)
+}
+
+// pdfHex reads a string in hexadecimal digits (7.3.4.3).
+func pdfHex(text []byte) string {
+	var b []byte
+	high := -1
+	for _, c := range text[:min(len(text), 2*MaxURL)] {
+		if c == '>' {
+			break
+		}
+		v := hexValue(c)
+		switch {
+		case v < 0:
+		case high < 0:
+			high = v
+		default:
+			b = append(b, byte(high<<4|v))
+			high = -1
+		}
+	}
+	return pdfText(b)
+}
+
+// pdfText decodes a string that begins with the mark of UTF-16.
+func pdfText(b []byte) string {
+	if !bytes.HasPrefix(b, []byte{0xFE, 0xFF}) {
+		return toUTF8(string(b))
+	}
+	units := make([]uint16, 0, len(b)/2)
+	for i := 2; i+1 < len(b); i += 2 {
+		units = append(units, uint16(b[i])<<8|uint16(b[i+1]))
+	}
+	return string(utf16.Decode(units))
+}
+
+// rtf searches RTF for URLs, in its fields and in its text.
+func (w *walker) rtf(s *source, content []byte) {
+	w.finder.scripted(s, s.role, strings.NewReplacer("{", " ", "}", " ", `\`, " ").Replace(toUTF8(string(content))))
+}

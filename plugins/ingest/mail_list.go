@@ -1,0 +1,113 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postern-dev/postern/sdk"
+	"github.com/postern-dev/postern/sdk/outlook"
+)
+
+// listMail is mail.poll by hand: the messages that container_id names, or the newest of each folder, as a trigger would hand them over. Nothing is kept.
+// A message that cannot be read is a row that says why.
+func listMail(call *sdk.Call, s *settings) error {
+	messages := named(call.String("container_id"))
+	if len(messages) == 0 {
+		for _, folder := range s.folders {
+			found, err := s.listFolder(call, folder)
+			if err != nil {
+				return err
+			}
+			messages = append(messages, found...)
+		}
+	}
+	for chunk := range slices.Chunk(messages, together) {
+		replies, err := s.message.get(call, chunk)
+		if err != nil {
+			return err
+		}
+		for i, m := range chunk {
+			record, err := s.message.listed(call, m, &replies[i])
+			if err != nil {
+				return err
+			}
+			call.Record(m.id, record)
+		}
+	}
+	call.Message("Messages: " + strconv.Itoa(call.Rows()) + ".")
+	return nil
+}
+
+// listed is the record of a message that was asked for by hand.
+func (s *messageSettings) listed(call *sdk.Call, m listed, reply *sdk.Reply) (sdk.Object, error) {
+	if reply.Error == nil {
+		record, _, err := s.record(call, reply.Body)
+		if err == nil {
+			return record.Text("time", string(reply.Body.GetStringBytes("receivedDateTime"))), nil
+		}
+		if !isolated(err) {
+			return record, err
+		}
+		return s.lost(m, &failing{tries: 1, since: call.Now()}, err), nil
+	}
+	if !isolated(reply.Error) {
+		return sdk.Object{}, reply.Error
+	}
+	return s.lost(m, &failing{tries: 1, since: call.Now()}, reply.Error), nil
+}
+
+// named are the messages of a list of ids.
+func named(ids string) (messages []listed) {
+	for id := range strings.SplitSeq(ids, ",") {
+		if id = strings.TrimSpace(id); id != "" {
+			messages = append(messages, listed{id: id})
+		}
+	}
+	return messages
+}
+
+// listFolder lists the newest messages of a folder.
+func (s *settings) listFolder(call *sdk.Call, name string) ([]listed, error) {
+	id, err := outlook.Folders{Call: call, Capability: "mail.ingest", User: s.user}.Resolve(name, s.lookUp)
+	if err != nil {
+		return nil, err
+	}
+	count := s.laterRun
+	if call.Has("container_count") {
+		count = call.Int("container_count")
+	}
+	query := sdk.Query{"$select": listFields, "$orderby": "receivedDateTime desc", "$top": strconv.Itoa(min(count, longPage))}
+	var bounds []string
+	for _, bound := range []struct{ parameter, comparison string }{{"start_time", " ge "}, {"end_time", " le "}} {
+		if call.Has(bound.parameter) {
+			at := time.UnixMilli(int64(call.Value(bound.parameter).GetFloat64())).UTC()
+			bounds = append(bounds, "receivedDateTime"+bound.comparison+at.Format(time.RFC3339Nano))
+		}
+	}
+	if len(bounds) > 0 {
+		query["$filter"] = strings.Join(bounds, " and ")
+	}
+	var messages []listed
+	for item, err := range call.List(sdk.Request{
+		Capability: "mail.ingest",
+		Path:       "/users/{user}/mailFolders/{folder}/messages",
+		Params:     sdk.Params{"user": s.user, "folder": id},
+		Query:      query,
+		Headers:    outlook.Prefer(),
+	}, count) {
+		if err != nil {
+			return nil, err
+		}
+		at, err := timeOf(item, "receivedDateTime")
+		if err != nil {
+			return nil, err
+		}
+		messages = append(messages, listed{idOf(item), at})
+	}
+	if !s.latest {
+		slices.Reverse(messages)
+	}
+	return messages, nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postern-dev/postern/sdk"
+)
+
+const (
+	// pageful is how many messages one invocation hands over before the host commits them, and pagefulBytes how many bytes of sources.
+	pageful      = 50
+	pagefulBytes = 64 << 20
+	// maxFolders is how many folders one trigger reads.
+	maxFolders = 20
+)
+
+// settings are the parameters of mail.poll, with the names that the connector's asset gives them.
+type settings struct {
+	user     string
+	folders  []string
+	lookUp   bool
+	latest   bool // ingest_manner is "latest first"
+	firstRun int
+	laterRun int
+	backfill time.Duration
+	message  messageSettings
+}
+
+func readSettings(call *sdk.Call) (*settings, error) {
+	s := &settings{
+		user: call.String("email_address"), folders: call.Strings("folder"), lookUp: call.Bool("get_folder_id"),
+		latest: call.String("ingest_manner") == "latest first", firstRun: call.Int("first_run_max_emails"), laterRun: call.Int("max_containers"),
+		backfill: time.Duration(call.Int("backfill_hours")) * time.Hour,
+		message: messageSettings{
+			user: call.String("email_address"), asContainer: call.String("shape") == "container", maxArtifacts: maxArtifacts,
+			eml: call.Bool("extract_eml"), files: call.Bool("extract_attachments"), mails: call.Bool("extract_attachments") && call.Bool("ingest_eml"),
+			urls: call.Bool("extract_urls"), ips: call.Bool("extract_ips"), domains: call.Bool("extract_domains"), hashes: call.Bool("extract_hashes"),
+		},
+	}
+	if call.Has("artifact_count") {
+		s.message.maxArtifacts = min(call.Int("artifact_count"), maxArtifacts)
+	}
+	for i := range s.folders {
+		s.folders[i] = strings.TrimSpace(s.folders[i])
+	}
+	if len(s.folders) > maxFolders {
+		return nil, sdk.InvalidInput("folder", fmt.Sprintf("folder names %d folders; at most %d can be read by one trigger", len(s.folders), maxFolders))
+	}
+	return s, nil
+}
+
+// poll is one invocation of mail.poll as a trigger.
+type poll struct {
+	*settings
+	call  *sdk.Call
+	state *state
+	now   time.Time
+	// taken are the messages that this invocation has handed over or given up, which the host does not know yet.
+	taken map[string]bool
+	// handed counts those that were handed over, and bytes their sources.
+	handed int
+	bytes  int64
+}
+
+// pollMail hands over the messages of folders, each once, as records.
+//
+// What came since is asked of Graph's delta; what that does not tell is found by going through a folder in the order of a time, which state.go
+// calls a walk. Which messages were handed over before the host knows, so that overlap costs no more than the asking.
+func pollMail(call *sdk.Call) error {
+	settings, err := readSettings(call)
+	if err != nil {
+		return err
+	}
+	if call.Trigger() == "" {
+		return listMail(call, settings)
+	}
+	state, err := readState(call)
+	if err != nil {
+		return err
+	}
+	p := &poll{settings: settings, call: call, state: state, now: call.Now().UTC(), taken: map[string]bool{}}
+	more, err := p.run()
+	switch {
+	case err != nil && p.handed == 0:
+		return err
+	case err != nil: // what was read is not read again; the next invocation meets the error by itself
+		call.Log("warn", "the run goes on after: "+err.Error())
+		more = true
+	}
+	if more {
+		call.More()
+	} else {
+		p.end()
+	}
+	call.Keep(state.object().Value)
+	call.Message(fmt.Sprintf("New messages: %d.", p.handed))
+	return nil
+}
+
+// run goes on with a run, or begins one, until there is nothing left, the cap is reached, or this invocation has handed over enough: more says that.
+func (p *poll) run() (more bool, err error) {
+	s := p.state
+	if s.run.IsZero() {
+		s.run, s.taken = p.now, 0
+		p.forget()
+		for _, f := range s.folders {
+			f.stage = changes
+		}
+	}
+	for _, name := range p.folders {
+		f, err := p.open(name)
+		if err != nil {
+			return false, err
+		}
+		for f.stage != done {
+			switch {
+			case s.taken >= p.most():
+				p.call.Truncate()
+				return false, p.retry()
+			case p.handed >= pageful || p.bytes >= pagefulBytes:
+				return true, nil
+			}
+			if err := p.step(name, f); err != nil {
+				return false, err
+			}
+		}
+	}
+	return false, p.retry()
+}
+
+// end ends a run.
+func (p *poll) end() { p.state.run, p.state.isFirst, p.state.taken = time.Time{}, false, 0 }
+
+// most is the cap of the run.
+func (p *poll) most() int {
+	if p.state.isFirst {
+		return p.firstRun
+	}
+	return p.laterRun
+}
+
+// forget drops folders that are no longer polled.
+func (p *poll) forget() {
+	for name := range p.state.folders {
+		if !slices.Contains(p.folders, name) {
+			delete(p.state.folders, name)
+		}
+	}
+}
