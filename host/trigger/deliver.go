@@ -8,6 +8,9 @@ import (
 	"github.com/postern-dev/postern/abi"
 )
 
+// idle is how long a sink for which nothing waits is left alone, unless something new is known of.
+const idle = 15 * time.Second
+
 // batch is how many records a sink is given at once. If the process dies meanwhile, so many are in doubt.
 const batch = 100
 
@@ -24,8 +27,11 @@ func (s *session) drain(sink NamedSink) {
 			s.wait(wait, nil)
 		case d.delivered+d.parked > 0:
 			unreachable = 0
+		case d.wait > 0:
+			s.wait(min(max(d.wait, firstRetry), idle), s.committed[sink.Name])
+		case d.asked:
 		default:
-			s.wait(min(max(d.wait, firstRetry), look), s.committed[sink.Name])
+			s.wait(idle, s.committed[sink.Name])
 		}
 	}
 }
@@ -41,7 +47,7 @@ func (s *session) drainOnce(sink NamedSink, report *Report) error {
 			return &abi.Error{Code: coded(err).Code, Message: fmt.Sprintf("the sink %s did not take its records, which wait: %v", sink.Name, err)}
 		case d.failed != "":
 			return &abi.Error{Code: abi.Upstream, Message: fmt.Sprintf("the sink %s did not take a record, which waits: %s", sink.Name, d.failed)}
-		case d.delivered+d.parked == 0:
+		case d.delivered+d.parked == 0 && !d.asked:
 			return nil
 		}
 	}
@@ -54,6 +60,8 @@ type delivered struct {
 	// failed says why the next record has to wait, and wait for how long.
 	failed string
 	wait   time.Duration
+	// asked says that a record is in doubt, and its sink is to be asked next.
+	asked bool
 }
 
 // deliver hands the next records over, or asks for those in doubt. The error is about the store, or about a sink that cannot be asked.
@@ -108,6 +116,7 @@ func (s *session) settle(sink NamedSink, records []Delivery, n int, err error) (
 				s.log.Warn("a record waits for its sink", "sink", sink.Name, "key", first.Key, "reason", outcome.Reason, "wait", d.wait)
 			}
 		} else {
+			d.asked = true
 			s.log.Warn("a record may have reached its sink; it is asked", "sink", sink.Name, "key", first.Key, "reason", err.Error())
 		}
 		for _, r := range records[n+1:] {
