@@ -34,7 +34,7 @@ type Sink struct {
 	InDoubt InDoubt
 	// Timeout bounds one delivery, from [MinSinkTimeout] to [MaxSinkTimeout]. TOML: timeout = "30s", default [DefaultSinkTimeout], for webhook.
 	Timeout time.Duration
-	// Settle is how long after it began a webhook is not asked yet about a delivery in doubt, up to [MaxSettle]: longer than it, and what
+	// Settle is how long after it began a webhook is not asked yet about a delivery in doubt, from one second to [MaxSettle]: longer than it, and what
 	// stands before it, keep a request whose sender is gone. TOML: settle = "60s", default [DefaultSettle], for webhook.
 	Settle time.Duration
 	// CAFile holds one more root certificate (PEM) to trust for the URL. TOML: ca_file, default none, for webhook and nats.
@@ -129,7 +129,7 @@ func readSink(name string, t *table) Sink {
 		Secret:      readSource(t, "secret"),
 		InDoubt:     parsed(t, "in_doubt", InDoubtPark, word(InDoubtPark, InDoubtRepeat)),
 		Timeout:     parsed(t, "timeout", DefaultSinkTimeout, durationWithin(MinSinkTimeout, MaxSinkTimeout)),
-		Settle:      parsed(t, "settle", DefaultSettle, durationWithin(0, MaxSettle)),
+		Settle:      parsed(t, "settle", DefaultSettle, durationWithin(time.Second, MaxSettle)),
 		CAFile:      parsed(t, "ca_file", "", parsePath),
 		Subject:     parsed(t, "subject", "", parseSubject),
 		Stream:      parsed(t, "stream", "", parseStream),

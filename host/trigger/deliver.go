@@ -22,7 +22,7 @@ func (s *session) drain(sink NamedSink) {
 		switch {
 		case err != nil:
 			unreachable++
-			wait := max(d.wait, doubled(firstRetry, unreachable, longestRetry))
+			wait := max(d.wait, Backoff{}.Wait(unreachable))
 			s.log.Warn("records wait for their sink", "sink", sink.Name, "error", err.Error(), "wait", wait)
 			s.wait(wait, nil)
 		case d.delivered+d.parked > 0:
@@ -99,54 +99,34 @@ func (s *session) deliver(sink NamedSink) (d delivered, err error) {
 // not handed over.
 func (s *session) settle(sink NamedSink, records []Delivery, n int, err error) (delivered, error) {
 	n = min(max(n, 0), len(records))
+	now := s.runner.now()
 	d := delivered{delivered: n}
-	outcomes := make([]Outcome, 0, len(records))
-	for _, r := range records[:n] {
-		outcomes = append(outcomes, Outcome{Seq: r.Seq, Result: Acknowledged})
-	}
 	if n < len(records) {
 		first := records[n]
-		if outcome, told := s.outcome(first, err); told {
-			outcomes = append(outcomes, outcome)
-			if outcome.Result == Spoiled {
-				d.parked++
-				s.log.Warn("a record is parked", "sink", sink.Name, "key", first.Key, "reason", outcome.Reason)
-			} else {
-				d.failed, d.wait = outcome.Reason, outcome.NotBefore.Sub(s.runner.now())
-				s.log.Warn("a record waits for its sink", "sink", sink.Name, "key", first.Key, "reason", outcome.Reason, "wait", d.wait)
-			}
-		} else {
+		switch doubt := new(DoubtError); {
+		case errors.As(err, &doubt):
 			d.asked = true
-			s.log.Warn("a record may have reached its sink; it is asked", "sink", sink.Name, "key", first.Key, "reason", err.Error())
+			s.log.Warn("a record may have reached its sink, which is asked", "sink", sink.Name, "key", first.Key, "reason", doubt.Reason)
+		case s.working.Err() != nil:
+			err = nil // the record is not to blame
+		case err == nil:
+			err = errors.New("the sink acknowledged fewer records than it was given")
 		}
-		for _, r := range records[n+1:] {
-			outcomes = append(outcomes, Outcome{Seq: r.Seq, Result: Returned})
+	}
+	outcomes := Backoff{}.Outcomes(records, n, err, now)
+	for i := range outcomes {
+		o := &outcomes[i]
+		o.Reason = Cut(o.Reason)
+		switch o.Result {
+		case Spoiled:
+			d.parked++
+			s.log.Warn("a record is parked", "sink", sink.Name, "key", records[n].Key, "reason", o.Reason)
+		case Failed:
+			d.failed, d.wait = o.Reason, o.NotBefore.Sub(now)
+			s.log.Warn("a record waits for its sink", "sink", sink.Name, "key", records[n].Key, "reason", o.Reason, "wait", d.wait)
 		}
 	}
 	return d, s.note(sink, outcomes)
-}
-
-// outcome is what err makes of the record that it is about; told is false if that is not known.
-func (s *session) outcome(r Delivery, err error) (outcome Outcome, told bool) {
-	var permanent *PermanentError
-	var doubt *DoubtError
-	var later *LaterError
-	switch {
-	case errors.As(err, &doubt):
-		return Outcome{}, false
-	case errors.As(err, &permanent):
-		return Outcome{Seq: r.Seq, Result: Spoiled, Reason: Cut(permanent.Reason)}, true
-	case s.working.Err() != nil:
-		return Outcome{Seq: r.Seq, Result: Returned}, true // it is not to blame
-	}
-	if err == nil {
-		err = errors.New("the sink acknowledged fewer records than it was given")
-	}
-	wait := doubled(firstRetry, r.Attempts+1, longestRetry)
-	if errors.As(err, &later) {
-		wait = max(wait, later.After)
-	}
-	return Outcome{Seq: r.Seq, Result: Failed, NotBefore: s.runner.now().Add(jittered(wait)), Reason: Cut(err.Error())}, true
 }
 
 // ask asks a sink for a record in doubt: one that was on its way when its process died, or whose acknowledgement got lost.
@@ -159,6 +139,8 @@ func (s *session) ask(sink NamedSink, r Delivery) (delivered, error) {
 	outcome := Outcome{Seq: r.Seq, Result: Returned}
 	d := delivered{}
 	switch {
+	case errors.Is(err, ErrCannotTell) && sink.Repeat:
+		s.log.Warn("a record is delivered again, although its sink may have it", "sink", sink.Name, "key", r.Key)
 	case errors.Is(err, ErrCannotTell):
 		outcome.Result, outcome.Reason = Spoiled, "it may have been delivered: "+ErrCannotTell.Error()
 		d.parked++

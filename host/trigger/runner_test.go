@@ -437,7 +437,7 @@ func TestASinkThatFails(t *testing.T) {
 			t.Errorf("the backlog is %+v", b)
 		}
 		s.sink.refusing(nil)
-		time.Sleep(6 * time.Minute)
+		time.Sleep(11 * time.Minute)
 		stop()
 		s.sink.want(t, "a", "b", "c")
 	})
@@ -516,6 +516,15 @@ func TestARecordInDoubtIsNeverBlindlyRepeated(t *testing.T) {
 			}
 		})
 	}
+	inBubble(t, "the sink cannot tell, and the operator wants it again", func(t *testing.T, s *stage) {
+		s.put("a", "b", "c")
+		s.sink.refuse = lost(s.sink)
+		s.trigger.Sinks[0].Repeat = true
+		_, stop := s.start(t)
+		time.Sleep(time.Minute)
+		stop()
+		s.sink.want(t, "a", "b", "c")
+	})
 	inBubble(t, "the sink cannot be asked yet", func(t *testing.T, s *stage) {
 		s.put("a", "b", "c")
 		asked := 0
