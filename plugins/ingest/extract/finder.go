@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/postern-dev/postern/plugins/ingest/extract/suffix"
 )
 
 // finder gathers findings, each once.
@@ -128,7 +130,7 @@ func (f *finder) domain(s *source, role Role, h *host, original string) {
 	if !isPublic(h.name) {
 		return
 	}
-	name := registered(h.name)
+	name := suffix.Registered(h.name)
 	if _, own := f.recipients[name]; own && name != "" {
 		role = Recipient
 	}
