@@ -28,6 +28,8 @@ type LocalConfig struct {
 	Lock string
 	// CacheDir and CacheKey are the folder of compiled modules and the file of the key that it is guarded with. Empty compiles in each process.
 	CacheDir, CacheKey string
+	// Sandbox runs the module, as that of a [Config].
+	Sandbox *sandbox.Runtime
 	// Logger takes what the guest and the host have to say. Nil is [slog.Default].
 	Logger *slog.Logger
 	// Admitting is that of [Config].
@@ -39,7 +41,7 @@ type LocalConfig struct {
 // to protect but the caller's own files, nothing has to be granted, and there is no audit record. It is safe for concurrent use.
 type Local struct {
 	installed *catalog.Installed
-	runtime   *sandbox.Runtime
+	runtime   *sandbox.Runtime // its own, or nil
 	cache     *codecache.Cache
 	module    *sandbox.Module
 	log       *slog.Logger
@@ -71,17 +73,21 @@ func OpenLocal(ctx context.Context, config LocalConfig) (*Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config.CacheDir != "" {
+	runtime := config.Sandbox
+	if config.CacheDir != "" && runtime == nil {
 		if l.cache, err = codecache.Open(config.CacheDir, config.CacheKey); err != nil {
 			l.cache = nil
 			l.log.Warn("modules are compiled in each process, which takes seconds", "error", err.Error())
 		}
 	}
-	l.runtime = sandbox.New(sandbox.Config{Cache: l.cache, Log: l.log})
+	if runtime == nil {
+		l.runtime = sandbox.New(sandbox.Config{Cache: l.cache, Log: l.log})
+		runtime = l.runtime
+	}
 	if config.Admitting != nil {
 		defer config.Admitting(l.installed.String())()
 	}
-	l.module, err = l.runtime.Compile(ctx, sandbox.Bytes(l.installed.Plugin.ABI, wasm))
+	l.module, err = runtime.Compile(ctx, sandbox.Bytes(l.installed.Plugin.ABI, wasm))
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -90,7 +96,13 @@ func OpenLocal(ctx context.Context, config LocalConfig) (*Local, error) {
 
 // Close frees the module and the cache.
 func (l *Local) Close() error {
-	err := l.runtime.Close(context.Background())
+	var err error
+	if l.module != nil {
+		err = l.module.Close(context.Background())
+	}
+	if l.runtime != nil {
+		err = errors.Join(err, l.runtime.Close(context.Background()))
+	}
 	if l.cache != nil {
 		err = errors.Join(err, l.cache.Close())
 	}

@@ -30,7 +30,9 @@ func newFinder() *finder {
 
 // add adds a finding that is not known yet.
 func (f *finder) add(found Finding) {
-	if found.Original == found.Value {
+	// What a sender wrote may be percent-encoded bytes of any charset.
+	found.Value, found.Original = toUTF8(found.Value), toUTF8(found.Original)
+	if strings.EqualFold(found.Original, found.Value) {
 		found.Original = ""
 	}
 	k := key{found.Kind, found.Value, found.Role}

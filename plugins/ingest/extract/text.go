@@ -493,7 +493,7 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 		return
 	}
 	if key, value, ok := strings.Cut(trimmed, "="); ok {
-		if !strings.ContainsAny(key, "./:") {
+		if c.isHeader || !strings.ContainsAny(key, "./:") {
 			c.before = strings.ToLower(key)
 			c.word(value, '=', isCalled, original)
 		}
