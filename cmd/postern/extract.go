@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -76,6 +77,11 @@ one, and then it has to be approved; else from dist/plugins or plugins beside th
 }
 
 func (c *cli) extract(ctx context.Context, flags *extractFlags, args []string) (err error) {
+	for _, kind := range flags.kinds {
+		if !slices.Contains(findingKinds(), kind) {
+			return usagef("%q is no kind of finding; --kind takes %s", kind, strings.Join(findingKinds(), ", "))
+		}
+	}
 	e := &extraction{cli: c, flags: flags, format: *flags.output}
 	if e.format == formatAuto {
 		e.format = formatJSON

@@ -16,9 +16,9 @@ func decoder(encoding string, body io.Reader) io.Reader {
 	case "base64", "base-64", "b", "b64", "x-base64", "base64mime":
 		return &base64Reader{source: body}
 	case "quoted-printable", "quoted printable", "quotedprintable", "quoted_printable", "qp", "q":
-		return &quotedReader{lines: newLines(body)}
+		return &quotedReader{lines: newShortLines(body)}
 	case "x-uuencode", "uuencode", "x-uue", "uue":
-		return &uuReader{lines: newLines(body)}
+		return &uuReader{lines: newShortLines(body)}
 	case "x-gzip64", "gzip64":
 		inflated, err := gzip.NewReader(&base64Reader{source: body})
 		if err != nil {
@@ -44,7 +44,7 @@ func (t tolerant) Read(p []byte) (int, error) {
 // piece. Text that is plainly not base64 comes as it is.
 type base64Reader struct {
 	source  io.Reader
-	buffer  [chunk]byte
+	buffer  [shortChunk]byte
 	held    []byte // of the buffer
 	begun   bool
 	isPlain bool
