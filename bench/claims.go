@@ -14,7 +14,9 @@ type claim struct {
 }
 
 // packages hold the benchmarks.
-func packages() []string { return []string{"./bench/peers", "./host", "./cmd/postern", "./plugins/ingest/extract"} }
+func packages() []string {
+	return []string{"./bench/peers", "./host", "./cmd/postern", "./plugins/ingest/extract"}
+}
 
 func claims() []claim {
 	const (

@@ -15,7 +15,6 @@ type finder struct {
 	bytes  int
 	// recipients are the registered domains of who received the message.
 	recipients map[string]struct{}
-	spare      []byte
 }
 
 type key struct {

@@ -192,7 +192,7 @@ func replaceFold(text, lower, old, new string) string {
 
 // token searches a run without blanks.
 func (c *scan) token(raw string) {
-	if len(raw) < 4 || strings.IndexAny(raw, ".:@[") < 0 && len(raw) < 32 {
+	if len(raw) < 4 || !strings.ContainsAny(raw, ".:@[") && len(raw) < 32 {
 		c.before = strings.ToLower(strings.Trim(raw[:min(len(raw), 20)], ".,;:()[]"))
 		return
 	}
