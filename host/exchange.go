@@ -211,20 +211,32 @@ func (inv *invocation) local(ctx context.Context, x *abi.Exchange) (*abi.Reply, 
 	return reply, inv.put(inv.record(x.Op), audit.Allowed, nil)
 }
 
-// addRows keeps result rows, written anew from what was read.
+// addRows keeps result rows.
+func (x *exchanges) addRows(rows []*fastjson.Value) error {
+	return x.takeRows(rows, func(_ *fastjson.Value, text []byte) error {
+		x.rows = append(x.rows, text)
+		return nil
+	})
+}
+
+// addRows keeps result rows, or records of a trigger.
 func (inv *invocation) addRows(rows []*fastjson.Value) error {
+	if inv.poll == nil {
+		return inv.exchanges.addRows(rows)
+	}
+	return inv.takeRows(rows, inv.addRecord)
+}
+
+// takeRows hands over rows, written anew from what was read, as long as they are not too many bytes.
+func (x *exchanges) takeRows(rows []*fastjson.Value, take func(row *fastjson.Value, text []byte) error) error {
 	for _, row := range rows {
 		text := abi.AppendValue(nil, row)
-		if inv.rowBytes += len(text); len(inv.rows) == maxRows || inv.rowBytes > maxRowBytes {
+		if x.rowBytes += len(text); len(x.rows) == maxRows || x.rowBytes > maxRowBytes {
 			return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the result is over %d rows or %d MiB; ask for less at a time", maxRows, maxRowBytes>>20)}
 		}
-		if inv.poll != nil {
-			if err := inv.addRecord(row, text); err != nil {
-				return err
-			}
-			continue
+		if err := take(row, text); err != nil {
+			return err
 		}
-		inv.rows = append(inv.rows, text)
 	}
 	return nil
 }
@@ -238,14 +250,20 @@ func (x *exchanges) blob(ctx context.Context, b *abi.BlobRequest, reply *abi.Rep
 		return err
 	}
 	defer f.Close()
+	return readRange(f, size, b, reply)
+}
+
+// readRange reads the bytes that a request asks for of a content of so many.
+func readRange(content io.ReadSeeker, size int64, b *abi.BlobRequest, reply *abi.Reply) error {
 	if b.Offset > size {
 		return &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("the blob has %d bytes only", size)}
 	}
-	if _, err := f.Seek(b.Offset, io.SeekStart); err != nil {
+	if _, err := content.Seek(b.Offset, io.SeekStart); err != nil {
 		return err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, int64(b.Length)))
-	reply.Data, reply.Size = data, size
+	data := make([]byte, min(int64(b.Length), size-b.Offset))
+	n, err := io.ReadFull(content, data)
+	reply.Data, reply.Size = data[:n], size
 	return err
 }
 
