@@ -46,7 +46,10 @@ type Exchange struct {
 }
 
 // Pair is a name and its value.
-type Pair struct{ Name, Value string }
+type Pair struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // GraphRequest is one Graph request, by template. A guest never writes a URL.
 type GraphRequest struct {

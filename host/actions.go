@@ -23,7 +23,9 @@ type Action struct {
 	Parameters   []Parameter    `json:"parameters"`
 	Outputs      []string       `json:"outputs"`
 	Capabilities []string       `json:"capabilities"`
-	Permissions  Permissions    `json:"permissions"`
+	// Optional are those of the capabilities that are used when granted, and may be missing.
+	Optional    []string    `json:"optional,omitempty"`
+	Permissions Permissions `json:"permissions"`
 	// Tokens are the kinds of token with which the action runs: those for which every capability that it needs has a
 	// permission.
 	Tokens []string `json:"tokens"`
@@ -156,6 +158,7 @@ func Describe(plugin *manifests.Plugin, a *manifests.Action) Action {
 		Plugin: plugin.Name, Version: plugin.Version.String(),
 		Parameters: []Parameter{}, Outputs: list(a.Outputs),
 		Capabilities: list(slices.Concat(a.Capabilities, a.Optional)),
+		Optional:     slices.Clone(a.Optional),
 		Permissions:  Permissions{list(needs.Application), list(needs.Delegated)},
 		Tokens:       tokens(plugin, a),
 		Errors:       maps.Clone(a.Errors),

@@ -110,10 +110,7 @@ func (inv *invocation) try(ctx context.Context, g granted, action *manifests.Act
 	}
 	request, ok := probeRequest(capability, mailbox)
 	if !ok {
-		row.Message = "nothing of it can be read without a name that only its user knows"
-		if mailbox == "" && slices.ContainsFunc(capability.Requests, func(r manifests.Request) bool { return readable(r, "x") }) {
-			row.Message = "write test_mailbox into connection." + inv.connection.Name + " to have it tried"
-		}
+		row.Message = whyNotProbed(capability, inv.connection)
 		if len(row.Missing) > 0 {
 			row.Status = probeFailed
 			row.Message = "the token lacks " + strings.Join(row.Missing, ", ")
@@ -155,12 +152,26 @@ func (inv *invocation) read(
 	}
 	row.HTTP, row.Message = reply.Error.Detail.Status, reply.Error.Message
 	if reply.Error.Code == abi.PolicyDenied {
-		return row, nil // a constraint of the grant keeps the test out; that is no fault of the connection
+		row.Path = ""
+		return row, nil // the grant keeps the test out; that is no fault of the connection
 	}
 	row.Status = probeFailed
 	told := *reply.Error
 	told.Message = row.Capability + ": " + told.Message
 	return row, &told
+}
+
+// whyNotProbed tells why there is no read to try a capability with.
+func whyNotProbed(capability *manifests.Capability, on *manifests.Connection) string {
+	reads := func(r manifests.Request) bool { return r.Method == http.MethodGet }
+	withMailbox := func(r manifests.Request) bool { return readable(r, "x") }
+	switch {
+	case !slices.ContainsFunc(capability.Requests, reads):
+		return "it only writes, and a test changes nothing"
+	case slices.ContainsFunc(capability.Requests, withMailbox):
+		return "write test_mailbox into connection." + on.Name + " to have it tried"
+	}
+	return "nothing of it can be read without a name that only its user knows"
 }
 
 // probeRequest finds the shortest read of a capability that needs no other name than a mailbox.
@@ -175,7 +186,7 @@ func probeRequest(capability *manifests.Capability, mailbox string) (*abi.GraphR
 	if best == nil {
 		return nil, false
 	}
-	g := &abi.GraphRequest{Capability: capability.ID, Method: http.MethodGet, Path: best.Path.String()}
+	g := &abi.GraphRequest{Capability: capability.ID, Method: http.MethodGet, Path: best.Target()}
 	for _, name := range best.Path.Params() {
 		g.Params = append(g.Params, abi.Pair{Name: name, Value: mailbox})
 	}

@@ -193,3 +193,27 @@ func TestRequestsByTheirURIsNeedTheirCapability(t *testing.T) {
 		}
 	}
 }
+
+// A capability of Graph's beta version is tried there, if the grant allows that version.
+func TestConnectionTestKnowsTheBetaVersion(t *testing.T) {
+	h := requester(t, ownGrant)
+	row := func() (found struct{ Path, Status, Message string }) {
+		result, _ := h.run(t, "connection.test", nil)
+		for _, r := range result.Data {
+			if strings.Contains(string(r), `"http.directory.beta"`) {
+				if err := json.Unmarshal(r, &found); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return found
+	}
+	if got := row(); got.Status != "not probed" || got.Path != "" || !strings.Contains(got.Message, "grant.http.beta") {
+		t.Errorf("without beta in the grant: %+v", got)
+	}
+	h.narrow(t, "[grant.http]\n", "[grant.http]\nbeta = true\n")
+	h.graph.Fault(graphtest.Fault{Method: "GET", Path: "/beta/users", Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: `{"value":[]}`})
+	if got := row(); got.Status != "passed" || got.Path != "beta:/users" {
+		t.Errorf("with beta in the grant: %+v", got)
+	}
+}

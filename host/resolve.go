@@ -1,9 +1,12 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/catalog"
@@ -34,7 +37,7 @@ func (h *Host) connectionNamed(name string) (*manifests.Connection, error) {
 	}
 	problem := fmt.Sprintf("there is no connection %q", name)
 	if name == "" {
-		problem = "say which connection to use"
+		problem = "say which connection to use, on the command line with -c"
 	}
 	if len(names) == 0 {
 		return nil, &abi.Error{Code: abi.InvalidInput, Message: problem + "; the operator's file has none: add [connection.NAME]"}
@@ -51,6 +54,9 @@ func (h *Host) resolve(id, name string) (resolved, error) {
 	var r resolved
 	var err error
 	if r.connection, err = h.connectionNamed(name); err != nil {
+		if _, unknown := h.Describe(id); errors.Is(unknown, abi.UnknownAction) {
+			return r, unknown // whatever the connection
+		}
 		return r, err
 	}
 	grant, ok := h.operator.Grant(r.connection.Name, id)
@@ -104,6 +110,18 @@ func (h *Host) notGranted(id, on string) error {
 			near = append(near, a.ID)
 		}
 	}
+	return unknownAction(id, near)
+}
+
+// mostNear is how many actions of a similar name an error lists.
+const mostNear = 3
+
+// unknownAction is the error for an action that does not exist. family are those that begin as its name does.
+func unknownAction(id string, family []string) error {
+	asked := id[:min(len(id), manifests.MaxID)]
+	distance := func(to string) int { return levenshtein.ComputeDistance(asked, to) }
+	slices.SortStableFunc(family, func(a, b string) int { return distance(a) - distance(b) })
+	near := family[:min(len(family), mostNear)]
 	message := fmt.Sprintf("no installed plugin has the action %q; \"postern actions\" lists what there is", id)
 	if len(near) > 0 {
 		message += ", such as " + strings.Join(near, ", ")

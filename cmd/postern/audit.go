@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
 )
 
@@ -194,16 +195,26 @@ func asked(r audit.Record) string {
 		}
 		return string(r.Op)
 	}
-	text := r.Method + " " + r.Template
-	for _, p := range r.Params {
-		if len(p.Value) <= maxCell {
-			text = strings.ReplaceAll(text, "{"+p.Name+"}", p.Value)
-		}
+	text := target(r.Method, r.Template, r.Params, maxCell)
+	if r.Op == audit.OpRelease {
+		text = string(r.Op) + " " + text
 	}
 	if len(r.Recipients) > 0 {
 		text += " to " + strings.Join(r.Recipients, ", ")
 	}
 	return text
+}
+
+// target writes a request with the values of its parameters. Those of more than most bytes stay the names that the template has for
+// them: ids can be as wide as a terminal. A value never stands for another one, whatever is in it.
+func target(method, template string, params []abi.Pair, most int) string {
+	var values []string
+	for _, p := range params {
+		if len(p.Value) <= most {
+			values = append(values, "{"+p.Name+"}", p.Value)
+		}
+	}
+	return method + " " + strings.NewReplacer(values...).Replace(template)
 }
 
 // outcome says what was decided and what came of it.
@@ -234,5 +245,9 @@ func outcome(r audit.Record) string {
 	if r.Fuel > 0 {
 		parts = append(parts, strconv.FormatUint(r.Fuel, 10)+" fuel")
 	}
-	return strings.Join(parts, " ")
+	text := strings.Join(parts, " ")
+	if r.Message != "" && r.Code == "" { // that of a code is a long sentence, and the rule is there
+		text += ": " + r.Message
+	}
+	return text
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,13 +17,13 @@ import (
 func (c *cli) describeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "describe ACTION",
-		Short:             "Show the parameters, outputs and permissions of an action",
+		Short:             "Show the parameters, outputs, permissions and errors of an action",
 		Args:              one(nameAction),
 		ValidArgsFunction: c.completeAction,
 	}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, _, err := c.open(flags)
+		h, config, err := c.open(flags)
 		if err != nil {
 			return err
 		}
@@ -31,19 +32,20 @@ func (c *cli) describeCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.show(*output, action, func(b *strings.Builder) { c.writeDescription(b, action) })
+		return c.show(*output, action, func(b *strings.Builder) { c.writeDescription(b, action, len(config.Connections) > 1) })
 	}
 	return cmd
 }
 
-func (c *cli) writeDescription(b *strings.Builder, a host.Action) {
+// writeDescription describes an action. Where the operator's file has several connections, a command line names one.
+func (c *cli) writeDescription(b *strings.Builder, a host.Action, several bool) {
 	fmt.Fprintf(b, "%s: %s\n%s\n\n", printable(a.ID), printable(a.Title), printable(a.Description))
 	writeFacts(b, []fact{
 		{"plugin", a.Plugin + "@" + a.Version},
 		{"effect", effect(a)},
 		{"tokens", tokenKinds(a)},
 		{"granted on", grantedOn(a)},
-		{"capabilities", orNone(a.Capabilities)},
+		{"capabilities", capabilitiesText(a)},
 		{"application permissions", orNone(a.Permissions.Application)},
 		{"delegated permissions", orNone(a.Permissions.Delegated)},
 	})
@@ -55,7 +57,34 @@ func (c *cli) writeDescription(b *strings.Builder, a host.Action) {
 		}
 		writeTable(b, c.width, wrap, []string{"parameter", "type", "default", "description"}, rows)
 	}
-	fmt.Fprintf(b, "\nExample: %s\n", printable(example(a)))
+	if len(a.Errors) > 0 {
+		fmt.Fprintln(b)
+		rows := make([][]string, 0, len(a.Errors))
+		for _, code := range slices.Sorted(maps.Keys(a.Errors)) {
+			rows = append(rows, []string{code, a.Errors[code]})
+		}
+		writeTable(b, c.width, wrap, []string{"error", "when"}, rows)
+	}
+	if len(a.Outputs) > 0 {
+		fmt.Fprintf(b, "\nOutputs: %s\n", oneLine(strings.Join(a.Outputs, ", ")))
+	}
+	line := example(a)
+	if several && len(a.Connections) > 0 {
+		line += " --connection " + a.Connections[0]
+	}
+	fmt.Fprintf(b, "\nExample: %s\n", printable(line))
+}
+
+// capabilitiesText names the capabilities of an action, those last that may be missing.
+func capabilitiesText(a host.Action) string {
+	var names []string
+	for _, id := range a.Capabilities {
+		if slices.Contains(a.Optional, id) {
+			id += " (optional)"
+		}
+		names = append(names, id)
+	}
+	return orNone(names)
 }
 
 func effect(a host.Action) string {
@@ -122,9 +151,6 @@ func example(a host.Action) string {
 		if p.In == "" && (mustBeGiven(p) || p.Example != "") {
 			words = append(words, p.Name+"="+quoted(exampleValue(p)))
 		}
-	}
-	if len(a.Connections) > 1 {
-		words = append(words, "--connection", a.Connections[0])
 	}
 	return strings.Join(words, " ")
 }

@@ -20,8 +20,9 @@ token holds with those that the grants on it need: which are missing and for wha
 nothing needs, and which granted actions no token of that kind can do; and what an
 administrator does next. The token itself is not shown.
 
-The exit status is 0 if nothing is missing, that of access_denied if something is, and
-that of auth if a connection cannot sign in.`,
+The exit status is 0 if nothing is missing, that of access_denied if something is, that
+of not_supported if a granted action cannot run, by the kind of token or a capability that
+its grant lacks, and that of auth if a connection cannot sign in.`,
 		Args:              atMostOne,
 		ValidArgsFunction: c.completeConnection,
 	}

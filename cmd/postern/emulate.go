@@ -56,9 +56,9 @@ authority to trust. The proxy refuses all other hosts.
 With --weather requests fail as a scenario file says; see docs/emulate.md.
 
 With --dir it keeps the authority and the secret in that folder for the next start, and
-writes a postern.toml beside them that grants all actions of the plugins. What a client
-wrote is in memory only, unless --state names a file for the whole tenant: once it is
-there, the tenant comes from it, and --sample, --generate and --mailbox do nothing.
+writes a postern.toml beside them that grants what an application can run of the plugins.
+What a client wrote is in memory only, unless --state names a file for the whole tenant:
+once it is there, the tenant comes from it, and --sample, --generate and --mailbox do nothing.
 
 With --web a page for a browser shows mailboxes, requests and faults on this machine.`,
 		Example: `  postern emulate --sample --dir try --plugins dist/plugins

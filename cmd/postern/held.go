@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os/user"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func (c *cli) heldListCommand() *cobra.Command {
 		for _, r := range requests {
 			list = append(list, listRequest(r))
 		}
-		return c.show(*output, list, func(b *strings.Builder) { c.writeHeld(b, list) })
+		return c.show(*output, list, func(b *strings.Builder) { c.writeHeld(b, requests) })
 	}
 	return cmd
 }
@@ -65,24 +66,22 @@ type listedRequest struct {
 }
 
 func listRequest(r held.Request) listedRequest {
-	target := r.Method + " " + r.Path
-	for _, p := range r.Params {
-		target = strings.ReplaceAll(target, "{"+p.Name+"}", p.Value)
-	}
 	return listedRequest{
 		ID: r.ID, State: r.State, Held: r.Held, Expires: r.Expires, Action: r.Action, Connection: r.Connection,
-		Request: target, Recipients: append([]string{}, r.Recipients...), Invocation: r.Invocation,
+		Request: target(r.Method, r.Path, r.Params, math.MaxInt), Recipients: append([]string{}, r.Recipients...), Invocation: r.Invocation,
 	}
 }
 
-func (c *cli) writeHeld(b *strings.Builder, list []listedRequest) {
-	if len(list) == 0 {
+func (c *cli) writeHeld(b *strings.Builder, requests []held.Request) {
+	if len(requests) == 0 {
 		fmt.Fprintln(b, "nothing is held")
 		return
 	}
-	rows := make([][]string, 0, len(list))
-	for _, r := range list {
-		rows = append(rows, []string{r.ID, string(r.State), r.Held.Format(time.RFC3339), r.Action, r.Request, recipientsText(r.Recipients)})
+	rows := make([][]string, 0, len(requests))
+	for _, r := range requests {
+		rows = append(rows, []string{
+			r.ID, string(r.State), r.Held.Format(time.RFC3339), r.Action, target(r.Method, r.Path, r.Params, maxCell), recipientsText(r.Recipients),
+		})
 	}
 	writeTable(b, c.width, wrap, []string{"id", "state", "since", "action", "request", "recipients"}, rows)
 }

@@ -31,7 +31,7 @@ func (c *cli) report(err error) {
 // that would allow what was denied.
 func writeFailure(w io.Writer, failure *abi.Error) {
 	fmt.Fprintf(w, "postern: %s: %s\n", printable(string(failure.Code)), strings.Join(printableLines(failure.Message), "\n  "))
-	for _, line := range details(&failure.Detail) {
+	for _, line := range details(failure) {
 		fmt.Fprintf(w, "  %-17s  %s\n", line.name, line.value)
 	}
 	if failure.Detail.Allow != "" {
@@ -58,7 +58,8 @@ func writeIndented(w io.Writer, text string) {
 // fact is one line of what is known about something.
 type fact struct{ name, value string }
 
-func details(d *abi.Detail) []fact {
+func details(failure *abi.Error) []fact {
+	d := &failure.Detail
 	var all []fact
 	add := func(name, value string) {
 		if value != "" {
@@ -68,7 +69,9 @@ func details(d *abi.Detail) []fact {
 	add("asked", d.Asked)
 	add("rule", d.Rule)
 	add("parameter", d.Parameter)
-	add("there is", strings.Join(d.Near, ", "))
+	if near := strings.Join(d.Near, ", "); !strings.Contains(failure.Message, near) {
+		add("there is", near)
+	}
 	if d.Status != 0 {
 		add("HTTP status", strconv.Itoa(d.Status))
 	}

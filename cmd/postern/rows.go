@@ -35,13 +35,21 @@ func (c *cli) showResult(result *host.Result, action host.Action, flags *runFlag
 
 func (c *cli) writeResult(b *strings.Builder, result *host.Result, columns []string) {
 	rows := parseRows(result.Data)
+	hint := ""
 	switch {
 	case len(columns) > 0:
 		writeColumns(b, 0, rows, columns, len(rows)*maxValue)
 	case len(rows) == 1:
+		if text := rows[0].GetStringBytes("message"); string(text) == result.Message {
+			rows[0].Del("message") // it stands below
+		}
 		writeRow(b, rows[0])
 	case len(rows) > 1:
-		writeColumns(b, c.width, rows, chooseColumns(rows, c.width), maxCell)
+		chosen := chooseColumns(rows, c.width)
+		writeColumns(b, c.width, rows, chosen, maxCell)
+		if rows[0].Exists("id") && !slices.Contains(chosen, "id") {
+			hint = "; --columns id shows the ids"
+		}
 	}
 	if len(rows) > 0 {
 		fmt.Fprintln(b)
@@ -56,7 +64,7 @@ func (c *cli) writeResult(b *strings.Builder, result *host.Result, columns []str
 	if result.Truncated {
 		more = "; there are more than were asked for or could be read"
 	}
-	fmt.Fprintf(b, "%s%s; invocation %s\n", count(len(rows), "row"), more, result.Invocation)
+	fmt.Fprintf(b, "%s%s%s; invocation %s\n", count(len(rows), "row"), more, hint, result.Invocation)
 }
 
 func count(n int, word string) string {

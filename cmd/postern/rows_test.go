@@ -28,13 +28,17 @@ func TestResultAsTable(t *testing.T) {
 			"id              AAMkA\nsubject         Hello\nsender          a@x.example\nfrom            a@x.example\n" +
 				"parentFolderId  AAMk\nflags           true, false\n\nDone.\n1 row; invocation 1-2\n",
 		},
+		"a row that says what the result says": {
+			[]json.RawMessage{json.RawMessage(`{"message":"Done.","kind":"application"}`)}, 80, nil,
+			"kind  application\n\nDone.\n1 row; invocation 1-2\n",
+		},
 		"rows: what tells them apart": {
 			[]json.RawMessage{message("1", "Hello", "a@x.example"), message("2", "日本", "b@x.example")}, 80, nil,
-			"SUBJECT  SENDER       FLAGS\nHello    a@x.example  true, false\n日本     b@x.example  true, false\n\nDone.\n2 rows; invocation 1-2\n",
+			"SUBJECT  SENDER       FLAGS\nHello    a@x.example  true, false\n日本     b@x.example  true, false\n\nDone.\n2 rows; --columns id shows the ids; invocation 1-2\n",
 		},
 		"a narrow terminal shows fewer columns and cuts the widest": {
 			[]json.RawMessage{message("1", strings.Repeat("x", 90), "a@x.example"), message("2", "y", "b@x.example")}, 40, nil,
-			"SUBJECT                      SENDER\n" + strings.Repeat("x", 26) + "…  a@x.example\ny                            b@x.example\n\nDone.\n2 rows; invocation 1-2\n",
+			"SUBJECT                      SENDER\n" + strings.Repeat("x", 26) + "…  a@x.example\ny                            b@x.example\n\nDone.\n2 rows; --columns id shows the ids; invocation 1-2\n",
 		},
 		"columns that were asked for are not cut": {
 			[]json.RawMessage{message(strings.Repeat("A", 150), "Hello", "a@x.example"), message("2", "y", "b@x.example")}, 40, []string{"id", "none"},

@@ -15,6 +15,9 @@ import (
 
 func main() {
 	flag.Parse()
+	if flag.NArg() != 2 {
+		log.Fatal("usage: embed postern.toml soc@contoso.com")
+	}
 	if err := printNewest(context.Background(), os.Stdout, flag.Arg(0), flag.Arg(1)); err != nil {
 		log.Fatal(err) // an *abi.Error says what to do next
 	}

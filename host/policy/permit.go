@@ -57,15 +57,20 @@ func NewPermit(plugin *manifests.Plugin, action *manifests.Action, grant *manife
 	return p, nil
 }
 
-func notGrantedCapability(grant *manifests.Grant, capability, action string) *abi.Error {
+func notGrantedCapability(grant *manifests.Grant, capability string, action *manifests.Action) *abi.Error {
 	rule := "grant." + grant.Name + ".capabilities"
 	wider := *grant
 	wider.Capabilities = append(slices.Clone(grant.Capabilities), capability)
+	uses, where := "needs", ""
+	if slices.Contains(action.Optional, capability) {
+		uses, where = "can use", ", if that is wanted"
+	}
 	return &abi.Error{
-		Code:    abi.PolicyDenied,
-		Message: fmt.Sprintf("%s needs the capability %s, which the grant %s does not give; add it to %s", action, capability, grant.Name, rule),
+		Code: abi.PolicyDenied,
+		Message: fmt.Sprintf("%s %s the capability %s, which the grant %s does not give; add it to %s%s",
+			action.ID, uses, capability, grant.Name, rule, where),
 		Detail: abi.Detail{
-			Asked: capability + " for " + action,
+			Asked: capability + " for " + action.ID,
 			Rule:  rule,
 			Allow: wider.Encode(),
 		},
@@ -73,15 +78,17 @@ func notGrantedCapability(grant *manifests.Grant, capability, action string) *ab
 }
 
 func wrongToken(action, capability string, scheme permissions.Scheme) *abi.Error {
+	owners := "an application's own"
 	needs := `a signed-in user: Microsoft Graph has no application permission for it; use a connection with auth = "authorization_code" or "device_code"`
 	if scheme == permissions.Delegated {
+		owners = "a signed-in user's"
 		needs = `an application's own identity: Microsoft Graph has no delegated permission for it; ` +
 			`use a connection with auth = "certificate", "secret" or another of an application`
 	}
 	return &abi.Error{
 		Code:    abi.NotSupported,
 		Message: fmt.Sprintf("%s needs %s", action, needs),
-		Detail:  abi.Detail{Asked: capability + " for " + action, Rule: "the connection has the kind of token that is called " + scheme.String()},
+		Detail:  abi.Detail{Asked: "the capability " + capability, Rule: "the connection's tokens are " + owners},
 	}
 }
 
@@ -153,7 +160,7 @@ func (p *Permit) CoversRequest(r manifests.Request) error {
 // or nil.
 func (p *Permit) Covers(capability *manifests.Capability) error {
 	if !slices.Contains(p.Grant.Capabilities, capability.ID) {
-		return notGrantedCapability(p.Grant, capability.ID, p.Action.ID)
+		return notGrantedCapability(p.Grant, capability.ID, p.Action)
 	}
 	if len(stated(capability, p.Scheme)) == 0 {
 		return wrongToken(p.Action.ID, capability.ID, p.Scheme)

@@ -196,6 +196,22 @@ func replaced(grants, allow string) string {
 	return grants + allow
 }
 
+func TestAnOptionalCapabilityIsNotCalledNeeded(t *testing.T) {
+	p := permit(t, `
+[grant.mail]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["mail.send"]
+actions = ["mail.forward"]
+`, "mail.forward")
+	capability, _ := p.Plugin.Capability("mail.read")
+	failure := denial(t, p.Covers(capability), abi.PolicyDenied)
+	const want = "mail.forward can use the capability mail.read, which the grant mail does not give; add it to grant.mail.capabilities, if that is wanted"
+	if failure.Message != want {
+		t.Errorf("got %q", failure.Message)
+	}
+}
+
 func TestNewPermit(t *testing.T) {
 	const (
 		sendOnly = `
@@ -225,9 +241,9 @@ actions = ["group.list", "group.reply"]
 		"an optional one is not granted": {sendOnly, "mail.forward", permissions.Application, "", "", "", ""},
 		"a needed one is not granted":    {sendOnly, "mail.get", permissions.Application, abi.PolicyDenied, "mail.read for mail.get", "grant.mail.capabilities", `"mail.read"`},
 		"an application lists groups":    {groups, "group.list", permissions.Application, "", "", "", ""},
-		"an application replies":         {groups, "group.reply", permissions.Application, abi.NotSupported, "group.reply for group.reply", "application", ""},
+		"an application replies":         {groups, "group.reply", permissions.Application, abi.NotSupported, "the capability group.reply", "the connection's tokens are an application's own", ""},
 		"a signed-in user replies":       {groups, "group.reply", permissions.Delegated, "", "", "", ""},
-		"a signed-in user lists groups":  {groups, "group.list", permissions.Delegated, abi.NotSupported, "group.list for group.list", "delegated", ""},
+		"a signed-in user lists groups":  {groups, "group.list", permissions.Delegated, abi.NotSupported, "the capability group.list", "the connection's tokens are a signed-in user's", ""},
 	} {
 		t.Run(title, func(t *testing.T) {
 			_, err := newPermit(t, tc.grant, tc.action, tc.scheme)
