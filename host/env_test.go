@@ -119,6 +119,14 @@ capabilities = ["sender.block", "sender.unblock"]
 actions = ["sender.block", "sender.unblock"]
 `
 
+// allPlugins are the folders of the project's plugins, relative to this one.
+func allPlugins() []string {
+	return []string{
+		"../plugins/groups", "../plugins/mail", "../plugins/folders", "../plugins/calendar", "../plugins/rules",
+		"../plugins/directory", "../plugins/senders", "../plugins/http",
+	}
+}
+
 // furnish builds a house that is torn down with the test.
 func furnish(tb testing.TB, f furnishing) *house {
 	tb.Helper()
@@ -149,10 +157,7 @@ func furnish(tb testing.TB, f furnishing) *house {
 		f.grants = allGrants
 	}
 	if f.plugins == nil {
-		f.plugins = []string{
-			"../plugins/groups", "../plugins/mail", "../plugins/folders", "../plugins/calendar", "../plugins/rules",
-			"../plugins/directory", "../plugins/senders", "../plugins/http",
-		}
+		f.plugins = allPlugins()
 	}
 	for _, source := range f.plugins {
 		install(tb, source, filepath.Join(h.dir, "plugins"))

@@ -25,7 +25,7 @@ capabilities = ["connection.users", "connection.me"]
 actions = ["connection.test", "token.generate"]
 `
 
-// fewGrants are those of allGrants for mail, calendars and rules, and a little of groups.
+// fewGrants are some of mail, calendars, rules and groups, so that a matrix of their capabilities can be read.
 func fewGrants() string {
 	return `
 [grant.groups]
@@ -34,7 +34,24 @@ connections = ["contoso"]
 capabilities = ["group.read", "group.post.reply"]
 actions = ["group.conversation.list", "group.post.reply"]
 
-` + allGrants[strings.Index(allGrants, "[grant.mail]"):]
+[grant.mail]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["mail.read", "mail.search", "mail.send"]
+actions = ["mail.get", "mail.search", "mail.send"]
+
+[grant.calendar]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["calendar.read"]
+actions = ["event.list"]
+
+[grant.rules]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["rule.read"]
+actions = ["rule.list", "rule.get"]
+`
 }
 
 // signedInHouse is a house whose connection is that of a signed-in user.
