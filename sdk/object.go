@@ -17,6 +17,8 @@ type Object struct {
 }
 
 // NewObject starts an empty object.
+//
+//go:noinline
 func NewObject() Object {
 	// Each has its own arena, so that the memory of a row that is done can be used again.
 	arena := new(fastjson.Arena)
