@@ -61,7 +61,11 @@ func Connect(ctx context.Context, o Options) (*nats.Conn, error) {
 		nats.Name("postern"), nats.Timeout(connectTimeout), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPings),
 		nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectBufSize(-1), nats.IgnoreDiscoveredServers(), nats.NoEcho(),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Logger.Warn("NATS", "error", err) }),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { o.Logger.Warn("the connection to NATS is lost", "error", err) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // else it was closed
+				o.Logger.Warn("the connection to NATS is lost", "error", err)
+			}
+		}),
 		nats.ReconnectHandler(func(*nats.Conn) { o.Logger.Info("connected to NATS again") }),
 	}
 	if !local {
