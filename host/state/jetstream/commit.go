@@ -186,6 +186,9 @@ func (s *Store) enqueue(ctx context.Context, name string, h *head, records []tri
 
 // Schedule says when a trigger is due again.
 func (s *Store) Schedule(ctx context.Context, l trigger.Lease, next time.Time, failure *abi.Error) error {
+	if err := trigger.CheckTime(next); err != nil {
+		return err
+	}
 	return s.fenced(ctx, l, func(h *head) ([]trigger.Record, error) {
 		h.Next = next.UTC()
 		if failure != nil {

@@ -69,12 +69,12 @@ func (s *Store) stage(ctx context.Context, name string, p *packer) (data, error)
 	d := data{ID: rand.Text(), Starts: p.starts}
 	notes := make([]note, len(p.parts))
 	for i, part := range p.parts {
-		notes[i] = note{subject: s.part0(name, d.ID, i), data: part}
+		notes[i] = note{subject: s.partSubject(name, d.ID, i), data: part}
 	}
 	return d, s.putAll(ctx, notes)
 }
 
-func (s *Store) part0(name, id string, i int) string {
+func (s *Store) partSubject(name, id string, i int) string {
 	return s.subject("data", name, id, strconv.Itoa(i))
 }
 
@@ -87,7 +87,7 @@ func (s *Store) dropData(ctx context.Context, name, id string) error {
 func (s *Store) whole(ctx context.Context, name string, d data) ([]byte, error) {
 	var all []byte
 	for i := range d.Starts {
-		msg, err := s.get(ctx, s.part0(name, d.ID, i))
+		msg, err := s.get(ctx, s.partSubject(name, d.ID, i))
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +115,7 @@ func (s *Store) each(ctx context.Context, name string, d data, from int, do func
 	n := d.Starts[first]
 	var rest []byte
 	for i := first; i < len(d.Starts); i++ {
-		msg, err := s.get(ctx, s.part0(name, d.ID, i))
+		msg, err := s.get(ctx, s.partSubject(name, d.ID, i))
 		if err != nil {
 			return err
 		}

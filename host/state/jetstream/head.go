@@ -185,7 +185,7 @@ func (s *Store) update(ctx context.Context, name string, change func(*head) ([]t
 			return explain(err)
 		}
 		h.Op = rand.Text()
-		now, err := s.put(ctx, s.subject("head", name), encode(h), jetstream.WithExpectLastSequencePerSubject(seq))
+		now, err := s.putHead(ctx, name, h, seq)
 		if isStale(err) {
 			continue
 		}
@@ -200,6 +200,15 @@ func (s *Store) update(ctx context.Context, name string, change func(*head) ([]t
 		}
 		return nil
 	}
+}
+
+// putHead puts a head in the place of the one of number seq.
+func (s *Store) putHead(ctx context.Context, name string, h *head, seq uint64) (uint64, error) {
+	text, err := json.Marshal(h)
+	if err != nil {
+		return 0, err
+	}
+	return s.put(ctx, s.subject("head", name), text, jetstream.WithExpectLastSequencePerSubject(seq))
 }
 
 // didPut looks whether a change was made although its acknowledgement did not come. The error is the first one if it was not.
@@ -261,14 +270,16 @@ func (s *Store) carryOut(ctx context.Context, name string, h *head, seq uint64, 
 			err = s.putAll(ctx, blobs)
 		}
 		if err == nil {
-			_, err = s.put(ctx, s.subject("parked", name, places(l.ID)), encode(l), jetstream.WithExpectLastSequenceForSubject(seq, s.subject("head", name)))
+			same := jetstream.WithExpectLastSequenceForSubject(seq, s.subject("head", name))
+			_, err = s.put(ctx, s.subject("parked", name, places(l.ID)), encode(l), same)
 		}
 		if err != nil {
 			return s.overtaken(ctx, name, seq, err)
 		}
 	}
 	for _, id := range f.Unparked {
-		if err := errors.Join(s.purge(ctx, s.subject("parked", name, places(id))), s.purge(ctx, s.subject("blob", "*", name, parkedOwner+places(id)))); err != nil {
+		err := errors.Join(s.purge(ctx, s.subject("parked", name, places(id))), s.purge(ctx, s.subject("blob", "*", name, parkedOwner+places(id))))
+		if err != nil {
 			return err
 		}
 	}
@@ -284,7 +295,7 @@ func (s *Store) carryOut(ctx context.Context, name string, h *head, seq uint64, 
 	}
 	after := *h
 	after.Follow, after.Op = nil, rand.Text()
-	_, err := s.put(ctx, s.subject("head", name), encode(after), jetstream.WithExpectLastSequencePerSubject(seq))
+	_, err := s.putHead(ctx, name, &after, seq)
 	if isStale(err) {
 		return nil // another has done it
 	}

@@ -208,8 +208,9 @@ func (s *Store) Release(ctx context.Context, l trigger.Lease) error {
 		return err
 	}
 	// The message of that number is ours, whoever has the lease by now.
-	if err := s.stream.DeleteMsg(ctx, h.seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
-		return explain(err)
+	err = s.stream.DeleteMsg(ctx, h.seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
+		return nil // its time was over
 	}
-	return nil
+	return explain(err)
 }

@@ -240,7 +240,7 @@ func (s *Store) Begin(ctx context.Context, l trigger.Lease, sink string, seqs []
 			begun[seq] = now
 		}
 		if len(begun) > maxAhead {
-			return nil, &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("over %d deliveries to sink %s have begun; say first how they ended", maxAhead, sink)}
+			return nil, ahead("over %d deliveries to sink %s have begun; say first how they ended", maxAhead, sink)
 		}
 		c.Begun = compress(begun)
 		return nil, nil
@@ -265,7 +265,9 @@ func (s *Store) Settle(ctx context.Context, l trigger.Lease, sink string, outcom
 		if err != nil {
 			return nil, err
 		}
-		e := &ending{store: s, name: l.Trigger, sink: sink, head: h, cursor: c, over: expand(c.Over), begun: expand(c.Begun), now: s.now().UTC()}
+		e := &ending{
+			store: s, name: l.Trigger, sink: sink, head: h, cursor: c, over: expand(c.Over), begun: expand(c.Begun), now: s.now().UTC(),
+		}
 		before := h.first()
 		for _, o := range outcomes {
 			b := find(batches, sink, o.Seq)
@@ -278,7 +280,7 @@ func (s *Store) Settle(ctx context.Context, l trigger.Lease, sink string, outcom
 		}
 		e.advance(batches)
 		if len(e.over) > maxAhead {
-			return nil, &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("over %d deliveries to sink %s have ended before the first; deliver in order", maxAhead, sink)}
+			return nil, ahead("over %d deliveries to sink %s have ended before the first; deliver in order", maxAhead, sink)
 		}
 		finished, err := s.finished(ctx, l.Trigger, h, before)
 		if err != nil {
@@ -289,6 +291,11 @@ func (s *Store) Settle(ctx context.Context, l trigger.Lease, sink string, outcom
 		}
 		return nil, nil
 	})
+}
+
+// ahead is the error of who does not deliver in order.
+func ahead(format string, most int, sink string) error {
+	return &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf(format, most, sink)}
 }
 
 // finished are the batches before the first that any sink goes on at.
@@ -331,7 +338,7 @@ func (e *ending) settle(ctx context.Context, b *batch, o trigger.Outcome) error 
 		}
 		c.Tries[o.Seq] = try{t.Attempts + 1, trigger.Cut(o.Reason), o.NotBefore.UTC()}
 		if len(c.Tries) > maxTries {
-			return &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("more than %d deliveries to sink %s have failed that were not first; deliver in order", maxTries, e.sink)}
+			return ahead("over %d deliveries to sink %s have failed that were not first; deliver in order", maxTries, e.sink)
 		}
 		return nil
 	case trigger.Spoiled:
@@ -364,7 +371,9 @@ func (e *ending) park(ctx context.Context, b *batch, o trigger.Outcome, attempts
 		return err
 	}
 	e.head.LastParked++
-	e.parked = append(e.parked, letter{ID: e.head.LastParked, Data: staged, Sink: e.sink, Seq: o.Seq, Attempts: attempts, Begun: begun, Since: e.now})
+	e.parked = append(e.parked, letter{
+		ID: e.head.LastParked, Data: staged, Sink: e.sink, Seq: o.Seq, Attempts: attempts, Begun: begun, Since: e.now,
+	})
 	return nil
 }
 

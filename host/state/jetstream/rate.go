@@ -41,7 +41,9 @@ func (s *Store) Rate(name string, count int, per time.Duration) (*Rate, error) {
 		return nil, err
 	}
 	if count < 1 || per < time.Second {
-		return nil, &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("%d requests in %s are no rate that hosts can share; name at least 1 in 1s", count, per)}
+		return nil, &abi.Error{
+			Code: abi.InvalidInput, Message: fmt.Sprintf("%d requests in %s are no rate that hosts can share; name at least 1 in 1s", count, per),
+		}
 	}
 	return &Rate{store: s, name: name, count: count, per: per, portion: 1}, nil
 }
@@ -56,7 +58,8 @@ func (r *Rate) Enter(ctx context.Context, n int) error {
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
 			return &abi.Error{
 				Code: abi.Throttled,
-				Message: fmt.Sprintf("the rate %d/%s of connection %s is used up by all hosts together for %s, longer than the invocation may wait; try again then",
+				Message: fmt.Sprintf(
+					"the rate %d/%s of connection %s is used up by all hosts together for %s, longer than the invocation may wait; try again then",
 					r.count, r.per, r.name, wait.Round(time.Millisecond)),
 				Detail: abi.Detail{RetryAfter: wait},
 			}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -85,7 +84,9 @@ func Open(ctx context.Context, conn *nats.Conn, options Options) (*Store, error)
 	s := &Store{js: js, name: options.Stream, id: rand.Text(), now: options.Now, leases: map[string]held{}}
 	// A server's answer has the part in base64.
 	if s.part = min(partSize, int(conn.MaxPayload())*3/4-partRoom); s.part < partRoom {
-		return nil, &abi.Error{Code: abi.NotSupported, Message: "the NATS server takes messages of " + strconv.FormatInt(conn.MaxPayload(), 10) + " bytes only; raise its max_payload"}
+		return nil, &abi.Error{
+			Code: abi.NotSupported, Message: fmt.Sprintf("the NATS server takes messages of %d bytes only; raise its max_payload", conn.MaxPayload()),
+		}
 	}
 	want := jetstream.StreamConfig{
 		Name: options.Stream, Description: "triggers of Postern", Subjects: []string{options.Stream + ".>"}, Storage: jetstream.FileStorage,
@@ -102,7 +103,8 @@ func Open(ctx context.Context, conn *nats.Conn, options Options) (*Store, error)
 	have := s.stream.CachedInfo().Config
 	if len(have.Subjects) != 1 || have.Subjects[0] != want.Subjects[0] || have.Retention != want.Retention || have.MaxMsgsPerSubject != 1 ||
 		have.MaxAge != 0 || have.AllowDirect || !have.AllowMsgTTL || have.Discard != want.Discard {
-		return nil, &abi.Error{Code: abi.Conflict, Message: "the stream " + options.Stream + " is not set up for triggers; name another, or remove it if nobody uses it"}
+		return nil, &abi.Error{Code: abi.Conflict, Message: fmt.Sprintf(
+			"the stream %s is not set up for triggers; name another, or remove it if nobody uses it", options.Stream)}
 	}
 	return s, nil
 }
@@ -242,19 +244,18 @@ func explain(err error) error {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return &abi.Error{Code: abi.NotSupported, Message: "the NATS server has no JetStream for this account; turn it on"}
 	}
-	return &abi.Error{Code: abi.Upstream, Message: "the triggers' stream cannot be used: " + err.Error() + "; see that the NATS server runs, has room, and lets the account use the stream"}
+	return &abi.Error{Code: abi.Upstream, Message: fmt.Sprintf(
+		"the triggers' stream cannot be used: %v; see that the NATS server runs, has room, and lets the account use the stream", err)}
 }
 
 // damaged says that the stream does not hold what it must.
 func damaged(what string) error {
-	return &abi.Error{Code: abi.Internal, Message: "the triggers' stream is damaged: " + what + "; restore it from a copy, or remove it, and triggers start anew"}
+	return &abi.Error{Code: abi.Internal, Message: fmt.Sprintf(
+		"the triggers' stream is damaged: %s; restore it from a copy, or remove it, and triggers start anew", what)}
 }
 
-// encode writes what this package defines, which always can be.
+// encode writes what this package defines. That cannot fail: times, of which some have no spelling, were checked.
 func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic("jetstream: " + err.Error())
-	}
+	b, _ := json.Marshal(v)
 	return b
 }
