@@ -38,7 +38,7 @@ func TestActionsOfTheConnectorAreDescribedByBothCommands(t *testing.T) {
 	var listed []host.Action
 	read(&listed, "actions")
 	listed = slices.DeleteFunc(listed, func(a host.Action) bool { return a.Plugin != "groups" && a.Plugin != "http" })
-	if want := 17 + 1; len(listed) != want { // and group.pick
+	if want := 17 + 2; len(listed) != want { // and group.pick, and the trigger
 		t.Errorf("%d actions are listed; want %d", len(listed), want)
 	}
 	for _, want := range listed {

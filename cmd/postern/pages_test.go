@@ -76,6 +76,9 @@ func TestCommandsOfTheActionPagesWork(t *testing.T) {
 	if err := approveAll(filepath.Join(r.dir, "dist", "plugins"), filepath.Join(r.dir, "try", "postern.lock")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(r.dir, "mail.eml"), []byte("Subject: Hello\r\n\r\nhttps://contoso.example\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	id := func(line string) string {
 		out, status := r.run(line)
 		found := regexp.MustCompile(`"id": "([^"]+)"`).FindStringSubmatch(out)

@@ -43,7 +43,7 @@
 //   - Attachments of the three kinds, nested to any depth within bounds, with their raw content; upload sessions on a second host name
 //     that refuse a token ([WithUploadHost]).
 //   - Inbox rules, which run on mail that is sent or comes with [Mailbox.Receive]; mailbox settings with automatic replies;
-//     translateExchangeIds; reportMessage of the beta version.
+//     translateExchangeIds; of the beta version, reportMessage and reading users, which are as in v1.0 there.
 //   - Group mail: conversations, threads and posts, read and written under both forms of path, with attachments, extended properties
 //     and what a reply answers; forwards; locked threads; mail to the group's address and copies to its subscribers; posts that are seen
 //     late ([Post.Delay], [Group.DelayPosts]).

@@ -52,7 +52,7 @@ func TestPathsAreTakenAsTheyArrive(t *testing.T) {
 		})
 	}
 	n.refused(n.get(n.URL+"/v2.0/users"), http.StatusBadRequest, "BadRequest")
-	n.refused(n.get(n.URL+"/beta/users"), http.StatusNotImplemented, "NotImplemented")
+	n.refused(n.get(n.URL+"/beta/groups"), http.StatusNotImplemented, "NotImplemented")
 	n.refused(n.do(http.MethodPut, "/users/soc@contoso.example/messages", `{}`), http.StatusMethodNotAllowed, "BadRequest")
 }
 

@@ -151,9 +151,9 @@ func optional(text string) any {
 
 func userRoutes() []*route {
 	return []*route{
-		{method: http.MethodGet, template: "/users", area: directory, typ: "user", options: directoryOptions, handle: listUsers},
+		{method: http.MethodGet, template: "/users", area: directory, versions: true, typ: "user", options: directoryOptions, handle: listUsers},
 		{method: http.MethodGet, template: "/users/$count", area: directory, typ: "user", options: countOptions, handle: countUsers},
-		{method: http.MethodGet, template: "/users/{user}", area: directory, typ: "user", options: objectOptions, handle: getUser},
+		{method: http.MethodGet, template: "/users/{user}", area: directory, versions: true, typ: "user", options: objectOptions, handle: getUser},
 	}
 }
 

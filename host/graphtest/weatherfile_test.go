@@ -82,6 +82,9 @@ func TestDocumentationNamesEveryKey(t *testing.T) {
 	}
 	for _, block := range blocks[1:] {
 		source, _, _ := strings.Cut(block, "```")
+		if strings.HasPrefix(source, "[connection.") { // of the operator's file
+			continue
+		}
 		if _, err := graphtest.ParseWeather("docs/emulate.md", []byte(source)); err != nil {
 			t.Errorf("%v\n%s", err, source)
 		}
