@@ -130,17 +130,23 @@ type sink struct {
 	got *received
 }
 
-// received is what a sink has: how often it got the record of each key, and each of their contents.
+// received is what a sink has: how often it got the record of each key, and all of them.
 type received struct {
-	keys     map[string]int
-	contents [][]byte
+	keys       map[string]int
+	deliveries []delivery
+}
+
+// delivery is a record that came at a time.
+type delivery struct {
+	content []byte
+	at      time.Time
 }
 
 func (s sink) Deliver(_ context.Context, records []trigger.Delivery) (acknowledged int, err error) {
 	for _, r := range records {
 		if err := s.around(func() error {
 			s.got.keys[r.Key]++
-			s.got.contents = append(s.got.contents, r.Content)
+			s.got.deliveries = append(s.got.deliveries, delivery{r.Content, s.world.clock.Now()})
 			return nil
 		}); err != nil {
 			return acknowledged, &trigger.DoubtError{Reason: err.Error()}

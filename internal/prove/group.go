@@ -110,5 +110,27 @@ func (d *groupDay) trigger() trial {
 			err := json.Unmarshal(content, &record)
 			return record.Key, err
 		},
+		after: func(get func(string) (*answer, error), last time.Time) (all []found, err error) {
+			group := "/groups/" + d.group.ID() + "/threads"
+			threads, err := get(group + "?$top=1000&$select=id,lastDeliveredDateTime")
+			if err != nil {
+				return nil, err
+			}
+			for _, t := range threads.Value {
+				if !t.Delivered.After(last) {
+					continue
+				}
+				posts, err := get(group + "/" + url.PathEscape(t.ID) + "/posts?$top=1000&$select=id,receivedDateTime")
+				if err != nil {
+					return nil, err
+				}
+				for _, p := range posts.Value {
+					if p.Received.After(last) {
+						all = append(all, found{p.ID, p.Received})
+					}
+				}
+			}
+			return all, nil
+		},
 	}
 }

@@ -3,6 +3,7 @@ package prove
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -58,10 +59,11 @@ func (d *mailDay) plan(name string, at time.Time) {
 		id, err = d.mailbox.AddEML(folder, strings.NewReader(source(name, at)))
 		return err
 	})
-	// next is a time after the one before, up to the end of the day.
+	// next is a time after the one before.
+	last := at
 	next := func(least, most time.Duration) time.Time {
-		at = at.Add(least + time.Duration(d.random.Int64N(int64(most-least)))).Truncate(time.Second)
-		return at
+		last = last.Add(least + time.Duration(d.random.Int64N(int64(most-least)))).Truncate(time.Second)
+		return last
 	}
 	move := func(at time.Time, to string) {
 		d.at(at, func() error {
@@ -126,6 +128,19 @@ func (d *mailDay) trigger() trial {
 				err = fmt.Errorf("a mail was given up: %v", record.Error)
 			}
 			return strings.Trim(record.Name, "<>"), err
+		},
+		after: func(get func(string) (*answer, error), last time.Time) (all []found, err error) {
+			list, err := get("/users/" + inbox + "/mailFolders/inbox/messages?" + url.Values{
+				"$filter": {"receivedDateTime gt " + last.Format(time.RFC3339)}, "$orderby": {"receivedDateTime"},
+				"$select": {"internetMessageId,receivedDateTime"}, "$top": {"1000"},
+			}.Encode())
+			if err != nil {
+				return nil, err
+			}
+			for _, m := range list.Value {
+				all = append(all, found{strings.Trim(m.Name, "<>"), m.Received})
+			}
+			return all, nil
 		},
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
@@ -49,7 +51,7 @@ type Result struct {
 	Lost     int `json:"lost"`
 	Repeated int `json:"repeated"`
 	// Late became visible later than they were received, and were handed over. GreatestLateness is the longest time, in seconds, from when
-	// such a one was received until it was committed.
+	// such a one was received until the sink got it: outages and dead hosts included.
 	Late             int     `json:"late"`
 	GreatestLateness float64 `json:"greatest_lateness"`
 	// Requests reached Graph and its token service.
@@ -79,6 +81,8 @@ type trial struct {
 	parameters     map[string]any
 	// nameOf tells which thing a record is of.
 	nameOf func(content []byte) (string, error)
+	// after lists what the plain cursor finds that was received after a time.
+	after func(get func(path string) (*answer, error), last time.Time) ([]found, error)
 }
 
 // interval is the time between two runs.
@@ -88,14 +92,17 @@ const interval = time.Minute
 const steps = 2500
 
 // Run lets the day pass.
-func Run(ctx context.Context, o Options) (Result, error) {
+func Run(ctx context.Context, o Options) (_ Result, err error) {
 	started := time.Now()
 	result := Result{Seed: o.Seed, Mails: o.Mails}
+	if o.Mails < 1 || o.Mails > MaxMails {
+		return result, &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("a day has 1 to %d mails, not %d", MaxMails, o.Mails)}
+	}
 	w, t, err := o.day()
 	if err != nil {
 		return result, err
 	}
-	defer w.server.Close()
+	defer closeAfter(&err, w.server.Close)
 	p := &proof{Options: o, world: w, trial: t, got: &received{keys: map[string]int{}}, result: &result}
 	if err := p.run(ctx); err != nil {
 		return result, err
@@ -125,7 +132,9 @@ func (o *Options) day() (*world, trial, error) {
 		}
 		return d.world, d.trigger(), nil
 	default:
-		return nil, trial{}, fmt.Errorf("there is no scenario %q; choose one of %v", o.Scenario, Scenarios())
+		return nil, trial{}, &abi.Error{
+			Code: abi.InvalidInput, Message: fmt.Sprintf("there is no scenario %q; choose one of %s", o.Scenario, strings.Join(Scenarios(), ", ")),
+		}
 	}
 }
 
@@ -257,8 +266,7 @@ func (p *proof) live(ctx context.Context, l *life, end time.Time) (err error) {
 	}
 	for !l.isOver() && p.clock.Now().Before(end) && ctx.Err() == nil {
 		begin := p.clock.Now()
-		report, err := runner.Once(ctx, name)
-		if err == nil {
+		if _, err := runner.Once(ctx, name); err == nil {
 			p.runs = append(p.runs, span{begin, p.clock.Now()})
 			p.result.Runs++
 		} else if !l.isOver() {
@@ -275,17 +283,12 @@ func (p *proof) live(ctx context.Context, l *life, end time.Time) (err error) {
 		if known.Stopped() {
 			return fmt.Errorf("the trigger has stopped at %s: %w", p.clock.Now().Format(time.TimeOnly), known.Failure)
 		}
-		_ = report
 		if !known.Next.After(p.clock.Now()) {
 			p.advance(time.Second)
 		}
 		p.until(known.Next)
 	}
-	known, err := kept.Load(ctx, name)
-	if err == nil {
-		p.result.GreatestLateness = math.Round(known.Counters.GreatestLateness.Seconds())
-	}
-	return err
+	return nil
 }
 
 func (p *proof) poll(ctx context.Context, h *host.Host, run trigger.Run) (trigger.Page, error) {
@@ -302,42 +305,47 @@ func (p *proof) poll(ctx context.Context, h *host.Host, run trigger.Run) (trigge
 // count compares what came with what the sink got.
 func (p *proof) count() error {
 	handed := map[string]int{}
-	for _, content := range p.got.contents {
-		name, err := p.nameOf(content)
+	for _, d := range p.got.deliveries {
+		name, err := p.nameOf(d.content)
 		if err != nil {
 			return err
 		}
-		if p.things[name] == nil {
-			return fmt.Errorf("the sink got a record of nothing: %s", content)
+		t := p.things[name]
+		if t == nil {
+			return fmt.Errorf("the sink got a record of nothing: %s", d.content)
 		}
-		handed[name]++
+		if handed[name]++; t.late > 0 && handed[name] == 1 {
+			p.result.Late++
+			p.result.GreatestLateness = max(p.result.GreatestLateness, math.Round(d.at.Sub(t.received).Seconds()))
+		}
 	}
-	for name, t := range p.things {
-		switch times := handed[name]; {
-		case times > 1:
-			p.result.Repeated += times - 1
-		case times == 1:
-		case p.seen(t):
-			p.result.Lost++
-			p.Log.Error("lost", "name", name, "received", t.received, "late", t.late, "visible", fmt.Sprint(t.visible))
-		default:
+	var lost []string
+	lost, p.result.Repeated = p.compare(handed, p.runs)
+	p.result.Lost = len(lost)
+	for _, name := range lost {
+		t := p.things[name]
+		p.Log.Error("a mail was lost", "name", name, "received", t.received, "late", t.late, "visible", fmt.Sprint(t.visible))
+	}
+	for name := range p.things {
+		if handed[name] == 0 {
 			p.result.Unseen++
 		}
-		if t.late > 0 && handed[name] > 0 {
-			p.result.Late++
-		}
 	}
+	p.result.Unseen -= p.result.Lost
 	return nil
 }
 
-// seen reports whether any run could see the thing.
-func (p *proof) seen(t *thing) bool {
-	for _, run := range p.runs {
-		if t.sees(run.from, run.to) {
-			return true
+// compare names the things that were not handed over although a run could see them, and counts what was handed over again.
+func (w *world) compare(handed map[string]int, runs []span) (lost []string, repeated int) {
+	for name, t := range w.things {
+		switch times := handed[name]; {
+		case times > 0:
+			repeated += times - 1
+		case slices.ContainsFunc(runs, func(run span) bool { return t.sees(run.from, run.to) }):
+			lost = append(lost, name)
 		}
 	}
-	return false
+	return lost, repeated
 }
 
 func closeAfter(err *error, close func() error) {

@@ -52,8 +52,6 @@ type thing struct {
 	late     time.Duration
 	// visible is when it could be seen where the trigger looks.
 	visible []span
-	// handed counts the records of it that reached the sink, and naive those of the plain cursor.
-	handed int
 }
 
 // span is a time; one without an end goes on.
