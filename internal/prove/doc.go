@@ -15,7 +15,8 @@
 // # What counts
 //
 // A mail counts if it could be seen: it was visible in the folder from before the start of a run that succeeded until after its end. One
-// that came and was deleted between two runs is nobody's loss. The day ends with three quiet hours, so that what came last is counted too.
+// that came and was deleted between two runs is nobody's loss. Three quiet hours after the day let what came last be found, the hourly
+// sweep for what was moved in included.
 //
 // A record counts as repeated when the sink got another one of the same mail before. The sink takes what it is given and sorts nothing out; as a
 // webhook that answers GET would, it can tell what it has.

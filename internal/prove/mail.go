@@ -59,10 +59,13 @@ func (d *mailDay) plan(name string, at time.Time) {
 		id, err = d.mailbox.AddEML(folder, strings.NewReader(source(name, at)))
 		return err
 	})
-	// next is a time after the one before.
+	// next is a time after the one before, up to the end of the day.
 	last := at
 	next := func(least, most time.Duration) time.Time {
 		last = last.Add(least + time.Duration(d.random.Int64N(int64(most-least)))).Truncate(time.Second)
+		if end := d.start.Add(day); last.After(end) {
+			last = end
+		}
 		return last
 	}
 	move := func(at time.Time, to string) {
