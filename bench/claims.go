@@ -14,7 +14,9 @@ type claim struct {
 }
 
 // packages hold the benchmarks.
-func packages() []string { return []string{"./bench/peers", "./host", "./cmd/postern"} }
+func packages() []string {
+	return []string{"./bench/peers", "./host", "./cmd/postern", "./plugins/ingest/extract"}
+}
 
 func claims() []claim {
 	const (
@@ -152,6 +154,19 @@ func claims() []claim {
 			Name:      "mail.move, end to end, Graph answering at once from memory",
 			Benchmark: "Mail/action=mail.move/latency=0s/path=sandbox", Unit: "sec/op",
 			Peer: "Mail/action=mail.move/latency=0s/path=native", PeerName: same,
+		},
+		{
+			Name:      "taking a message apart, natively, one processor",
+			Benchmark: "Messages", Unit: "sec/message", Reach: 1.0 / 500,
+		},
+		{
+			Name:      "taking a message apart in the sandbox, one after the other",
+			Benchmark: "Extract", Unit: "sec/message",
+			Peer: "Messages", PeerName: "the same natively",
+		},
+		{
+			Name:      "taking a message apart in the sandbox: the most memory of a guest",
+			Benchmark: "Extract", Unit: "B/guest", Reach: 32 << 20,
 		},
 		{
 			Name:      "admission: reading, checking, weaving and compiling the mail module",

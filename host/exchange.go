@@ -227,14 +227,20 @@ func (x *exchanges) blob(ctx context.Context, b *abi.BlobRequest, reply *abi.Rep
 		return err
 	}
 	defer f.Close()
+	return readRange(f, size, b, reply)
+}
+
+// readRange reads the bytes that a request asks for of a content of so many.
+func readRange(content io.ReadSeeker, size int64, b *abi.BlobRequest, reply *abi.Reply) error {
 	if b.Offset > size {
 		return &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("the blob has %d bytes only", size)}
 	}
-	if _, err := f.Seek(b.Offset, io.SeekStart); err != nil {
+	if _, err := content.Seek(b.Offset, io.SeekStart); err != nil {
 		return err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, int64(b.Length)))
-	reply.Data, reply.Size = data, size
+	data := make([]byte, min(int64(b.Length), size-b.Offset))
+	n, err := io.ReadFull(content, data)
+	reply.Data, reply.Size = data[:n], size
 	return err
 }
 

@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -692,5 +693,39 @@ func TestBatchThatIsTooLargeKeepsWhatItWrote(t *testing.T) {
 	result := h.must(t, "probe.ask", map[string]any{"exchanges": []string{fmt.Sprintf(`{"op":"batch","requests":[%s,%s,%s]}`, read, read, send)}, "repeat": 1, "statuses": true})
 	if got := string(result.Data[len(result.Data)-1]); got != `{"statuses":[200,0,201]}` && got != `{"statuses":[0,200,201]}` {
 		t.Errorf("statuses %s", got)
+	}
+}
+
+func TestBlobsAreMadePieceByPiece(t *testing.T) {
+	h := prober(t, "")
+	replies := h.ask(t,
+		`{"op":"blob","data":"aGVs","into":"a","more":true}`,
+		`{"op":"blob","data":"d29y","into":"b","more":true}`,
+		`{"op":"blob","data":"bG8=","into":"a"}`,
+		`{"op":"blob","data":"bGQ=","into":"b"}`,
+		`{"op":"blob","data":"bG9zdA==","into":"c","more":true}`, // and never ended
+	)
+	for i, want := range map[int]string{2: "hello", 3: "world"} {
+		sum := sha256.Sum256([]byte(want))
+		if replies[i].Blob == nil || replies[i].Blob.Name != abi.BlobName(sum) || replies[i].Blob.Size != 5 {
+			t.Errorf("piece %d: %+v", i, replies[i])
+		}
+	}
+	for _, i := range []int{0, 1, 4} {
+		if replies[i].Error != nil || replies[i].Blob != nil {
+			t.Errorf("piece %d: %+v", i, replies[i])
+		}
+	}
+}
+
+func TestBlobsThatAreNotEndedAreFew(t *testing.T) {
+	h := prober(t, "")
+	var asked []string
+	for i := range 33 {
+		asked = append(asked, fmt.Sprintf(`{"op":"blob","data":"aA==","into":"%d","more":true}`, i))
+	}
+	replies := h.ask(t, asked...)
+	if replies[31].Error != nil || replies[32].code() != abi.ExchangeLimit {
+		t.Errorf("the 32nd %q, the 33rd %q", replies[31].code(), replies[32].code())
 	}
 }

@@ -17,7 +17,8 @@ type Grant struct {
 	Version Constraint
 	// Connections on which it holds, each of which exists. TOML: connections, required, 1 to [MaxGrantList].
 	Connections []string
-	// Capabilities that it allows, of those in the manifest. TOML: capabilities, required, 1 to [MaxGrantList].
+	// Capabilities that it allows, of those in the manifest. TOML: capabilities, required, at most [MaxGrantList]; [] is for actions that
+	// make no requests.
 	Capabilities []string
 	// Actions that it allows. No other grant allows the same action on the same connection, of whatever plugin.
 	// TOML: actions, required, 1 to [MaxGrantList].
@@ -115,7 +116,7 @@ func readGrant(name string, t *table) Grant {
 		Plugin:       parsed(t, "plugin", name, parsePluginName),
 		Version:      parsedRequired(t, "version", `"^1"`, parseConstraint),
 		Connections:  grantList(t, "connections", `["contoso"]`, parseLocalName),
-		Capabilities: grantList(t, "capabilities", `["mail.read"]`, parseID),
+		Capabilities: readCapabilities(t),
 		Actions:      grantList(t, "actions", `["mail.get"]`, parseID),
 		Mark:         t.boolean("mark"),
 		Beta:         t.boolean("beta"),
@@ -176,6 +177,16 @@ func grantList(t *table, key, example string, parse func(string) (string, *flaw)
 	items, ok := list(t, key, MaxGrantList, parse)
 	if !t.has(key) || ok && len(items) == 0 {
 		t.flaw(key, flawf("write for example "+key+" = "+example, "without %s the grant allows nothing", key))
+	}
+	return items
+}
+
+// readCapabilities reads the capabilities, of which there may be none if the file says so.
+func readCapabilities(t *table) []string {
+	const key = "capabilities"
+	items, _ := list(t, key, MaxGrantList, parseID)
+	if !t.has(key) {
+		t.flaw(key, flawf("write for example "+key+` = ["mail.read"]`, "without %s the grant allows nothing", key))
 	}
 	return items
 }

@@ -12,11 +12,17 @@ import (
 // ReadBlob reads up to length bytes of a blob of this invocation from offset on;
 // length is at most [abi.MaxBlobRead]. Fewer come back at the blob's end.
 func (c *Call) ReadBlob(name string, offset int64, length int) ([]byte, error) {
+	data, _, err := c.readBlob(name, offset, length)
+	return data, err
+}
+
+// readBlob also returns the size of the whole blob.
+func (c *Call) readBlob(name string, offset int64, length int) (data []byte, size int64, err error) {
 	reply, err := c.exchange(new(fastjson.Parser), &abi.Exchange{Op: abi.OpBlob, Blob: &abi.BlobRequest{Name: name, Offset: offset, Length: length}})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return reply.Data, nil
+	return reply.Data, reply.Size, nil
 }
 
 // BlobSize is how many bytes a blob of this invocation has.
@@ -61,9 +67,10 @@ type blobReader struct {
 
 func (r *blobReader) Read(p []byte) (int, error) {
 	if len(r.held) == 0 && r.err == nil {
-		r.held, r.err = r.call.ReadBlob(r.name, r.offset, r.chunk)
+		var size int64
+		r.held, size, r.err = r.call.readBlob(r.name, r.offset, r.chunk)
 		r.offset += int64(len(r.held))
-		if r.err == nil && len(r.held) == 0 {
+		if r.err == nil && (len(r.held) == 0 || r.offset >= size) {
 			r.err = io.EOF
 		}
 	}

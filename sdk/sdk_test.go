@@ -1,8 +1,10 @@
 package sdk_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -527,4 +529,49 @@ func FuzzRun(f *testing.F) {
 			t.Fatal(result.Error)
 		}
 	})
+}
+
+func TestBlobsOfAnySizeComeAndGoInPieces(t *testing.T) {
+	const piece = 256 << 10
+	large := strings.Repeat("x", piece)
+	coded := base64.StdEncoding.EncodeToString([]byte(large))
+	run(t, `{}`, func(call *sdk.Call) error {
+		small, big := call.NewBlob(), call.NewBlob()
+		if _, err := io.WriteString(big, large+"y"); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(small, "s"); err != nil {
+			return err
+		}
+		for _, w := range []*sdk.BlobWriter{big, small} {
+			if _, err := w.Close(); err != nil {
+				return err
+			}
+		}
+		content, err := io.ReadAll(call.BlobReader("sha256:1", 2))
+		if string(content) != "abc" {
+			t.Errorf("read %q", content)
+		}
+		return err
+	},
+		plugintest.Exchange{Want: `{"op":"blob","data":"` + coded + `","into":"2","more":true}`, Reply: `{}`},
+		plugintest.Exchange{Want: `{"op":"blob","data":"eQ==","into":"2"}`, Reply: `{"blob":{"name":"sha256:2"}}`},
+		plugintest.Exchange{Want: `{"op":"blob","data":"cw=="}`, Reply: `{"blob":{"name":"sha256:3"}}`},
+		plugintest.Exchange{Want: `{"op":"blob","name":"sha256:1","length":2}`, Reply: `{"data":"YWI=","size":3}`},
+		plugintest.Exchange{Want: `{"op":"blob","name":"sha256:1","offset":2,"length":2}`, Reply: `{"data":"Yw==","size":3}`},
+	).WantRows(t)
+}
+
+func TestABlobThatTheHostRefusesFailsAtOnceAndForGood(t *testing.T) {
+	run(t, `{}`, func(call *sdk.Call) error {
+		w := call.NewBlob()
+		if _, err := w.Write(make([]byte, 300<<10)); !errors.Is(err, abi.ExchangeLimit) {
+			t.Errorf("got %v", err)
+		}
+		_, err := w.Close()
+		return err
+	}, plugintest.Exchange{
+		Want:  `{"op":"blob","data":"` + base64.StdEncoding.EncodeToString(make([]byte, 256<<10)) + `","into":"1","more":true}`,
+		Reply: `{"error":{"code":"exchange_limit","message":"too much"}}`,
+	}).WantError(t, abi.ExchangeLimit)
 }

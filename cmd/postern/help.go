@@ -22,6 +22,7 @@ manifest states; "postern describe ACTION" lists them.
   body=@body.txt               the content of a file
   ContentBytes=@report.pdf     the content of a file as base64, for the type byte
   body=@@home                  a text that starts with an @
+  source=@mail.eml             the content of a file, for the type blob
   attachments=@list.json       a list of objects, as JSON
   Name=a.txt ContentBytes=@a.txt Name=b.txt ContentBytes=@b.txt
                                the same from values: the first Name with the first

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"sync"
 	"time"
 )
 
@@ -65,5 +67,69 @@ func (c *cli) showAdmission(plugin string) func() {
 	return func() {
 		close(end)
 		<-ended
+	}
+}
+
+// progress counts on one line of the terminal what is done of work that is long. The zero value counts and shows nothing.
+type progress struct {
+	mu      sync.Mutex
+	out     io.Writer
+	started time.Time
+	done    int
+	isShown bool
+}
+
+// start shows the count from now on, if the terminal is free for it. stop takes the line away.
+func (p *progress) start(c *cli, isFree bool) (stop func()) {
+	if !c.errTerminal || !isFree {
+		return func() {}
+	}
+	p.out, p.started = c.err, time.Now()
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(tick)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				p.show()
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-ended
+		p.clear()
+	}
+}
+
+// count counts one more.
+func (p *progress) count() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done++
+}
+
+func (p *progress) show() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	passed := time.Since(p.started)
+	if passed < patience {
+		return
+	}
+	p.isShown = true
+	fmt.Fprintf(p.out, "\r\x1b[K%s, %.0f a second", count(p.done, "message"), float64(p.done)/passed.Seconds())
+}
+
+// clear takes the line away, for what is written in its place.
+func (p *progress) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.isShown {
+		p.isShown = false
+		fmt.Fprint(p.out, "\r\x1b[K")
 	}
 }

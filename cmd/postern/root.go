@@ -57,7 +57,7 @@ Ask whether something is allowed, why:    postern explain mail.send`,
 		id       string
 		commands []*cobra.Command
 	}{
-		{groupActions, []*cobra.Command{c.runCommand(), c.actionsCommand(), c.describeCommand(), c.explainCommand(), c.pollCommand()}},
+		{groupActions, []*cobra.Command{c.runCommand(), c.extractCommand(), c.actionsCommand(), c.describeCommand(), c.explainCommand(), c.pollCommand()}},
 		{groupOperate, []*cobra.Command{c.authCommand(), c.doctorCommand(), c.pluginCommand(), c.auditCommand(), c.heldCommand(), c.triggerCommand()}},
 		{groupTry, []*cobra.Command{c.demoCommand(), c.emulateCommand(), c.proveCommand()}},
 		{"", []*cobra.Command{c.versionCommand(), c.pagesCommand()}},

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/host/blob"
 )
 
 // savedName is how many hexadecimal digits of a file's SHA-256 make its name.
@@ -21,12 +22,9 @@ func (c *cli) saveBlobs(h *host.Host, result *host.Result, dir string) (err erro
 		fmt.Fprintln(c.err, "postern: the action saved no file, so there is nothing to copy")
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("the folder of --save cannot be made: %w", err)
-	}
-	folder, err := os.OpenRoot(dir)
+	folder, err := openSaveFolder(dir)
 	if err != nil {
-		return fmt.Errorf("the folder of --save cannot be used: %w", err)
+		return err
 	}
 	defer closeAfter(&err, folder.Close)
 	store, err := h.Blobs()
@@ -34,20 +32,39 @@ func (c *cli) saveBlobs(h *host.Host, result *host.Result, dir string) (err erro
 		return err
 	}
 	for _, blob := range result.Blobs {
-		name := blob.SHA256[:savedName] + extension(blob.ContentType)
-		content, _, err := store.Open(blob.Name)
-		if err != nil {
+		if err := c.saveBlob(folder, store, blob); err != nil {
 			return err
 		}
-		err = saveFile(folder, name, content)
-		switch err = errors.Join(err, content.Close()); {
-		case errors.Is(err, fs.ErrExist):
-			fmt.Fprintf(c.err, "postern: %s is in %s already and stays as it is\n", name, printable(dir))
-		case err != nil:
-			return fmt.Errorf("save %s: %w", name, err)
-		default:
-			fmt.Fprintf(c.err, "postern: saved %s in %s, %d bytes\n", name, printable(dir), blob.Size)
-		}
+	}
+	return nil
+}
+
+// openSaveFolder makes and opens the folder of --save.
+func openSaveFolder(dir string) (*os.Root, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the folder of --save cannot be made: %w", err)
+	}
+	folder, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("the folder of --save cannot be used: %w", err)
+	}
+	return folder, nil
+}
+
+func (c *cli) saveBlob(folder *os.Root, store *blob.Store, kept host.Blob) error {
+	name := kept.SHA256[:savedName] + extension(kept.ContentType)
+	content, _, err := store.Open(kept.Name)
+	if err != nil {
+		return err
+	}
+	err = saveFile(folder, name, content)
+	switch err = errors.Join(err, content.Close()); {
+	case errors.Is(err, fs.ErrExist):
+		fmt.Fprintf(c.err, "postern: %s is in %s already and stays as it is\n", name, printable(folder.Name()))
+	case err != nil:
+		return fmt.Errorf("save %s: %w", name, err)
+	default:
+		fmt.Fprintf(c.err, "postern: saved %s in %s, %d bytes\n", name, printable(folder.Name()), kept.Size)
 	}
 	return nil
 }

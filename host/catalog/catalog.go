@@ -308,12 +308,21 @@ func (c *Catalog) Module(i *Installed) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	wasm, err := readFile(filepath.Join(i.dir, ModuleFile), MaxModule)
+	wasm, err := c.Unapproved(i)
 	if err != nil {
-		return nil, &abi.Error{Code: abi.PluginFailed, Message: fmt.Sprintf("the module of %s cannot be read: %v; install it again", i, err)}
+		return nil, err
 	}
 	if digest(wasm) != approved {
 		return nil, changed(i)
+	}
+	return wasm, nil
+}
+
+// Unapproved reads the module of a version whether it is approved or not, for where there is nothing that it could reach.
+func (c *Catalog) Unapproved(i *Installed) ([]byte, error) {
+	wasm, err := readFile(filepath.Join(i.dir, ModuleFile), MaxModule)
+	if err != nil {
+		return nil, &abi.Error{Code: abi.PluginFailed, Message: fmt.Sprintf("the module of %s cannot be read: %v; install it again", i, err)}
 	}
 	return wasm, nil
 }

@@ -11,7 +11,7 @@ const sniffed = 1024
 // detect tells what content is by its first bytes, as a media type; "" if they do not tell. Programs that open files go by these bytes, or by
 // the name, and never by what a sender declared.
 func detect(content []byte) string {
-	for _, known := range signatures() {
+	for _, known := range signatures {
 		if len(content) >= known.at && bytes.HasPrefix(content[known.at:], []byte(known.bytes)) {
 			return known.kind
 		}
@@ -48,33 +48,32 @@ type signature struct {
 	kind  string
 }
 
-func signatures() []signature {
-	return []signature{
-		{0, "%PDF-", "application/pdf"},
-		{0, "PK\x03\x04", "application/zip"},
-		{0, "\x89PNG\r\n\x1a\n", "image/png"},
-		{0, "\xff\xd8\xff", "image/jpeg"},
-		{0, "GIF87a", "image/gif"},
-		{0, "GIF89a", "image/gif"},
-		{0, "RIFF", "application/x-riff"},
-		{0, "BM", "image/bmp"},
-		{0, "MZ", "application/vnd.microsoft.portable-executable"},
-		{0, "\x7fELF", "application/x-elf"},
-		{0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"},
-		{0, "\x78\x9f\x3e\x22", "application/ms-tnef"},
-		{0, "{\\rtf", "application/rtf"},
-		{0, "Rar!\x1a\x07", "application/vnd.rar"},
-		{0, "7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"},
-		{0, "\x1f\x8b", "application/gzip"},
-		{0, "BZh", "application/x-bzip2"},
-		{0, "\xfd7zXZ\x00", "application/x-xz"},
-		{257, "ustar", "application/x-tar"},
-		{0x8001, "CD001", "application/x-iso9660-image"},
-		{0, "L\x00\x00\x00\x01\x14\x02\x00", "application/x-ms-shortcut"},
-		{0, "ITSF", "application/vnd.ms-htmlhelp"},
-		{0, "MSCF", "application/vnd.ms-cab-compressed"},
-		{0, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", "application/onenote"},
-	}
+// signatures are read only.
+var signatures = []signature{
+	{0, "%PDF-", "application/pdf"},
+	{0, "PK\x03\x04", "application/zip"},
+	{0, "\x89PNG\r\n\x1a\n", "image/png"},
+	{0, "\xff\xd8\xff", "image/jpeg"},
+	{0, "GIF87a", "image/gif"},
+	{0, "GIF89a", "image/gif"},
+	{0, "RIFF", "application/x-riff"},
+	{0, "BM", "image/bmp"},
+	{0, "MZ", "application/vnd.microsoft.portable-executable"},
+	{0, "\x7fELF", "application/x-elf"},
+	{0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"},
+	{0, "\x78\x9f\x3e\x22", "application/ms-tnef"},
+	{0, "{\\rtf", "application/rtf"},
+	{0, "Rar!\x1a\x07", "application/vnd.rar"},
+	{0, "7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"},
+	{0, "\x1f\x8b", "application/gzip"},
+	{0, "BZh", "application/x-bzip2"},
+	{0, "\xfd7zXZ\x00", "application/x-xz"},
+	{257, "ustar", "application/x-tar"},
+	{0x8001, "CD001", "application/x-iso9660-image"},
+	{0, "L\x00\x00\x00\x01\x14\x02\x00", "application/x-ms-shortcut"},
+	{0, "ITSF", "application/vnd.ms-htmlhelp"},
+	{0, "MSCF", "application/vnd.ms-cab-compressed"},
+	{0, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", "application/onenote"},
 }
 
 // looksHTML reports whether a text in lower case begins like a page.

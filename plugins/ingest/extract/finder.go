@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/postern-dev/postern/plugins/ingest/extract/suffix"
 )
 
 // finder gathers findings, each once.
@@ -13,7 +15,6 @@ type finder struct {
 	bytes  int
 	// recipients are the registered domains of who received the message.
 	recipients map[string]struct{}
-	spare      []byte
 }
 
 type key struct {
@@ -28,7 +29,9 @@ func newFinder() *finder {
 
 // add adds a finding that is not known yet.
 func (f *finder) add(found Finding) {
-	if found.Original == found.Value {
+	// What a sender wrote may be percent-encoded bytes of any charset.
+	found.Value, found.Original = toUTF8(found.Value), toUTF8(found.Original)
+	if strings.EqualFold(found.Original, found.Value) {
 		found.Original = ""
 	}
 	k := key{found.Kind, found.Value, found.Role}
@@ -128,7 +131,7 @@ func (f *finder) domain(s *source, role Role, h *host, original string) {
 	if !isPublic(h.name) {
 		return
 	}
-	name := registered(h.name)
+	name := suffix.Registered(h.name)
 	if _, own := f.recipients[name]; own && name != "" {
 		role = Recipient
 	}

@@ -66,9 +66,12 @@ func (w *walker) readHeader(isTop bool) header {
 			end = starts[i+1]
 		}
 		line := block[start:end]
+		if len(h) == 0 {
+			line = bytes.TrimLeft(line, " \t")
+		}
 		name, value, ok := splitField(line)
 		switch {
-		case (line[0] == ' ' || line[0] == '\t') && len(h) > 0:
+		case len(h) > 0 && (line[0] == ' ' || line[0] == '\t'):
 			h[len(h)-1].value += "\n" + string(bare(line))
 			continue
 		case ok && len(h) < maxFields:

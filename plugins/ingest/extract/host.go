@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
-	"golang.org/x/net/publicsuffix"
+
+	"github.com/postern-dev/postern/plugins/ingest/extract/suffix"
 )
 
 // host is the host of a URL or of an address, in its normal form.
@@ -157,20 +158,11 @@ func isPublic(domain string) bool {
 	if i <= 0 || i == len(domain)-1 {
 		return false
 	}
-	if _, isICANN := publicsuffix.PublicSuffix(domain[i+1:]); !isICANN {
+	if _, isListed := suffix.Public(domain[i+1:]); !isListed {
 		return false
 	}
-	suffix, _ := publicsuffix.PublicSuffix(domain)
-	return suffix != domain
-}
-
-// registered is the part of a domain that somebody registered, or "".
-func registered(domain string) string {
-	name, err := publicsuffix.EffectiveTLDPlusOne(domain)
-	if err != nil {
-		return ""
-	}
-	return name
+	end, _ := suffix.Public(domain)
+	return end != domain
 }
 
 // lowerASCII lowers A to Z.

@@ -44,4 +44,6 @@ const (
 	maxMembers = 500
 	// chunk is how much is read at once, in bytes; the longest line that can be a boundary.
 	chunk = 32 << 10
+	// shortChunk is how much is decoded at once, in bytes.
+	shortChunk = 8 << 10
 )

@@ -24,6 +24,11 @@ type lines struct {
 
 func newLines(source io.Reader) *lines { return &lines{source: source, window: make([]byte, chunk)} }
 
+// newShortLines is for what does not look for boundaries: the window, and with it the longest piece of a line, is smaller.
+func newShortLines(source io.Reader) *lines {
+	return &lines{source: source, window: make([]byte, shortChunk)}
+}
+
 // next returns the next line with its ending. A line that is longer than the window comes in pieces: isStart tells the first of them. It is
 // good until the next call; nil is the end.
 func (l *lines) next() (line []byte, isStart bool) {

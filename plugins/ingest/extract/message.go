@@ -220,13 +220,14 @@ func (w *walker) entity(path string, h header, kind structured, nesting int) mar
 
 // multipart reads the parts between boundaries, and what stands before and after them as text.
 func (w *walker) multipart(path string, kind structured, nesting int) mark {
-	boundary := strings.TrimRight(kind.parameters["boundary"], " \t\r\n")
-	if boundary == "" {
-		if boundary = w.guessBoundary(); boundary == "" {
-			w.report.problem("a multipart without a boundary")
-			return w.leaf(child(path, 1), nil, structured{"", nil}, &body{w: w})
-		}
-		w.report.problem("a multipart whose boundary is not declared")
+	declared := strings.TrimRight(kind.parameters["boundary"], " \t\r\n")
+	boundary := w.findBoundary(declared)
+	switch {
+	case boundary == "":
+		w.report.problem("a multipart without a boundary")
+		return w.leaf(child(path, 1), nil, structured{"", nil}, &body{w: w})
+	case boundary != declared:
+		w.report.problem("a multipart whose boundary is not the declared one")
 	}
 	w.open = append(w.open, boundary)
 	own := len(w.open) - 1
@@ -264,11 +265,11 @@ func (w *walker) multipart(path string, kind structured, nesting int) mark {
 	return end
 }
 
-// guessBoundary looks for a boundary that the header does not tell: a line of two dashes and more, before a line that is a field of a part.
-func (w *walker) guessBoundary() string {
+// findBoundary looks ahead for the boundary of a multipart. Where the declared one does not come, it is a line of two dashes and more before
+// a line that is a field of a part. If there is no such line either, it is the declared one, which may come later.
+func (w *walker) findBoundary(declared string) string {
 	var seen []byte
-	found := ""
-	candidate := ""
+	found, candidate := "", ""
 	for len(seen) < 2*chunk && found == "" {
 		line, isStart := w.in.next()
 		if line == nil {
@@ -280,12 +281,21 @@ func (w *walker) guessBoundary() string {
 			found = candidate
 		}
 		candidate = ""
-		if isStart && len(text) > 4 && strings.HasPrefix(text, "--") && strings.Trim(text, "-") != "" {
+		if !isStart || len(text) < 3 || text[:2] != "--" {
+			continue
+		}
+		if _, isOuter := w.markOf(line); isOuter || declared != "" && (text[2:] == declared || text[2:] == declared+"--") {
+			break
+		}
+		if strings.Trim(text, "-") != "" {
 			candidate = text[2:]
 		}
 	}
 	if len(seen) > 0 {
 		w.in.push(seen)
+	}
+	if found == "" {
+		return declared
 	}
 	return found
 }

@@ -38,7 +38,7 @@ func (w *walker) name(p *Part, declared string) {
 	if p.Name == "" {
 		p.Name = "part-" + p.Path + extensionOf(p.Type)
 	}
-	if declared != p.Name {
+	if declared = toUTF8(declared); declared != p.Name {
 		p.Declared = clip(declared, maxFieldName)
 	}
 }

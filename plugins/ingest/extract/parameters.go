@@ -15,8 +15,7 @@ type structured struct {
 // first is taken. Values are decoded.
 func parseStructured(value string) structured {
 	pieces := splitParameters(value)
-	word, _, _ := strings.Cut(pieces[0], "(")
-	s := structured{word: strings.ToLower(strings.Join(strings.Fields(word), "")), parameters: map[string]string{}}
+	s := structured{word: token(pieces[0]), parameters: map[string]string{}}
 	var pieced map[string]*continued // of RFC 2231, section 3
 	for _, piece := range pieces[1:] {
 		name, text, ok := strings.Cut(piece, "=")
@@ -47,6 +46,16 @@ func parseStructured(value string) structured {
 		}
 	}
 	return s
+}
+
+// token is what of a text may be a media type or a disposition, in lower case.
+func token(text string) string {
+	text = strings.TrimLeft(text, " \t\"'")
+	end := 0
+	for end < len(text) && (isWord(text[end]) || strings.IndexByte("/-+.!#$&^", text[end]) >= 0) {
+		end++
+	}
+	return strings.ToLower(text[:end])
 }
 
 // splitParameters splits at semicolons that stand outside quotes. A quote that nobody closes counts for nothing.

@@ -44,7 +44,7 @@ func found(text string) []string {
 	if text == "" {
 		return nil
 	}
-	return []string{text}
+	return []string{toUTF8(text)}
 }
 
 // queryValue is the raw value of a parameter of a query. Entities that nobody decoded are taken for what they mean.
@@ -138,7 +138,7 @@ func embedded(rest string) []string {
 func whole(text string) (string, bool) {
 	for range 3 {
 		if i := schemeAt(text); i >= 0 {
-			return text[i:], true
+			return toUTF8(text[i:]), true
 		}
 		decoded := unescapePercent(text)
 		if decoded == text {

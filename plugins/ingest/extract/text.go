@@ -39,7 +39,7 @@ type scan struct {
 func (c *scan) run(text string) {
 	text = visible(text)
 	if strings.Contains(text, `\n`) || strings.Contains(text, `\r`) || strings.Contains(text, `\t`) {
-		text = strings.NewReplacer(`\r`, " ", `\n`, " ", `\t`, " ").Replace(text) // line ends that somebody escaped
+		text = lineEnds.Replace(text) // line ends that somebody escaped
 	}
 	text = joinDots(text)
 	for len(text) > 0 {
@@ -192,7 +192,7 @@ func replaceFold(text, lower, old, new string) string {
 
 // token searches a run without blanks.
 func (c *scan) token(raw string) {
-	if len(raw) < 4 || strings.IndexAny(raw, ".:@[") < 0 && len(raw) < 32 {
+	if len(raw) < 4 || !strings.ContainsAny(raw, ".:@[") && len(raw) < 32 {
 		c.before = strings.ToLower(strings.Trim(raw[:min(len(raw), 20)], ".,;:()[]"))
 		return
 	}
@@ -389,13 +389,26 @@ func startsURL(text string) bool {
 	return strings.HasPrefix(head, "http:") || strings.HasPrefix(head, "https:") || strings.HasPrefix(head, "ftp:") || strings.HasPrefix(head, "www.")
 }
 
+// fangs and lineEnds are built once: a module keeps them from before its first invocation.
+var (
+	fangs = replacer("[.]", ".", "(.)", ".", "{.}", ".", "[.", ".", `\.`, ".", `\/`, "/",
+		"[dot]", ".", "(dot)", ".", "{dot}", ".", "[DOT]", ".", "(DOT)", ".", "{DOT}", ".", "[Dot]", ".", "(Dot)", ".",
+		"[at]", "@", "(at)", "@", "{at}", "@", "[AT]", "@", "(AT)", "@", "[@]", "@", "(@)", "@",
+		"[://]", "://", "[:]", ":", "(:)", ":", ":[//]", "://", "[/]", "/", "[:/]", ":/", "[//]", "//", `:\\`, "://")
+	lineEnds = replacer(`\r`, " ", `\n`, " ", `\t`, " ")
+)
+
+// replacer is strings.NewReplacer, which builds its tables at its first use, after that.
+func replacer(pairs ...string) *strings.Replacer {
+	r := strings.NewReplacer(pairs...)
+	r.Replace("")
+	return r
+}
+
 // refang undoes the ways in which people make an indicator safe to write: hxxp, [.], (dot), [:]//, [at].
 func refang(text string) string {
 	if strings.ContainsAny(text, `[({\`) {
-		text = strings.NewReplacer("[.]", ".", "(.)", ".", "{.}", ".", "[.", ".", `\.`, ".", `\/`, "/",
-			"[dot]", ".", "(dot)", ".", "{dot}", ".", "[DOT]", ".", "(DOT)", ".", "{DOT}", ".", "[Dot]", ".", "(Dot)", ".",
-			"[at]", "@", "(at)", "@", "{at}", "@", "[AT]", "@", "(AT)", "@", "[@]", "@", "(@)", "@",
-			"[://]", "://", "[:]", ":", "(:)", ":", ":[//]", "://", "[/]", "/", "[:/]", ":/", "[//]", "//", `:\\`, "://").Replace(text)
+		text = fangs.Replace(text)
 	}
 	for from := 0; ; {
 		i := strings.Index(text[from:], "://")
@@ -493,7 +506,7 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 		return
 	}
 	if key, value, ok := strings.Cut(trimmed, "="); ok {
-		if !strings.ContainsAny(key, "./:") {
+		if c.isHeader || !strings.ContainsAny(key, "./:") {
 			c.before = strings.ToLower(key)
 			c.word(value, '=', isCalled, original)
 		}

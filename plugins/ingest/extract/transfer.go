@@ -16,9 +16,9 @@ func decoder(encoding string, body io.Reader) io.Reader {
 	case "base64", "base-64", "b", "b64", "x-base64", "base64mime":
 		return &base64Reader{source: body}
 	case "quoted-printable", "quoted printable", "quotedprintable", "quoted_printable", "qp", "q":
-		return &quotedReader{lines: newLines(body)}
+		return &quotedReader{lines: newShortLines(body)}
 	case "x-uuencode", "uuencode", "x-uue", "uue":
-		return &uuReader{lines: newLines(body)}
+		return &uuReader{lines: newShortLines(body)}
 	case "x-gzip64", "gzip64":
 		inflated, err := gzip.NewReader(&base64Reader{source: body})
 		if err != nil {
@@ -44,7 +44,7 @@ func (t tolerant) Read(p []byte) (int, error) {
 // piece. Text that is plainly not base64 comes as it is.
 type base64Reader struct {
 	source  io.Reader
-	buffer  [chunk]byte
+	buffer  [shortChunk]byte
 	held    []byte // of the buffer
 	begun   bool
 	isPlain bool
@@ -63,13 +63,7 @@ func (r *base64Reader) Read(p []byte) (int, error) {
 			if r.err != nil {
 				return r.finish(p)
 			}
-			var got int
-			got, r.err = r.source.Read(r.buffer[:])
-			r.held = r.buffer[:got]
-			if !r.begun && got > 0 {
-				r.begun = true
-				r.isPlain = !looksBase64(r.held)
-			}
+			r.fill()
 			continue
 		}
 		if r.isPlain {
@@ -80,6 +74,21 @@ func (r *base64Reader) Read(p []byte) (int, error) {
 		n = r.decode(p)
 	}
 	return n, nil
+}
+
+// fill reads once more, at the beginning as much as it takes to tell what the text is.
+func (r *base64Reader) fill() {
+	got := 0
+	for r.err == nil && (got == 0 || !r.begun && got < sniffed) {
+		var n int
+		n, r.err = r.source.Read(r.buffer[got:])
+		got += n
+	}
+	r.held = r.buffer[:got]
+	if !r.begun {
+		r.begun = true
+		r.isPlain = !looksBase64(r.held)
+	}
 }
 
 // finish gives what an end without padding leaves.
@@ -145,7 +154,7 @@ func (r *base64Reader) decode(p []byte) int {
 // looksBase64 reports whether the beginning of a text may be base64: next to nothing of it is outside the alphabet.
 func looksBase64(text []byte) bool {
 	good, bad := 0, 0
-	for _, c := range text[:min(len(text), 1024)] {
+	for _, c := range text[:min(len(text), sniffed)] {
 		switch {
 		case isBase64(c) || c == '=':
 			good++
@@ -155,7 +164,7 @@ func looksBase64(text []byte) bool {
 			bad++
 		}
 	}
-	return good > bad
+	return good >= bad
 }
 
 // quotedReader decodes quoted-printable.
