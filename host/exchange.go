@@ -200,22 +200,42 @@ func (inv *invocation) local(ctx context.Context, x *abi.Exchange) (*abi.Reply, 
 	return reply, inv.put(inv.record(x.Op), audit.Allowed, nil)
 }
 
-// addRows keeps result rows, written anew from what was read.
+// addRows keeps result rows, or the records of a trigger.
 func (inv *invocation) addRows(rows []*fastjson.Value) error {
+	if inv.poll == nil {
+		return inv.exchanges.addRows(rows)
+	}
 	for _, row := range rows {
-		text := abi.AppendValue(nil, row)
-		if inv.rowBytes += len(text); len(inv.rows) == maxRows || inv.rowBytes > maxRowBytes {
-			return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the result is over %d rows or %d MiB; ask for less at a time", maxRows, maxRowBytes>>20)}
+		text, err := inv.written(row, len(inv.poll.records))
+		if err != nil {
+			return err
 		}
-		if inv.poll != nil {
-			if err := inv.addRecord(row, text); err != nil {
-				return err
-			}
-			continue
+		if err := inv.addRecord(row, text); err != nil {
+			return err
 		}
-		inv.rows = append(inv.rows, text)
 	}
 	return nil
+}
+
+// addRows keeps result rows.
+func (x *exchanges) addRows(rows []*fastjson.Value) error {
+	for _, row := range rows {
+		text, err := x.written(row, len(x.rows))
+		if err != nil {
+			return err
+		}
+		x.rows = append(x.rows, text)
+	}
+	return nil
+}
+
+// written is a row written anew from what was read, if there is room for it after so many.
+func (x *exchanges) written(row *fastjson.Value, before int) ([]byte, error) {
+	text := abi.AppendValue(nil, row)
+	if x.rowBytes += len(text); before == maxRows || x.rowBytes > maxRowBytes {
+		return nil, &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the result is over %d rows or %d MiB; ask for less at a time", maxRows, maxRowBytes>>20)}
+	}
+	return text, nil
 }
 
 func (x *exchanges) blob(ctx context.Context, b *abi.BlobRequest, reply *abi.Reply) error {

@@ -272,6 +272,9 @@ func (inv *invocation) record(op abi.Op) audit.Record {
 	if inv.installed != nil {
 		r.Plugin = inv.installed.String()
 	}
+	if inv.poll != nil {
+		r.Trigger = inv.poll.Trigger
+	}
 	if inv.release != nil {
 		r.Held, r.Operator = inv.release.ID, inv.release.operator
 	}

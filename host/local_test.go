@@ -38,7 +38,7 @@ func openLocal(tb testing.TB, name string) *host.Local {
 }
 
 // row is what the tests look at of a row of message.extract.
-type row struct {
+type extractedRow struct {
 	Subject  string
 	Size     int64
 	SHA256   string
@@ -53,7 +53,7 @@ type row struct {
 }
 
 // extractFrom runs message.extract.
-func extractFrom(tb testing.TB, l *host.Local, source string, store *blob.Store, parameters map[string]any) (row, *host.Result, host.Usage) {
+func extractFrom(tb testing.TB, l *host.Local, source string, store *blob.Store, parameters map[string]any) (extractedRow, *host.Result, host.Usage) {
 	tb.Helper()
 	given := map[string]any{"source": "m"}
 	for name, value := range parameters {
@@ -65,7 +65,7 @@ func extractFrom(tb testing.TB, l *host.Local, source string, store *blob.Store,
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var r row
+	var r extractedRow
 	if err := json.Unmarshal(result.Data[0], &r); err != nil {
 		tb.Fatal(err)
 	}
@@ -191,7 +191,7 @@ actions = ["message.extract"]
 	}
 	result := h.must(t, "message.extract", map[string]any{"source": kept.Name, "save": true})
 	alone, _, _ := extractFrom(t, openLocal(t, "ingest"), attachedMail, nil, nil)
-	var r row
+	var r extractedRow
 	if err := json.Unmarshal(result.Data[0], &r); err != nil {
 		t.Fatal(err)
 	}

@@ -5,60 +5,146 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/connection"
+	"github.com/postern-dev/postern/host/dial"
+	"github.com/postern-dev/postern/host/dial/bus"
 	"github.com/postern-dev/postern/host/trigger"
+	"github.com/postern-dev/postern/host/trigger/sink"
 	"github.com/postern-dev/postern/manifests"
 )
 
-// sink opens a sink of the operator's file, once for all triggers.
-func (t *Triggers) sink(name string, o TriggerOptions) (trigger.Sink, error) {
-	if sink, ok := t.sinks[name]; ok {
-		return sink, nil
-	}
-	sink, err := t.openSink(name, o)
-	if err == nil {
-		t.sinks[name] = sink
-	}
-	return sink, err
+// sinks are those that triggers share, open, by their names.
+type sinks struct {
+	host    *Host
+	options TriggerOptions
+	open    map[string]trigger.NamedSink
+	// close closes what sinks leave open, after them.
+	close []func() error
 }
 
-func (t *Triggers) openSink(name string, o TriggerOptions) (trigger.Sink, error) {
+// named opens a sink of the operator's file, once for all triggers.
+func (s *sinks) named(ctx context.Context, name string) (trigger.NamedSink, error) {
+	if named, ok := s.open[name]; ok {
+		return named, nil
+	}
+	named := trigger.NamedSink{Name: name}
+	var err error
 	if name == manifests.StandardOutput {
-		if o.Output == nil {
-			return nil, &abi.Error{Code: abi.InvalidInput, Message: "a trigger has no sink, and nobody reads its records; name sinks for it in the operator's file"}
+		named.Sink, err = s.output()
+	} else if config, ok := s.host.operator.Sink(name); !ok {
+		err = fmt.Errorf("the operator's file has no such sink")
+	} else {
+		named.Repeat = config.InDoubt == manifests.InDoubtRepeat
+		named.Sink, err = s.make(ctx, config)
+	}
+	if err != nil {
+		var failure *abi.Error
+		if errors.As(err, &failure) {
+			told := *failure
+			told.Message = "sink " + name + ": " + told.Message
+			return named, &told
 		}
-		return lines{o.Output}, nil
+		return named, &abi.Error{Code: abi.InvalidInput, Message: "sink " + name + ": " + err.Error()}
 	}
-	s, ok := t.host.operator.Sink(name)
-	if !ok {
-		return nil, &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("the operator's file has no sink %q", name)}
-	}
-	return nil, &abi.Error{Code: abi.NotSupported, Message: fmt.Sprintf("sink %s: the kind %s is not there yet", name, s.Kind)}
+	s.open[name] = named
+	return named, nil
 }
 
-func closeSinks(sinks map[string]trigger.Sink) error {
+func (s *sinks) output() (trigger.Sink, error) {
+	if s.options.Output == nil {
+		return nil, errors.New("nobody reads the records of a trigger without sinks; name some in the operator's file")
+	}
+	return &sink.Lines{W: s.options.Output}, nil
+}
+
+func (s *sinks) make(ctx context.Context, c *manifests.Sink) (trigger.Sink, error) {
+	operator := s.host.operator
+	switch c.Kind {
+	case manifests.SinkJSONLines:
+		if c.Path == "-" {
+			return s.output()
+		}
+		return sink.NewFile(sink.FileOptions{Path: operator.Resolve(c.Path), MaxSize: int64(c.Rotate), Keep: c.Files})
+	case manifests.SinkDirectory:
+		return sink.NewDirectory(operator.Resolve(c.Path), s.blob)
+	case manifests.SinkWebhook:
+		return s.webhook(c)
+	case manifests.SinkNATS:
+		return s.nats(ctx, c)
+	case manifests.SinkCallback:
+		if own, ok := s.options.Sinks[c.Name]; ok {
+			return own, nil
+		}
+		return nil, errors.New(`the kind "callback" is for programs that embed Postern, which give the function`)
+	default:
+		return nil, fmt.Errorf("there is no kind %q", c.Kind)
+	}
+}
+
+// blob opens a blob that a record names.
+func (s *sinks) blob(_ context.Context, name string) (io.ReadCloser, error) {
+	blobs, err := s.host.TriggerBlobs()
+	if err != nil {
+		return nil, err
+	}
+	content, _, err := blobs.Open(name)
+	return content, err
+}
+
+// secrets reads what is secret of a sink.
+func (s *sinks) secrets(c *manifests.Sink) *connection.Secrets {
+	h := s.host
+	return connection.NewSecrets("sink."+c.Name, connection.Options{
+		Dir: h.operator.Dir, Logger: h.log, Keyring: h.config.Keyring, Provider: h.operator.Provider,
+	})
+}
+
+func (s *sinks) webhook(c *manifests.Sink) (trigger.Sink, error) {
+	var way dial.Way
+	if c.CAFile != "" {
+		var err error
+		if way.Roots, err = connection.Roots(s.host.operator.Dir, c.CAFile); err != nil {
+			return nil, err
+		}
+	}
+	secrets := s.secrets(c)
+	return sink.NewWebhook(sink.WebhookOptions{
+		URL: c.URL, Way: way, Timeout: c.Timeout, Settle: c.Settle, Now: s.host.config.Now,
+		Secret: func(ctx context.Context) (string, error) { return secrets.Word(ctx, c.Secret, "secret") },
+	})
+}
+
+func (s *sinks) nats(ctx context.Context, c *manifests.Sink) (trigger.Sink, error) {
+	o := bus.Options{Servers: []string{c.URL}, Logger: s.host.log}
+	if c.CAFile != "" {
+		var err error
+		if o.Roots, err = connection.Roots(s.host.operator.Dir, c.CAFile); err != nil {
+			return nil, err
+		}
+	}
+	if !c.Credentials.IsZero() {
+		secrets := s.secrets(c)
+		o.Credentials = func() ([]byte, error) { return secrets.Text(context.WithoutCancel(ctx), c.Credentials, "credentials") }
+	}
+	conn, err := bus.Connect(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s.close = append(s.close, func() error { conn.Close(); return nil })
+	return sink.NewNATS(conn, sink.NATSOptions{Subject: c.Subject, Stream: c.Stream})
+}
+
+// closeAll closes the sinks.
+func (s *sinks) closeAll() error {
 	var errs []error
-	for _, sink := range sinks {
-		errs = append(errs, sink.Close())
+	for _, named := range s.open {
+		errs = append(errs, named.Sink.Close())
+	}
+	for _, closing := range slices.Backward(s.close) {
+		errs = append(errs, closing())
 	}
 	return errors.Join(errs...)
 }
-
-// lines writes records to a stream that nobody can look into.
-type lines struct{ w io.Writer }
-
-func (l lines) Deliver(_ context.Context, records []trigger.Delivery) (int, error) {
-	for n, r := range records {
-		if _, err := l.w.Write(append(r.Content, '\n')); err != nil {
-			return n, &trigger.DoubtError{Reason: err.Error()}
-		}
-	}
-	return len(records), nil
-}
-
-func (lines) Holds(context.Context, []trigger.Delivery) ([]bool, error) {
-	return nil, trigger.ErrCannotTell
-}
-
-func (lines) Close() error { return nil }

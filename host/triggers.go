@@ -41,7 +41,7 @@ type Triggers struct {
 	host   *Host
 	store  trigger.Store
 	runner *trigger.Runner
-	sinks  map[string]trigger.Sink
+	sinks  sinks
 	leave  func()
 }
 
@@ -52,7 +52,7 @@ func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err
 	if !ok {
 		return nil, errClosed()
 	}
-	t := &Triggers{host: h, sinks: map[string]trigger.Sink{}, leave: leave}
+	t := &Triggers{host: h, sinks: sinks{host: h, options: o, open: map[string]trigger.NamedSink{}}, leave: leave}
 	defer func() {
 		if err != nil {
 			_ = t.Close() // the reason why they cannot run is told
@@ -67,7 +67,7 @@ func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err
 	}
 	config := trigger.Config{Store: t.store, Logger: h.log, Now: h.config.Now, Grace: o.Grace}
 	for _, c := range chosen {
-		polled, err := t.trigger(c, o)
+		polled, err := t.trigger(ctx, c, o)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +121,7 @@ func (h *Host) TriggerStore(ctx context.Context) (trigger.Store, error) {
 }
 
 // trigger makes one trigger of the operator's file ready.
-func (t *Triggers) trigger(c *manifests.Trigger, o TriggerOptions) (trigger.Trigger, error) {
+func (t *Triggers) trigger(ctx context.Context, c *manifests.Trigger, o TriggerOptions) (trigger.Trigger, error) {
 	floor := time.Duration(manifests.DefaultInterval)
 	if r, err := t.host.resolve(c.Action, c.Connection); err == nil && r.action.Interval > 0 {
 		floor = r.action.Interval
@@ -135,11 +135,11 @@ func (t *Triggers) trigger(c *manifests.Trigger, o TriggerOptions) (trigger.Trig
 		names = append(slices.Clone(names), manifests.StandardOutput)
 	}
 	for _, name := range names {
-		sink, err := t.sink(name, o)
+		sink, err := t.sinks.named(ctx, name)
 		if err != nil {
 			return ready, err
 		}
-		ready.Sinks = append(ready.Sinks, trigger.NamedSink{Name: name, Sink: sink})
+		ready.Sinks = append(ready.Sinks, sink)
 	}
 	return ready, nil
 }
@@ -179,7 +179,7 @@ func (t *Triggers) Wake(name string) { t.runner.Wake(name) }
 // Close closes the sinks.
 func (t *Triggers) Close() error {
 	defer t.leave()
-	return closeSinks(t.sinks)
+	return t.sinks.closeAll()
 }
 
 // sweepBlobs removes the blobs of records that have arrived everywhere, for as long as triggers run.

@@ -5,14 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host"
+	"github.com/postern-dev/postern/host/trigger"
+	"github.com/postern-dev/postern/host/trigger/sink"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -59,10 +64,10 @@ func TestATriggerHandsEachMessageOverOnce(t *testing.T) {
 	keys := map[string]bool{}
 	for line := range strings.Lines(out.String()) {
 		var record struct {
-			Key    string
-			Source struct{ Blob string }
+			Key, Trigger string
+			Record       struct{ Source struct{ Blob string } }
 		}
-		if err := json.Unmarshal([]byte(line), &record); err != nil || keys[record.Key] || record.Source.Blob == "" {
+		if err := json.Unmarshal([]byte(line), &record); err != nil || keys[record.Key] || record.Record.Source.Blob == "" || record.Trigger != "soc-inbox" {
 			t.Errorf("%q: %v", line, err)
 		}
 		keys[record.Key] = true
@@ -125,7 +130,7 @@ func TestTriggersAreRefused(t *testing.T) {
 		says string
 	}{
 		{"an unknown name", host.TriggerOptions{Names: []string{"sock"}, Output: new(bytes.Buffer)}, `there is no trigger "sock"; the operator's file has soc-inbox`},
-		{"nobody reads the records", host.TriggerOptions{}, "nobody reads its records"},
+		{"nobody reads the records", host.TriggerOptions{}, "nobody reads the records"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if _, err := h.Triggers(t.Context(), test.o); !errors.Is(err, abi.InvalidInput) || !strings.Contains(err.Error(), test.says) {
@@ -142,6 +147,80 @@ func TestTriggersAreRefused(t *testing.T) {
 			t.Errorf("got %v, %v", all, err)
 		}
 	})
+}
+
+func TestEachSinkGetsEachRecord(t *testing.T) {
+	var mu sync.Mutex
+	posted := map[string]int{}
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		posted[r.Header.Get("webhook-id")]++
+		if !strings.HasPrefix(r.Header.Get("webhook-signature"), "v1,") {
+			t.Error("a request is not signed")
+		}
+	}))
+	defer receiver.Close()
+	h := watched(t, strings.Replace(socTrigger, `action = "feed.poll"`, `action = "feed.poll"
+sinks = ["file", "folder", "hook", "mine"]`, 1)+`
+[sink.file]
+kind = "jsonl"
+path = "records.jsonl"
+[sink.folder]
+kind = "directory"
+path = "records"
+[sink.hook]
+kind = "webhook"
+url = "`+receiver.URL+`/records"
+secret = { file = "hook-secret" }
+[sink.mine]
+kind = "callback"
+`)
+	h.write(t, "hook-secret", strings.Repeat("s3cret", 5)+"\n")
+	taken := 0
+	mine := &sink.Callback{Take: func(context.Context, trigger.Delivery) error { taken++; return nil }}
+	triggers := h.triggers(t, host.TriggerOptions{Sinks: map[string]trigger.Sink{"mine": mine}})
+	report, err := triggers.Once(t.Context(), "soc-inbox")
+	if err != nil || report.Delivered != 4*report.Records {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	lines, err := os.ReadFile(filepath.Join(h.dir, "records.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, err := filepath.Glob(filepath.Join(h.dir, "records", "soc-inbox", "*", "record.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs, err := filepath.Glob(filepath.Join(h.dir, "records", "soc-inbox", "*", "sha256-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := report.Records
+	if bytes.Count(lines, []byte("\n")) != n || len(folders) != n || len(blobs) != n || len(posted) != n || taken != n {
+		t.Errorf("%d records: %d lines, %d folders, %d blobs, %d posted, %d taken", n, bytes.Count(lines, []byte("\n")), len(folders), len(blobs), len(posted), taken)
+	}
+	for id, times := range posted {
+		if times != 1 {
+			t.Errorf("%s was posted %d times", id, times)
+		}
+	}
+}
+
+func TestSinksAreRefused(t *testing.T) {
+	for _, test := range []struct{ name, table, says string }{
+		{"a function that nobody gave", "kind = \"callback\"", "is for programs that embed Postern"},
+		{"an authority that is not there", "kind = \"webhook\"\nurl = \"https://siem.example\"\nsecret = { env = \"S\" }\nca_file = \"none.pem\"", "none.pem"},
+		{"standard output that nobody reads", "kind = \"jsonl\"\npath = \"-\"", "nobody reads the records"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := watched(t, strings.Replace(socTrigger, `action = "feed.poll"`, "action = \"feed.poll\"\nsinks = [\"s\"]", 1)+"[sink.s]\n"+test.table+"\n")
+			_, err := h.Triggers(t.Context(), host.TriggerOptions{})
+			if !errors.Is(err, abi.InvalidInput) || !strings.Contains(err.Error(), "sink s: ") || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
 }
 
 func TestBlobsGoWithTheirRecords(t *testing.T) {

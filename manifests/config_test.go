@@ -119,15 +119,15 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			Retain:     DefaultRetain,
 		}},
 		Sinks: []Sink{{
-			Name: "archive", Kind: SinkDirectory, Path: "records", InDoubt: InDoubtPark, Timeout: DefaultSinkTimeout,
+			Name: "archive", Kind: SinkDirectory, Path: "records", InDoubt: InDoubtPark, Timeout: DefaultSinkTimeout, Settle: DefaultSettle, Rotate: DefaultRotate,
 		}, {
 			Name: "bus", Kind: SinkNATS, URL: "tls://nats.example:4222", Stream: "POSTERN", Subject: "postern.soc-inbox",
-			Credentials: Source{file: "nats.creds"}, InDoubt: InDoubtPark, Timeout: DefaultSinkTimeout,
+			Credentials: Source{file: "nats.creds"}, InDoubt: InDoubtPark, Timeout: DefaultSinkTimeout, Settle: DefaultSettle, Rotate: DefaultRotate,
 		}, {
-			Name: "log", Kind: SinkJSONLines, Path: "records.jsonl", Rotate: 100 << 20, Files: 10, InDoubt: InDoubtPark, Timeout: DefaultSinkTimeout,
+			Name: "log", Kind: SinkJSONLines, Path: "records.jsonl", Rotate: 200 << 20, Files: 10, InDoubt: InDoubtPark, Timeout: DefaultSinkTimeout, Settle: DefaultSettle,
 		}, {
 			Name: "siem", Kind: SinkWebhook, URL: "https://siem.example:8443/postern?tenant=contoso", Secret: Source{env: "SIEM_SECRET"},
-			InDoubt: InDoubtRepeat, Timeout: 10 * time.Second, CAFile: "siem.pem",
+			InDoubt: InDoubtRepeat, Timeout: 10 * time.Second, Settle: 2 * time.Minute, CAFile: "siem.pem", Rotate: DefaultRotate,
 		}},
 	}
 	if diff := cmp.Diff(want, got, compareConfigs); diff != "" {
@@ -287,16 +287,17 @@ func TestConfigIsRefused(t *testing.T) {
 		{"webhook that is no address", `"https://siem.example:8443/postern?tenant=contoso"`, `"siem.example"`},
 		{"in doubt, another word", `in_doubt = "repeat"`, `in_doubt = "drop"`},
 		{"timeout of a sink", `timeout = "10s"`, `timeout = "10m"`},
+		{"timeout of NATS", `stream = "POSTERN"`, "stream = \"POSTERN\"\ntimeout = \"1s\""},
+		{"doubt that never settles", `settle = "2m"`, `settle = "61m"`},
 		{"NATS with a path", `"tls://nats.example:4222"`, `"tls://nats.example:4222/x"`},
 		{"NATS without protection", `"tls://nats.example:4222"`, `"nats://nats.example:4222"`},
 		{"subject with a wildcard", `"postern.soc-inbox"`, `"postern.*"`},
 		{"subject with an empty word", `"postern.soc-inbox"`, `"postern..soc"`},
 		{"stream with a dot", `"POSTERN"`, `"POSTERN.SOC"`},
 		{"NATS without stream", "stream = \"POSTERN\"\n", ""},
-		{"files without rotate", "rotate = \"100MiB\"\n", ""},
 		{"rotated standard output", `path = "records.jsonl"`, `path = "-"`},
 		{"directory that is standard output", `path = "records"`, `path = "-"`},
-		{"small files", `rotate = "100MiB"`, `rotate = "1023KiB"`},
+		{"small files", `rotate = "200MiB"`, `rotate = "1023KiB"`},
 		{"provider of a sink that is not there", `secret = { env = "SIEM_SECRET" }`, `secret = { provider = "vault" }`},
 	}
 	checkRefusals(t, "refused-configs.txt", len(tests), func(i int) (string, error) {

@@ -18,23 +18,25 @@ type Sink struct {
 	// Path is the file of JSON lines, "-" for standard output, or the folder of a directory; at most [MaxPath] bytes.
 	// TOML: path, required for jsonl and directory.
 	Path string
-	// Rotate is the size at which a file of JSON lines is closed and the next one begun, from [MinRotate] to [MaxRotate]; zero keeps to one
-	// file. TOML: rotate = "100MiB", default none, for jsonl.
+	// Rotate is the size at which a file of JSON lines is put aside and the next one begun, from [MinRotate] to [MaxRotate].
+	// TOML: rotate = "100MiB", default [DefaultRotate], for jsonl.
 	Rotate Size
-	// Files is how many closed files of JSON lines are kept, from 1 to [MaxFiles]; the oldest are removed. Zero removes none. TOML: files, default none,
-	// with rotate.
+	// Files is how many files of JSON lines that were put aside are kept, from 1 to [MaxFiles]; the oldest are removed. Zero removes none.
+	// TOML: files, default none, for jsonl.
 	Files int
 	// URL is where a webhook or NATS is: https://…, for a host of this machine http://… too; nats://… or tls://….
 	// TOML: url, required for webhook and nats.
 	URL string
-	// Secret says where the key is that a webhook's requests are signed with, at least [MinSinkSecret] bytes. TOML: secret = { env = "…" }, or another [Source],
-	// required for webhook.
+	// Secret says where the key is that a webhook's requests are signed with: at least 24 bytes of text, or "whsec_" and base64.
+	// TOML: secret = { env = "…" }, or another [Source], required for webhook.
 	Secret Source
 	// InDoubt says what becomes of a record that a webhook may or may not have got and cannot tell of. TOML: in_doubt, default "park", for webhook.
 	InDoubt InDoubt
-	// Timeout bounds one delivery, from [MinSinkTimeout] to [MaxSinkTimeout]. TOML: timeout = "30s", default [DefaultSinkTimeout],
-	// for webhook and nats.
+	// Timeout bounds one delivery, from [MinSinkTimeout] to [MaxSinkTimeout]. TOML: timeout = "30s", default [DefaultSinkTimeout], for webhook.
 	Timeout time.Duration
+	// Settle is how long after it began a webhook is not asked yet about a delivery in doubt, from one second to [MaxSettle]: longer than it, and what
+	// stands before it, keep a request whose sender is gone. TOML: settle = "60s", default [DefaultSettle], for webhook.
+	Settle time.Duration
 	// CAFile holds one more root certificate (PEM) to trust for the URL. TOML: ca_file, default none, for webhook and nats.
 	CAFile string
 	// Subject is what NATS messages are published on, and Stream the stream of JetStream that keeps them, which must exist. TOML: subject and
@@ -74,13 +76,15 @@ const (
 	MaxSinks           = 100
 	MinRotate     Size = 1 << 20
 	MaxRotate     Size = 1 << 40
+	DefaultRotate Size = 100 << 20
 	MaxFiles           = 100_000
-	MinSinkSecret      = 16 // bytes: what the host checks when it reads the secret
 	MaxSubject         = 255
 
 	MinSinkTimeout     = time.Second
 	MaxSinkTimeout     = 5 * time.Minute
 	DefaultSinkTimeout = 30 * time.Second
+	MaxSettle          = time.Hour
+	DefaultSettle      = time.Minute
 )
 
 // Sink returns the sink of this name.
@@ -100,9 +104,9 @@ func (k SinkKind) keysOf() map[string]bool {
 	case SinkDirectory:
 		return map[string]bool{"path": true}
 	case SinkWebhook:
-		return map[string]bool{"url": true, "secret": true, "in_doubt": false, "timeout": false, "ca_file": false}
+		return map[string]bool{"url": true, "secret": true, "in_doubt": false, "timeout": false, "settle": false, "ca_file": false}
 	case SinkNATS:
-		return map[string]bool{"url": true, "subject": true, "stream": true, "credentials": false, "timeout": false, "ca_file": false}
+		return map[string]bool{"url": true, "subject": true, "stream": true, "credentials": false, "ca_file": false}
 	case SinkCallback:
 		return map[string]bool{}
 	default:
@@ -120,11 +124,12 @@ func readSink(name string, t *table) Sink {
 		Name:        name,
 		Kind:        parsedRequired(t, "kind", `"webhook"`, word(SinkJSONLines, SinkDirectory, SinkWebhook, SinkNATS, SinkCallback)),
 		Path:        parsed(t, "path", "", parsePath),
-		Rotate:      parsed(t, "rotate", 0, sizeWithin(MinRotate, MaxRotate)),
+		Rotate:      parsed(t, "rotate", DefaultRotate, sizeWithin(MinRotate, MaxRotate)),
 		Files:       int(t.integer("files", 1, MaxFiles, 0)),
 		Secret:      readSource(t, "secret"),
 		InDoubt:     parsed(t, "in_doubt", InDoubtPark, word(InDoubtPark, InDoubtRepeat)),
 		Timeout:     parsed(t, "timeout", DefaultSinkTimeout, durationWithin(MinSinkTimeout, MaxSinkTimeout)),
+		Settle:      parsed(t, "settle", DefaultSettle, durationWithin(time.Second, MaxSettle)),
 		CAFile:      parsed(t, "ca_file", "", parsePath),
 		Subject:     parsed(t, "subject", "", parseSubject),
 		Stream:      parsed(t, "stream", "", parseStream),
@@ -146,10 +151,7 @@ func readSink(name string, t *table) Sink {
 			t.missing(key, s.Kind.example(key))
 		}
 	}
-	if t.has("files") && !t.has("rotate") {
-		t.flaw("files", flawf(`write rotate = "100MiB" too`, "without rotate there is one file only"))
-	}
-	if s.Path == "-" && (t.has("rotate") || s.Kind == SinkDirectory) {
+	if s.Path == "-" && (t.has("rotate") || t.has("files") || s.Kind == SinkDirectory) {
 		t.flaw("path", flawf("name a file or folder", "standard output is one stream of lines"))
 	}
 	return s

@@ -186,6 +186,12 @@ func (c *cli) writeRecords(b *strings.Builder, records []audit.Record) {
 // asked says what a record is about.
 func asked(r audit.Record) string {
 	if r.Method == "" {
+		if r.Trigger != "" && r.Op != audit.OpTrigger {
+			return string(r.Op) + " of the trigger " + r.Trigger
+		}
+		if r.Op == audit.OpTrigger {
+			return "trigger " + r.Trigger + ": " + r.Message
+		}
 		return string(r.Op)
 	}
 	text := r.Method + " " + r.Template

@@ -55,7 +55,8 @@ Files of the host, relative to the folder of postern.toml, with their defaults:
   lock = "postern.lock"        # digests of the approved plugins
   audit = "audit.jsonl"        # the record of every exchange
   blobs = "blobs"              # attachments and messages that actions saved
-  state = "state"              # what outlives a process: the keys of sealed links and of the cache
+  state = "state"              # what outlives a process: keys, triggers, blobs of their records
+  keep = "168h"                # how long those blobs are kept at least
   cache = "cache"              # compiled modules; may be removed at any time
 
 What is sent can be capped and held, see docs/policy.md:
@@ -70,6 +71,20 @@ What is sent can be capped and held, see docs/policy.md:
   [grant.mail.limits]
   sends = "30/1h"                  # what is sent to anybody
   external_recipients = 5          # outside internal, of one body
+
+What is polled, and where its records go, see docs/triggers.md:
+
+  [trigger.soc-inbox]
+  action = "mail.poll"             # of the kind trigger or poll, and granted
+  every = "90s"
+  sinks = ["siem"]                 # none: the standard output of "postern poll"
+  [trigger.soc-inbox.parameters]
+  email_address = "soc@contoso.com"
+
+  [sink.siem]
+  kind = "webhook"                 # or jsonl, directory, nats
+  url = "https://siem.contoso.com/postern"
+  secret = { env = "SIEM_SECRET" }
 
 "postern explain ACTION" tells whether an action is allowed, and the lines that would allow
 it. Ready-made policies are in examples/policies.`

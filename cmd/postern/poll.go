@@ -28,7 +28,7 @@ follows. Interrupting it loses nothing: what is under way has 20 seconds to end.
 An action by hand, without a trigger and its state, is "postern run ACTION".`,
 		Example: `  postern poll soc-inbox
   postern poll --follow
-  postern poll soc-inbox --to - | jq .subject`,
+  postern poll soc-inbox --to - | jq .record.subject`,
 		ValidArgsFunction: c.completeTriggers,
 	}
 	flags := c.hostFlags(cmd)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -259,8 +258,8 @@ delivered nevertheless.`,
 	}
 	flags, operator := c.hostFlags(cmd), operatorFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.eachTrigger(cmd, flags, args, "paused", func(ctx context.Context, store trigger.Store, name string) error {
-			return store.Pause(ctx, name, *operator)
+		return c.eachTrigger(flags, args, func(h *host.Host, name string) (string, error) {
+			return "paused " + name, h.PauseTrigger(cmd.Context(), name, *operator)
 		})
 	}
 	return cmd
@@ -271,45 +270,28 @@ func (c *cli) triggerResumeCommand() *cobra.Command {
 		Use: "resume TRIGGER...", Short: "Let triggers run again that were paused or have stopped",
 		Args: some(nameTrigger), ValidArgsFunction: c.completeTriggers,
 	}
-	flags := c.hostFlags(cmd)
+	flags, operator := c.hostFlags(cmd), operatorFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.eachTrigger(cmd, flags, args, "resumed", func(ctx context.Context, store trigger.Store, name string) error {
-			known, err := store.Load(ctx, name)
-			if err == nil && known.Stopped() {
-				err = store.Wake(ctx, name, time.Now())
-			}
-			if err != nil {
-				return err
-			}
-			return store.Resume(ctx, name)
+		return c.eachTrigger(flags, args, func(h *host.Host, name string) (string, error) {
+			return "resumed " + name, h.ResumeTrigger(cmd.Context(), name, *operator)
 		})
 	}
 	return cmd
 }
 
-// eachTrigger does one thing with each trigger, and tells by the word done, if there is one, that it was.
-func (c *cli) eachTrigger(
-	cmd *cobra.Command, flags *hostFlags, names []string, done string, do func(ctx context.Context, store trigger.Store, name string) error,
-) (err error) {
+// eachTrigger does one thing with each trigger, and tells what was done.
+func (c *cli) eachTrigger(flags *hostFlags, names []string, do func(h *host.Host, name string) (done string, err error)) (err error) {
 	h, _, err := c.open(flags)
 	if err != nil {
 		return err
 	}
 	defer closeAfter(&err, h.Close)
-	if _, err := h.TriggerStatus(cmd.Context(), names...); err != nil { // are there such?
-		return err
-	}
-	store, err := h.TriggerStore(cmd.Context())
-	if err != nil {
-		return err
-	}
 	for _, name := range names {
-		if err := do(cmd.Context(), store, name); err != nil {
+		done, err := do(h, name)
+		if err != nil {
 			return err
 		}
-		if done != "" {
-			fmt.Fprintf(c.out, "%s %s\n", done, name)
-		}
+		fmt.Fprintln(c.out, done)
 	}
 	return nil
 }
@@ -322,7 +304,7 @@ func (c *cli) triggerRunCommand() *cobra.Command {
 if there is one, else here and once, as "postern poll" does.`,
 		Args: some(nameTrigger), ValidArgsFunction: c.completeTriggers,
 	}
-	flags := c.hostFlags(cmd)
+	flags, operator := c.hostFlags(cmd), operatorFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		h, err := c.openConnected(flags)
 		if err != nil {
@@ -334,15 +316,11 @@ if there is one, else here and once, as "postern poll" does.`,
 			return err
 		}
 		defer closeAfter(&err, triggers.Close)
-		store, err := h.TriggerStore(cmd.Context())
-		if err != nil {
-			return err
-		}
 		for _, name := range triggers.Names() {
 			report, err := triggers.Once(cmd.Context(), name)
 			var elsewhere *trigger.HeldError
 			if errors.As(err, &elsewhere) {
-				if err := store.Wake(cmd.Context(), name, time.Now()); err != nil {
+				if err := h.WakeTrigger(cmd.Context(), name, *operator); err != nil {
 					return err
 				}
 				fmt.Fprintf(c.err, "%s: %s runs it\n", name, printable(elsewhere.Lease.Holder))
@@ -367,9 +345,11 @@ again behind what waits already. Look at the sink first where it could not tell 
 it has them.`,
 		Args: some(nameTrigger), ValidArgsFunction: c.completeLetters,
 	}
-	flags := c.hostFlags(cmd)
+	flags, operator := c.hostFlags(cmd), operatorFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.letters(cmd, flags, args, "put back", trigger.Store.Replay)
+		return c.letters(flags, args, "put back", func(h *host.Host, name string, ids []uint64) (int, error) {
+			return h.ReplayTrigger(cmd.Context(), name, *operator, ids...)
+		})
 	}
 	return cmd
 }
@@ -385,17 +365,17 @@ func (c *cli) triggerDropCommand() *cobra.Command {
 		},
 		ValidArgsFunction: c.completeLetters,
 	}
-	flags := c.hostFlags(cmd)
+	flags, operator := c.hostFlags(cmd), operatorFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.letters(cmd, flags, args, "dropped", trigger.Store.Drop)
+		return c.letters(flags, args, "dropped", func(h *host.Host, name string, ids []uint64) (int, error) {
+			return h.DropTrigger(cmd.Context(), name, *operator, ids...)
+		})
 	}
 	return cmd
 }
 
-// letters does one thing with dead letters: all of a trigger's, if none is named.
-func (c *cli) letters(
-	cmd *cobra.Command, flags *hostFlags, args []string, done string, do func(trigger.Store, context.Context, string, []uint64) (int, error),
-) error {
+// letters does one thing with dead letters of a trigger, and tells with how many it was done.
+func (c *cli) letters(flags *hostFlags, args []string, done string, do func(h *host.Host, name string, ids []uint64) (int, error)) error {
 	var ids []uint64
 	for _, arg := range args[1:] {
 		id, err := strconv.ParseUint(arg, 10, 64)
@@ -404,31 +384,9 @@ func (c *cli) letters(
 		}
 		ids = append(ids, id)
 	}
-	return c.eachTrigger(cmd, flags, args[:1], "", func(ctx context.Context, store trigger.Store, name string) (err error) {
-		count := 0
-		defer func() {
-			if err == nil {
-				fmt.Fprintf(c.out, "%s %d of the dead letters of %s\n", done, count, name)
-			}
-		}()
-		if len(ids) > 0 {
-			count, err = do(store, ctx, name, ids)
-			return err
-		}
-		for after := uint64(0); ; {
-			parked, err := store.Parked(ctx, name, after, trigger.MaxBatch)
-			if err != nil || len(parked) == 0 {
-				return err
-			}
-			var some []uint64
-			for _, p := range parked {
-				some, after = append(some, p.ID), p.ID
-			}
-			n, err := do(store, ctx, name, some)
-			if count += n; err != nil {
-				return err
-			}
-		}
+	return c.eachTrigger(flags, args[:1], func(h *host.Host, name string) (string, error) {
+		count, err := do(h, name, ids)
+		return fmt.Sprintf("%s %d of the dead letters of %s", done, count, name), err
 	})
 }
 

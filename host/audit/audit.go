@@ -31,6 +31,9 @@ const OpInvocation abi.Op = "invocation"
 // request itself follow, or dropped it.
 const OpRelease abi.Op = "release"
 
+// OpTrigger stands in a record for what an operator did with a trigger: paused or resumed it, had it run, replayed or dropped dead letters of it.
+const OpTrigger abi.Op = "trigger"
+
 // OpExchange stands in a record for an exchange whose operation could not be read, or was not looked at.
 const OpExchange abi.Op = "exchange"
 
@@ -49,6 +52,8 @@ type Record struct {
 	Time time.Time
 	// Invocation, Action, Plugin and Connection say who asked. Plugin is name@version.
 	Invocation, Action, Plugin, Connection string
+	// Trigger is the name of the trigger that the invocation is a run of, or that an operator did something with.
+	Trigger string
 	// Op is the exchange's operation, or [OpInvocation].
 	Op abi.Op
 	// Capability, Method and Template say what was asked of Graph.
@@ -63,7 +68,8 @@ type Record struct {
 	Code abi.Code
 	// Rule is what decided, such as "grant.mail.only.user".
 	Rule string
-	// Held is the id under which the request is or was kept for an operator, and Operator who released or dropped it.
+	// Held is the id under which the request is or was kept for an operator, and Operator who released or dropped it, or did
+	// something with a trigger.
 	Held, Operator string
 	// Status is the HTTP status of Graph's answer, 0 without one.
 	Status int

@@ -30,7 +30,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 123_456_000, time.UTC)
 
 func full() audit.Record {
 	return audit.Record{
-		Time: noon, Invocation: "01J", Action: "mail.send", Plugin: "mail@1.0.0", Connection: "contoso",
+		Time: noon, Invocation: "01J", Action: "mail.send", Plugin: "mail@1.0.0", Connection: "contoso", Trigger: "soc-inbox",
 		Op: abi.OpGraph, Capability: "mail.send", Method: "POST", Template: "/users/{user}/sendMail",
 		Params:     []abi.Pair{{Name: "user", Value: "soc@contoso.example"}},
 		Query:      []abi.Pair{{Name: "$select", Value: "id"}, {Name: "$top", Value: "5"}},
@@ -91,7 +91,7 @@ func TestARecordComesBackAsItWasWritten(t *testing.T) {
 	}
 	for range 500 {
 		want := audit.Record{
-			Time: noon.Add(time.Duration(random.IntN(1e9)) * time.Microsecond), Invocation: text(), Action: text(), Plugin: text(), Connection: text(),
+			Time: noon.Add(time.Duration(random.IntN(1e9)) * time.Microsecond), Invocation: text(), Action: text(), Plugin: text(), Connection: text(), Trigger: text(),
 			Op: abi.OpBlob, Capability: text(), Method: text(), Template: text(), Params: pairs(), Query: pairs(),
 			Decision: audit.Allowed, Code: abi.Code(text()), Rule: text(), Held: text(), Operator: text(), Status: random.IntN(600), RequestID: text(), ClientRequestID: text(),
 			BytesOut: random.Int64N(1 << 50), BytesIn: random.Int64N(1 << 50), Duration: time.Duration(random.IntN(1e9)) * time.Microsecond, Message: text(),
@@ -126,7 +126,7 @@ func TestALineIsBoundedWhateverIsInIt(t *testing.T) {
 			addresses = append(addresses, long)
 		}
 		r := audit.Record{
-			Time: noon, Invocation: long, Action: long, Plugin: long, Connection: long, Op: abi.Op(long), Capability: long, Method: long, Template: long,
+			Time: noon, Invocation: long, Action: long, Plugin: long, Connection: long, Trigger: long, Op: abi.Op(long), Capability: long, Method: long, Template: long,
 			Params: many, Query: many, Recipients: addresses, Decision: audit.Denied, Code: abi.Code(long), Rule: long, Held: long, Operator: long, Status: 1 << 62,
 			RequestID: long, ClientRequestID: long, BytesOut: -1 << 63, BytesIn: -1 << 63, Duration: -1 << 63, Message: long,
 			Fuel: 1<<63 - 1, Memory: 1<<63 - 1,

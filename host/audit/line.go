@@ -37,6 +37,7 @@ func (r Record) AppendJSON(dst []byte) []byte {
 	dst = member(dst, "action", r.Action)
 	dst = member(dst, "plugin", r.Plugin)
 	dst = member(dst, "connection", r.Connection)
+	dst = member(dst, "trigger", r.Trigger)
 	dst = member(dst, "op", string(r.Op))
 	dst = member(dst, "capability", r.Capability)
 	dst = member(dst, "method", r.Method)

@@ -109,6 +109,8 @@ func (r *Record) set(name string, v *fastjson.Value) (err error) {
 		r.Plugin, err = textOf(v)
 	case "connection":
 		r.Connection, err = textOf(v)
+	case "trigger":
+		r.Trigger, err = textOf(v)
 	case "op":
 		s, err = textOf(v)
 		r.Op = abi.Op(s)

@@ -114,21 +114,7 @@ func Open(c manifests.Connection, opts Options) (*Connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connection %s: authority: %w", c.Name, err)
 	}
-	if opts.Now == nil {
-		opts.Now = time.Now
-	}
-	if opts.Getenv == nil {
-		opts.Getenv = os.Getenv
-	}
-	if opts.Keyring == nil {
-		opts.Keyring = systemKeyring{}
-	}
-	if opts.Provider == nil {
-		opts.Provider = func(string) (*manifests.Provider, bool) { return nil, false }
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.Default()
-	}
+	opts.fill()
 	conn := &Connection{
 		name:      c.Name,
 		config:    c,
@@ -160,6 +146,25 @@ func Open(c manifests.Connection, opts Options) (*Connection, error) {
 		conn.transport = conn.kept
 	}
 	return conn, nil
+}
+
+// fill puts what is usual in the place of what is nil.
+func (opts *Options) fill() {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Getenv == nil {
+		opts.Getenv = os.Getenv
+	}
+	if opts.Keyring == nil {
+		opts.Keyring = systemKeyring{}
+	}
+	if opts.Provider == nil {
+		opts.Provider = func(string) (*manifests.Provider, bool) { return nil, false }
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
 }
 
 // origin parses what must be https://host[:port] and nothing else.

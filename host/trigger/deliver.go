@@ -8,6 +8,9 @@ import (
 	"github.com/postern-dev/postern/abi"
 )
 
+// idle is how long a sink for which nothing waits is left alone, unless something new is known of.
+const idle = 15 * time.Second
+
 // batch is how many records a sink is given at once. If the process dies meanwhile, so many are in doubt.
 const batch = 100
 
@@ -19,13 +22,16 @@ func (s *session) drain(sink NamedSink) {
 		switch {
 		case err != nil:
 			unreachable++
-			wait := max(d.wait, doubled(firstRetry, unreachable, longestRetry))
+			wait := max(d.wait, Backoff{}.Wait(unreachable))
 			s.log.Warn("records wait for their sink", "sink", sink.Name, "error", err.Error(), "wait", wait)
 			s.wait(wait, nil)
 		case d.delivered+d.parked > 0:
 			unreachable = 0
+		case d.wait > 0:
+			s.wait(min(max(d.wait, firstRetry), idle), s.committed[sink.Name])
+		case d.asked:
 		default:
-			s.wait(min(max(d.wait, firstRetry), look), s.committed[sink.Name])
+			s.wait(idle, s.committed[sink.Name])
 		}
 	}
 }
@@ -41,7 +47,7 @@ func (s *session) drainOnce(sink NamedSink, report *Report) error {
 			return &abi.Error{Code: coded(err).Code, Message: fmt.Sprintf("the sink %s did not take its records, which wait: %v", sink.Name, err)}
 		case d.failed != "":
 			return &abi.Error{Code: abi.Upstream, Message: fmt.Sprintf("the sink %s did not take a record, which waits: %s", sink.Name, d.failed)}
-		case d.delivered+d.parked == 0:
+		case d.delivered+d.parked == 0 && !d.asked:
 			return nil
 		}
 	}
@@ -54,6 +60,8 @@ type delivered struct {
 	// failed says why the next record has to wait, and wait for how long.
 	failed string
 	wait   time.Duration
+	// asked says that a record is in doubt, and its sink is to be asked next.
+	asked bool
 }
 
 // deliver hands the next records over, or asks for those in doubt. The error is about the store, or about a sink that cannot be asked.
@@ -91,53 +99,34 @@ func (s *session) deliver(sink NamedSink) (d delivered, err error) {
 // not handed over.
 func (s *session) settle(sink NamedSink, records []Delivery, n int, err error) (delivered, error) {
 	n = min(max(n, 0), len(records))
+	now := s.runner.now()
 	d := delivered{delivered: n}
-	outcomes := make([]Outcome, 0, len(records))
-	for _, r := range records[:n] {
-		outcomes = append(outcomes, Outcome{Seq: r.Seq, Result: Acknowledged})
-	}
 	if n < len(records) {
 		first := records[n]
-		if outcome, told := s.outcome(first, err); told {
-			outcomes = append(outcomes, outcome)
-			if outcome.Result == Spoiled {
-				d.parked++
-				s.log.Warn("a record is parked", "sink", sink.Name, "key", first.Key, "reason", outcome.Reason)
-			} else {
-				d.failed, d.wait = outcome.Reason, outcome.NotBefore.Sub(s.runner.now())
-				s.log.Warn("a record waits for its sink", "sink", sink.Name, "key", first.Key, "reason", outcome.Reason, "wait", d.wait)
-			}
-		} else {
-			s.log.Warn("a record may have reached its sink; it is asked", "sink", sink.Name, "key", first.Key, "reason", err.Error())
+		switch doubt := new(DoubtError); {
+		case errors.As(err, &doubt):
+			d.asked = true
+			s.log.Warn("a record may have reached its sink, which is asked", "sink", sink.Name, "key", first.Key, "reason", doubt.Reason)
+		case s.working.Err() != nil:
+			err = nil // the record is not to blame
+		case err == nil:
+			err = errors.New("the sink acknowledged fewer records than it was given")
 		}
-		for _, r := range records[n+1:] {
-			outcomes = append(outcomes, Outcome{Seq: r.Seq, Result: Returned})
+	}
+	outcomes := Backoff{}.Outcomes(records, n, err, now)
+	for i := range outcomes {
+		o := &outcomes[i]
+		o.Reason = Cut(o.Reason)
+		switch o.Result {
+		case Spoiled:
+			d.parked++
+			s.log.Warn("a record is parked", "sink", sink.Name, "key", records[n].Key, "reason", o.Reason)
+		case Failed:
+			d.failed, d.wait = o.Reason, o.NotBefore.Sub(now)
+			s.log.Warn("a record waits for its sink", "sink", sink.Name, "key", records[n].Key, "reason", o.Reason, "wait", d.wait)
 		}
 	}
 	return d, s.note(sink, outcomes)
-}
-
-// outcome is what err makes of the record that it is about; told is false if that is not known.
-func (s *session) outcome(r Delivery, err error) (outcome Outcome, told bool) {
-	var permanent *PermanentError
-	var doubt *DoubtError
-	var later *LaterError
-	switch {
-	case errors.As(err, &doubt):
-		return Outcome{}, false
-	case errors.As(err, &permanent):
-		return Outcome{Seq: r.Seq, Result: Spoiled, Reason: Cut(permanent.Reason)}, true
-	case s.working.Err() != nil:
-		return Outcome{Seq: r.Seq, Result: Returned}, true // it is not to blame
-	}
-	if err == nil {
-		err = errors.New("the sink acknowledged fewer records than it was given")
-	}
-	wait := doubled(firstRetry, r.Attempts+1, longestRetry)
-	if errors.As(err, &later) {
-		wait = max(wait, later.After)
-	}
-	return Outcome{Seq: r.Seq, Result: Failed, NotBefore: s.runner.now().Add(jittered(wait)), Reason: Cut(err.Error())}, true
 }
 
 // ask asks a sink for a record in doubt: one that was on its way when its process died, or whose acknowledgement got lost.
@@ -150,6 +139,8 @@ func (s *session) ask(sink NamedSink, r Delivery) (delivered, error) {
 	outcome := Outcome{Seq: r.Seq, Result: Returned}
 	d := delivered{}
 	switch {
+	case errors.Is(err, ErrCannotTell) && sink.Repeat:
+		s.log.Warn("a record is delivered again, although its sink may have it", "sink", sink.Name, "key", r.Key)
 	case errors.Is(err, ErrCannotTell):
 		outcome.Result, outcome.Reason = Spoiled, "it may have been delivered: "+ErrCannotTell.Error()
 		d.parked++

@@ -46,7 +46,7 @@ func (s *session) run(known Snapshot) (Report, error) {
 		report.Repeated += done.Repeated
 		report.Late += done.Late
 		report.Next = c.Next
-		s.signal()
+		s.signal(nil)
 		if page.More && done.New == 0 && bytes.Equal(page.State, state) {
 			return report, s.failed(known, &abi.Error{
 				Code: abi.PluginFailed, Message: "the trigger asks for more, and comes no further; tell the plugin's author",
@@ -68,9 +68,13 @@ func (s *session) seen(ctx context.Context, keys []string) ([]bool, error) {
 	return s.runner.store.Seen(ctx, s.Name, keys)
 }
 
-// signal tells the sinks that there is something to be delivered.
-func (s *session) signal() {
-	for _, c := range s.committed {
+// signal tells the sinks for which something waits, by what is known or else all of them, that there is something to be
+// delivered: another process may have replayed it.
+func (s *session) signal(known map[string]Backlog) {
+	for name, c := range s.committed {
+		if known != nil && known[name].Pending == 0 {
+			continue
+		}
 		select {
 		case c <- struct{}{}:
 		default:

@@ -52,6 +52,8 @@ type Trigger struct {
 type NamedSink struct {
 	Name string
 	Sink Sink
+	// Repeat has a record delivered again of which the sink cannot tell whether it has it, instead of parking it.
+	Repeat bool
 }
 
 // Run is what a trigger's action is given.

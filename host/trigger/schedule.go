@@ -12,9 +12,8 @@ const (
 	jitterPart = 10
 	// longestWait bounds the time between two runs that fail, unless the trigger is due less often anyway.
 	longestWait = 15 * time.Minute
-	// longestRetry bounds the time between two attempts of a delivery, and firstRetry is that after the first.
-	longestRetry = 5 * time.Minute
-	firstRetry   = time.Second
+	// firstRetry is the least wait after something has failed.
+	firstRetry = time.Second
 )
 
 // never is when a trigger is due that has stopped until the operator resumes it.

@@ -166,6 +166,7 @@ func (s *session) schedule() {
 			s.wait(look, nil)
 			continue
 		}
+		s.signal(known.Backlogs)
 		wait, why := s.due(known, awake)
 		if why != "" {
 			s.log.Debug("the trigger waits", "for", why)
@@ -192,7 +193,7 @@ func (s *session) due(known Snapshot, awake bool) (wait time.Duration, why strin
 		return look, "resume, or another version of the operator's file"
 	}
 	for name, backlog := range known.Backlogs {
-		if _, ours := s.committed[name]; ours && backlog.Pending >= maxBacklog {
+		if ours := s.committed[name]; ours != nil && backlog.Pending >= maxBacklog {
 			return look, "the sink " + name
 		}
 	}

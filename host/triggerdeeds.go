@@ -1,0 +1,106 @@
+package host
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/audit"
+	"github.com/postern-dev/postern/host/trigger"
+)
+
+// PauseTrigger keeps a trigger from running until it is resumed, whichever process runs it. operator is who says so, for the record.
+func (h *Host) PauseTrigger(ctx context.Context, name, operator string) error {
+	return h.withTrigger(ctx, name, operator, func(store trigger.Store) (string, error) {
+		return "paused", store.Pause(ctx, name, operator)
+	})
+}
+
+// ResumeTrigger lets a trigger run again that was paused, or that has stopped.
+func (h *Host) ResumeTrigger(ctx context.Context, name, operator string) error {
+	return h.withTrigger(ctx, name, operator, func(store trigger.Store) (string, error) {
+		known, err := store.Load(ctx, name)
+		if err == nil && known.Stopped() {
+			err = store.Wake(ctx, name, h.config.Now())
+		}
+		if err != nil {
+			return "", err
+		}
+		return "resumed", store.Resume(ctx, name)
+	})
+}
+
+// WakeTrigger makes the process that runs a trigger run it as soon as its action allows.
+func (h *Host) WakeTrigger(ctx context.Context, name, operator string) error {
+	return h.withTrigger(ctx, name, operator, func(store trigger.Store) (string, error) {
+		return "asked to run", store.Wake(ctx, name, h.config.Now())
+	})
+}
+
+// ReplayTrigger puts dead letters of a trigger back into its outbox, by their ids, or all of them if none is given. DropTrigger forgets some
+// for good. Both return how many there were.
+func (h *Host) ReplayTrigger(ctx context.Context, name, operator string, ids ...uint64) (count int, err error) {
+	err = h.withTrigger(ctx, name, operator, func(store trigger.Store) (string, error) {
+		if len(ids) == 0 {
+			count, err = replayAll(ctx, store, name)
+		} else {
+			count, err = store.Replay(ctx, name, ids)
+		}
+		return fmt.Sprintf("%d dead letters put back", count), err
+	})
+	return count, err
+}
+
+func replayAll(ctx context.Context, store trigger.Store, name string) (count int, err error) {
+	for after := uint64(0); ; {
+		parked, err := store.Parked(ctx, name, after, trigger.MaxBatch)
+		if err != nil || len(parked) == 0 {
+			return count, err
+		}
+		var ids []uint64
+		for _, p := range parked {
+			ids, after = append(ids, p.ID), p.ID
+		}
+		n, err := store.Replay(ctx, name, ids)
+		if count += n; err != nil {
+			return count, err
+		}
+	}
+}
+
+// DropTrigger is described at [Host.ReplayTrigger].
+func (h *Host) DropTrigger(ctx context.Context, name, operator string, ids ...uint64) (count int, err error) {
+	err = h.withTrigger(ctx, name, operator, func(store trigger.Store) (string, error) {
+		count, err = store.Drop(ctx, name, ids)
+		return fmt.Sprintf("%d dead letters dropped", count), err
+	})
+	return count, err
+}
+
+// withTrigger does something with a trigger of the operator's file, and puts on record what it says was done.
+func (h *Host) withTrigger(ctx context.Context, name, operator string, do func(trigger.Store) (done string, err error)) error {
+	chosen, err := h.triggersNamed([]string{name})
+	if err != nil {
+		return err
+	}
+	store, err := h.TriggerStore(ctx)
+	if err != nil {
+		return err
+	}
+	log, err := h.auditLog()
+	if err != nil {
+		return err
+	}
+	done, err := do(store)
+	if err != nil {
+		return err
+	}
+	r := audit.Record{
+		Time: h.config.Now(), Action: chosen[0].Action, Connection: chosen[0].Connection, Trigger: name,
+		Op: audit.OpTrigger, Operator: operator, Message: done, Decision: audit.Allowed,
+	}
+	if err := log.Write(r); err != nil {
+		return &abi.Error{Code: abi.Internal, Message: "it was " + done + ", but not put on record: " + err.Error()}
+	}
+	return nil
+}
