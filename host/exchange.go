@@ -211,34 +211,42 @@ func (inv *invocation) local(ctx context.Context, x *abi.Exchange) (*abi.Reply, 
 	return reply, inv.put(inv.record(x.Op), audit.Allowed, nil)
 }
 
-// addRows keeps result rows.
-func (x *exchanges) addRows(rows []*fastjson.Value) error {
-	return x.takeRows(rows, func(_ *fastjson.Value, text []byte) error {
-		x.rows = append(x.rows, text)
-		return nil
-	})
-}
-
-// addRows keeps result rows, or records of a trigger.
+// addRows keeps result rows, or the records of a trigger.
 func (inv *invocation) addRows(rows []*fastjson.Value) error {
 	if inv.poll == nil {
 		return inv.exchanges.addRows(rows)
 	}
-	return inv.takeRows(rows, inv.addRecord)
-}
-
-// takeRows hands over rows, written anew from what was read, as long as they are not too many bytes.
-func (x *exchanges) takeRows(rows []*fastjson.Value, take func(row *fastjson.Value, text []byte) error) error {
 	for _, row := range rows {
-		text := abi.AppendValue(nil, row)
-		if x.rowBytes += len(text); len(x.rows) == maxRows || x.rowBytes > maxRowBytes {
-			return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the result is over %d rows or %d MiB; ask for less at a time", maxRows, maxRowBytes>>20)}
+		text, err := inv.written(row, len(inv.poll.records))
+		if err != nil {
+			return err
 		}
-		if err := take(row, text); err != nil {
+		if err := inv.addRecord(row, text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// addRows keeps result rows.
+func (x *exchanges) addRows(rows []*fastjson.Value) error {
+	for _, row := range rows {
+		text, err := x.written(row, len(x.rows))
+		if err != nil {
+			return err
+		}
+		x.rows = append(x.rows, text)
+	}
+	return nil
+}
+
+// written is a row written anew from what was read, if there is room for it after so many.
+func (x *exchanges) written(row *fastjson.Value, before int) ([]byte, error) {
+	text := abi.AppendValue(nil, row)
+	if x.rowBytes += len(text); before == maxRows || x.rowBytes > maxRowBytes {
+		return nil, &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the result is over %d rows or %d MiB; ask for less at a time", maxRows, maxRowBytes>>20)}
+	}
+	return text, nil
 }
 
 func (x *exchanges) blob(ctx context.Context, b *abi.BlobRequest, reply *abi.Reply) error {

@@ -78,7 +78,7 @@ func (h *house) checkCatalogued(t *testing.T, action string) {
 }
 
 // The catalogue is the connector's own page in a form for machines: its actions with their parameters, outputs and
-// permissions, but for the trigger. The plugins have exactly that, and group.pick for the drop-down lists of the connector.
+// permissions, but for the subscription of the trigger, which polls. The plugins have exactly that, and group.pick for the drop-down lists of the connector.
 func TestActionsAreDescribedAsTheConnectorsAre(t *testing.T) {
 	var catalogued []described
 	for _, entry := range catalogue(t) {
@@ -103,7 +103,7 @@ func TestActionsAreDescribedAsTheConnectorsAre(t *testing.T) {
 	if diff := cmp.Diff(catalogued, listed); diff != "" {
 		t.Errorf("the actions differ from the catalogue (-catalogue +actions):\n%s", diff)
 	}
-	const connectors = 17
+	const connectors = 18
 	if len(catalogued) != connectors {
 		t.Errorf("the catalogue has %d actions; want %d", len(catalogued), connectors)
 	}

@@ -3,11 +3,14 @@ package host_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host"
 	"github.com/postern-dev/postern/host/graphtest"
 )
@@ -28,6 +31,7 @@ type intake struct {
 	state   []byte
 	keys    map[string]int
 	records []map[string]any
+	blobs   [][]string
 	pages   int
 }
 
@@ -61,7 +65,7 @@ func eml(subject string, at time.Time) string {
 		subject, at.Format(time.RFC1123Z), strings.ReplaceAll(subject, " ", "."), strings.ReplaceAll(subject, " ", "."))
 }
 
-// run makes one run, page by page. The error ends it; what was committed before stays.
+// poll makes one run, page by page. The error ends it; what was committed before stays.
 func (in *intake) poll(t *testing.T, parameters map[string]any) (fresh []string, err error) {
 	t.Helper()
 	p := map[string]any{"email_address": "intake@contoso.example"}
@@ -89,6 +93,7 @@ func (in *intake) poll(t *testing.T, parameters map[string]any) (fresh []string,
 				t.Fatal(err)
 			}
 			in.records = append(in.records, record)
+			in.blobs = append(in.blobs, r.Blobs)
 			fresh = append(fresh, subjectOf(record))
 		}
 		if polled.State != nil {
@@ -110,23 +115,287 @@ func subjectOf(record map[string]any) string {
 	return "?"
 }
 
-func TestMailIsHandedOverOnce(t *testing.T) {
-	in := ingest(t)
-	for i := range 5 {
-		in.mail(t, "Inbox", fmt.Sprintf("old %d", i), time.Duration(100-i)*time.Hour)
+// wants polls once, after a time, and compares the subjects of what was handed over.
+func (in *intake) wants(t *testing.T, after time.Duration, parameters map[string]any, want string) {
+	t.Helper()
+	in.clock.Advance(after)
+	got, err := in.poll(t, parameters)
+	if err != nil || fmt.Sprint(got) != want {
+		t.Errorf("got %v, %v; want %s", got, err, want)
 	}
-	first, err := in.poll(t, nil)
-	if err != nil || fmt.Sprint(first) != "[old 0 old 1 old 2 old 3 old 4]" {
-		t.Fatalf("the first run: %v, %v", first, err)
+}
+
+func (in *intake) fault(f graphtest.Fault) { in.graph.Fault(f) }
+
+func TestMailIsPolled(t *testing.T) {
+	old := func(t *testing.T, in *intake) {
+		for i := range 5 {
+			in.mail(t, "inbox", fmt.Sprintf("old %d", i), time.Duration(100-i)*time.Hour)
+		}
 	}
-	in.clock.Advance(time.Minute)
-	in.mail(t, "Inbox", "new", 0)
-	for _, want := range []string{"[new]", "[]"} {
-		got, err := in.poll(t, nil)
-		if err != nil || fmt.Sprint(got) != want {
-			t.Errorf("got %v, %v; want %s", got, err, want)
+	t.Run("once, oldest first, as far back as the folder goes", func(t *testing.T) {
+		in := ingest(t)
+		old(t, in)
+		in.wants(t, 0, nil, "[old 0 old 1 old 2 old 3 old 4]")
+		in.mail(t, "inbox", "new", 0)
+		in.wants(t, time.Minute, nil, "[new]")
+		in.wants(t, time.Minute, nil, "[]")
+	})
+	t.Run("within the caps of the first run and of later ones", func(t *testing.T) {
+		in := ingest(t)
+		old(t, in)
+		caps := map[string]any{"first_run_max_emails": 2, "max_containers": 1}
+		in.wants(t, 0, caps, "[old 0 old 1]")
+		in.mail(t, "inbox", "new", 0)
+		in.wants(t, time.Minute, caps, "[new]")
+		in.wants(t, time.Minute, caps, "[old 2]")
+		in.wants(t, time.Minute, map[string]any{"max_containers": 9}, "[old 3 old 4]")
+	})
+	t.Run("latest first, and then what is new", func(t *testing.T) {
+		in := ingest(t)
+		old(t, in)
+		latest := map[string]any{"first_run_max_emails": 2, "ingest_manner": "latest first"}
+		in.wants(t, 0, latest, "[old 4 old 3]")
+		in.mail(t, "inbox", "new 1", 0)
+		in.mail(t, "inbox", "late", 30*time.Minute)
+		in.wants(t, time.Minute, latest, "[new 1 late]")
+		in.wants(t, 2*time.Hour, latest, "[]")
+	})
+	t.Run("no further back than asked for", func(t *testing.T) {
+		in := ingest(t)
+		old(t, in)
+		in.wants(t, 0, map[string]any{"backfill_hours": 97}, "[old 3 old 4]")
+	})
+	t.Run("in bursts of more than a page within one second", func(t *testing.T) {
+		in := ingest(t)
+		for i := range 130 {
+			in.mail(t, "inbox", fmt.Sprintf("old %d", i), 100*time.Hour)
+		}
+		if got, err := in.poll(t, nil); err != nil || len(got) != 130 || in.pages < 3 {
+			t.Errorf("%d mails in %d pages, %v", len(got), in.pages, err)
 		}
 		in.clock.Advance(time.Minute)
+		for i := range 130 {
+			in.mail(t, "inbox", fmt.Sprintf("new %d", i), 0)
+		}
+		if got, err := in.poll(t, map[string]any{"max_containers": 1000}); err != nil || len(got) != 130 || len(in.keys) != 260 {
+			t.Errorf("%d mails, %d keys, %v", len(got), len(in.keys), err)
+		}
+	})
+	t.Run("in several folders", func(t *testing.T) {
+		in := ingest(t)
+		in.mail(t, "inbox", "one", time.Hour)
+		in.mail(t, "Phishing/Reported", "two", time.Hour)
+		both := map[string]any{"folder": []string{"Inbox", "phishing/reported"}}
+		in.wants(t, 0, both, "[one two]")
+		in.mail(t, "Phishing/Reported", "three", 0)
+		in.wants(t, time.Minute, both, "[three]")
+	})
+	t.Run("when Graph has forgotten what changed", func(t *testing.T) {
+		for _, behaviour := range []graphtest.DeltaBehaviour{{}, {ExpiredNotFound: true, Repeats: true, EmptyPages: true}} {
+			in := ingest(t, graphtest.WithDelta(behaviour))
+			old(t, in)
+			in.wants(t, 0, nil, "[old 0 old 1 old 2 old 3 old 4]")
+			in.wants(t, time.Minute, nil, "[]")
+			in.clock.Advance(5 * time.Hour) // a host that was down
+			in.mail(t, "inbox", "missed", 4*time.Hour)
+			in.graph.ExpireDeltaTokens()
+			in.wants(t, 0, nil, "[missed]")
+		}
+	})
+	t.Run("when it was moved in, whatever its age", func(t *testing.T) {
+		in := ingest(t, graphtest.WithDelta(graphtest.DeltaBehaviour{ArrivalsNotCreated: true}))
+		id := in.mail(t, "archive", "reported", 200*time.Hour)
+		in.wants(t, 0, nil, "[]")
+		in.clock.Advance(time.Minute)
+		in.move(t, id, "inbox")
+		in.wants(t, 2*time.Hour, nil, "[reported]")
+		in.wants(t, 2*time.Hour, nil, "[]")
+	})
+	t.Run("but for what was deleted before it was read", func(t *testing.T) {
+		in := ingest(t)
+		in.mail(t, "inbox", "one", time.Hour)
+		in.fault(graphtest.Fault{Path: "/users/{user}/messages/{message}", Status: 404, Code: "ErrorItemNotFound"})
+		in.wants(t, 0, nil, "[]")
+		in.wants(t, time.Minute, nil, "[]")
+	})
+}
+
+func TestAMessageThatCannotBeReadHoldsUpNoOther(t *testing.T) {
+	in := ingest(t)
+	in.mail(t, "inbox", "one", 3*time.Hour)
+	in.mail(t, "inbox", "broken", 2*time.Hour)
+	in.mail(t, "inbox", "two", time.Hour)
+	id := in.keyOf(t, "broken")
+	in.fault(graphtest.Fault{Path: "/users/{user}/messages/" + id, Status: 400, Code: "ErrorInvalidIdMalformed", Times: -1})
+	in.wants(t, 0, nil, "[one two]")
+	in.wants(t, time.Minute, nil, "[]")
+	in.wants(t, time.Minute, nil, "[]") // the last try waits, lest an outage be taken for a fault of the message
+	in.wants(t, 15*time.Minute, nil, "[A message that could not be read]")
+	last := in.records[len(in.records)-1]
+	if last["key"] != id || !strings.Contains(fmt.Sprint(last["error"]), "tries:3") {
+		t.Errorf("got %v", last)
 	}
-	t.Log(string(in.state))
+	in.wants(t, 3*time.Hour, nil, "[]")
+}
+
+func TestAnOutageIsNoFaultOfTheMessages(t *testing.T) {
+	in := ingest(t)
+	for i := range 3 {
+		in.mail(t, "inbox", fmt.Sprintf("mail %d", i), time.Duration(3-i)*time.Hour)
+	}
+	in.fault(graphtest.Fault{Path: "/users/{user}/messages/{message}", Status: 503, Times: -1})
+	for range 5 {
+		if got, err := in.poll(t, nil); len(got) != 0 || !errors.Is(err, abi.Upstream) {
+			t.Errorf("got %v, %v", got, err)
+		}
+		in.clock.Advance(20 * time.Minute)
+	}
+	in.graph.ClearFaults()
+	in.wants(t, 0, nil, "[mail 0 mail 1 mail 2]")
+}
+
+func TestPollingAFolderThatIsNotThere(t *testing.T) {
+	in := ingest(t)
+	if _, err := in.poll(t, map[string]any{"folder": "Nowhere"}); !errors.Is(err, abi.NotFound) || in.state != nil {
+		t.Errorf("got %v, state %s", err, in.state)
+	}
+}
+
+// keyOf is the key of the record of a mail: its immutable id.
+func (in *intake) keyOf(t *testing.T, subject string) string {
+	t.Helper()
+	for _, row := range in.must(t, "mail.poll", map[string]any{"email_address": "intake@contoso.example"}).Data {
+		var record map[string]any
+		if err := json.Unmarshal(row, &record); err != nil {
+			t.Fatal(err)
+		}
+		if subjectOf(record) == subject {
+			return record["key"].(string)
+		}
+	}
+	t.Fatal("there is no mail " + subject)
+	return ""
+}
+
+// move moves a message as a person would.
+func (in *intake) move(t *testing.T, id, folder string) {
+	t.Helper()
+	token, err := in.graph.Token(graphtest.Token{Roles: []string{"Mail.ReadWrite"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, in.graph.URL+"/v1.0/users/intake@contoso.example/messages/"+id+"/move",
+		strings.NewReader(`{"destinationId":"`+folder+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Prefer", `IdType="ImmutableId"`)
+	response, err := in.graph.RoundTripper().RoundTrip(request)
+	if err != nil || response.StatusCode != http.StatusCreated {
+		t.Fatal(response.StatusCode, err)
+	}
+}
+
+const everything = `{"extract_attachments":true,"extract_urls":true,"extract_ips":true,"extract_domains":true,"extract_hashes":true,"ingest_eml":true,"extract_eml":true}`
+
+// rich is a mail with a file, a message with a file of its own, and all kinds of indicators.
+const rich = "From: Ann <ann@contoso.example>\r\nTo: intake@contoso.example\r\nSubject: Look\r\nDate: Mon, 02 Mar 2026 10:00:00 +0000\r\n" +
+	"Message-ID: <rich@contoso.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
+	"--b\r\nContent-Type: text/plain\r\n\r\nSee https://login.contoso.com/path from 203.0.113.9 and 44d88612fea8a8f36de82e1278abb02f.\r\n" +
+	"--b\r\nContent-Type: application/octet-stream; name=a.bin\r\nContent-Disposition: attachment; filename=a.bin\r\n" +
+	"Content-Transfer-Encoding: base64\r\n\r\nAQID\r\n" +
+	"--b\r\nContent-Type: message/rfc822\r\nContent-Disposition: attachment\r\n\r\n" +
+	"From: Eve <eve@evil.example>\r\nSubject: Inner\r\nContent-Type: text/plain\r\n\r\nHello.\r\n--b--\r\n"
+
+func TestMailIsTakenApart(t *testing.T) {
+	in := ingest(t)
+	if _, err := in.mailbox.AddEML("inbox", strings.NewReader(rich)); err != nil {
+		t.Fatal(err)
+	}
+	parameters := map[string]any{}
+	if err := json.Unmarshal([]byte(everything), &parameters); err != nil {
+		t.Fatal(err)
+	}
+	in.wants(t, 0, parameters, "[Look]")
+	names := map[string]int{}
+	for _, a := range in.records[0]["artifacts"].([]any) {
+		names[a.(map[string]any)["name"].(string)]++
+	}
+	for name, least := range map[string]int{
+		"Email Artifact": 1, "URL Artifact": 1, "IP Artifact": 1, "Domain Artifact": 1, "Hash Artifact": 1, "Vault Artifact": 3,
+	} {
+		if names[name] < least {
+			t.Errorf("%s: %d, want %d", name, names[name], least)
+		}
+	}
+	email := in.records[0]["artifacts"].([]any)[0].(map[string]any)["cef"].(map[string]any)
+	for field, want := range map[string]any{"fromEmail": "ann@contoso.example", "toEmail": "intake@contoso.example", "internetMessageId": "<rich@contoso.example>"} {
+		if email[field] != want {
+			t.Errorf("%s is %v, want %v", field, email[field], want)
+		}
+	}
+	if email["messageId"] != in.records[0]["key"] {
+		t.Errorf("messageId is %v", email["messageId"])
+	}
+	if blobs := in.blobs[0]; len(blobs) != 3 {
+		t.Errorf("the record names %v", blobs)
+	}
+	t.Run("in the shape of our own", func(t *testing.T) {
+		own := map[string]any{"shape": "message", "container_count": 1}
+		for name, value := range parameters {
+			own[name] = value
+		}
+		own["email_address"] = "intake@contoso.example"
+		result := in.must(t, "mail.poll", own)
+		var row struct {
+			Subject     string
+			EML         struct{ SHA256, Blob string }
+			Attachments []struct{ Name, Blob string }
+			Indicators  []struct{ Kind, Value string }
+		}
+		if err := json.Unmarshal(result.Data[0], &row); err != nil {
+			t.Fatal(err)
+		}
+		if row.Subject != "Look" || row.EML.Blob != "sha256:"+row.EML.SHA256 || len(row.Attachments) != 2 || row.Attachments[0].Name != "a.bin" || len(row.Indicators) < 4 {
+			t.Errorf("got %+v", row)
+		}
+	})
+}
+
+func TestMailIsListedByHand(t *testing.T) {
+	in := ingest(t)
+	var ids []string
+	for i := range 4 {
+		ids = append(ids, in.mail(t, "inbox", fmt.Sprintf("mail %d", i), time.Duration(4-i)*time.Hour))
+	}
+	at := func(ago time.Duration) int64 { return in.clock.Now().Add(-ago).UnixMilli() }
+	for name, test := range map[string]struct {
+		parameters map[string]any
+		want       string
+	}{
+		"the newest":      {map[string]any{"container_count": 2}, "[mail 2 mail 3]"},
+		"latest first":    {map[string]any{"container_count": 2, "ingest_manner": "latest first"}, "[mail 3 mail 2]"},
+		"within a time":   {map[string]any{"start_time": at(3 * time.Hour), "end_time": at(2 * time.Hour)}, "[mail 1 mail 2]"},
+		"by their ids":    {map[string]any{"container_id": ids[3] + ", " + ids[0]}, "[mail 3 mail 0]"},
+		"one that is not": {map[string]any{"container_id": ids[0][:len(ids[0])-8] + "AAAAAAA="}, "[A message that could not be read]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.parameters["email_address"] = "intake@contoso.example"
+			result := in.must(t, "mail.poll", test.parameters)
+			var got []string
+			for _, row := range result.Data {
+				var record map[string]any
+				if err := json.Unmarshal(row, &record); err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, subjectOf(record))
+			}
+			if fmt.Sprint(got) != test.want {
+				t.Errorf("got %v; want %s", got, test.want)
+			}
+		})
+	}
 }

@@ -194,7 +194,7 @@ func TestPluginOfAnotherModule(t *testing.T) {
 func TestActionsAreDescribedInTheirManifestsWords(t *testing.T) {
 	h := furnish(t, furnishing{})
 	actions, err := h.Actions()
-	if err != nil || len(actions) != 44 {
+	if err != nil || len(actions) != 45 {
 		t.Fatalf("Actions: %d, %v", len(actions), err)
 	}
 	document, err := json.MarshalIndent(actions, "", "  ")

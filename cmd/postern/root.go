@@ -59,7 +59,7 @@ Ask whether something is allowed, why:    postern explain mail.send`,
 	}{
 		{groupActions, []*cobra.Command{c.runCommand(), c.pollCommand(), c.extractCommand(), c.actionsCommand(), c.describeCommand(), c.explainCommand()}},
 		{groupOperate, []*cobra.Command{c.authCommand(), c.doctorCommand(), c.pluginCommand(), c.auditCommand(), c.heldCommand(), c.triggerCommand()}},
-		{groupTry, []*cobra.Command{c.demoCommand(), c.emulateCommand()}},
+		{groupTry, []*cobra.Command{c.demoCommand(), c.emulateCommand(), c.proveCommand()}},
 		{"", []*cobra.Command{c.versionCommand(), c.pagesCommand()}},
 	} {
 		for _, command := range group.commands {

@@ -138,7 +138,10 @@ func (s *progress) object(all []delivered) sdk.Object {
 	within := s.watermark.Add(-overlap)
 	current := make(map[string]time.Time)
 	for _, d := range all {
-		if name := fingerprint(d.id); !d.last.Before(within) && s.read[name].Equal(d.last) {
+		if d.last.Before(within) {
+			continue
+		}
+		if name := fingerprint(d.id); s.read[name].Equal(d.last) {
 			current[name] = d.last
 		}
 	}

@@ -35,7 +35,7 @@ const (
 func (p *poll) open(name string) (*folder, error) {
 	f := p.state.folders[name]
 	if f == nil {
-		f = &folder{began: p.now, swept: p.now, counted: p.now}
+		f = &folder{began: p.now.Truncate(time.Second), swept: p.now, counted: p.now}
 		f.walks = []*walk{p.before(f)}
 		p.state.folders[name] = f
 	}

@@ -61,9 +61,8 @@ type ingested struct {
 	report *extract.Report
 	// references are the attachments that are links to files elsewhere.
 	references []sdk.Object
-	// findings are those that are wanted; beyond counts those that a bound left out.
+	// findings are those that are wanted.
 	findings []*extract.Finding
-	beyond   int
 	// isCut says that the body or the header is not all.
 	isCut bool
 }
