@@ -59,9 +59,19 @@ func (c *cli) showAdmission(plugin string) func() {
 
 // keepShowing writes a line to the terminal, and writes it anew as it changes, until the function that it returns is called.
 func (c *cli) keepShowing(line func() string) func() {
-	end, ended := make(chan struct{}), make(chan struct{})
 	show := func() { fmt.Fprint(c.err, "\r"+line()) }
 	show()
+	stop := everyTick(show)
+	return func() {
+		stop()
+		show()
+		fmt.Fprintln(c.err)
+	}
+}
+
+// everyTick calls show again and again until stop is, and never after.
+func everyTick(show func()) (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		ticker := time.NewTicker(tick)
@@ -71,8 +81,6 @@ func (c *cli) keepShowing(line func() string) func() {
 			case <-ticker.C:
 				show()
 			case <-end:
-				show()
-				fmt.Fprintln(c.err)
 				return
 			}
 		}
@@ -141,23 +149,9 @@ func (p *progress) start(c *cli, isFree bool) (stop func()) {
 		return func() {}
 	}
 	p.out, p.started = c.err, time.Now()
-	end, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		ticker := time.NewTicker(tick)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				p.show()
-			case <-end:
-				return
-			}
-		}
-	}()
+	end := everyTick(p.show)
 	return func() {
-		close(end)
-		<-ended
+		end()
 		p.clear()
 	}
 }
