@@ -104,6 +104,14 @@ func (c *Commit) Check() error {
 	if size > MaxCommit {
 		return invalid("the records handed over at once are %d bytes; at most %d, ask for more", size, MaxCommit)
 	}
+	return CheckTime(c.Next)
+}
+
+// CheckTime finds what is wrong with a time: RFC 3339 knows the years up to 9999.
+func CheckTime(t time.Time) error {
+	if year := t.UTC().Year(); year < 1 || year > 9999 {
+		return invalid("a time is not in the years 1 to 9999")
+	}
 	return nil
 }
 
@@ -116,8 +124,9 @@ func (r *Record) check() error {
 		return invalid("the record %s is over %d bytes; hand long content over as a blob", quote(r.Key), abi.MaxRecord)
 	case len(r.Content) == 0 || r.Content[0] != '{' || !json.Valid(r.Content):
 		return invalid("the record %s is no JSON object", quote(r.Key))
-	case r.Time.Year() < 1 || r.Time.Year() > 9999:
-		return invalid("the time of the record %s is not in the years 1 to 9999", quote(r.Key))
+	}
+	if err := CheckTime(r.Time); err != nil {
+		return err
 	}
 	return CheckBlobs(r.Blobs)
 }
@@ -131,6 +140,9 @@ func CheckOutcomes(outcomes []Outcome) error {
 		}
 		if o.Result == Failed {
 			failed++
+		}
+		if err := CheckTime(o.NotBefore); err != nil {
+			return err
 		}
 	}
 	if failed > 1 {

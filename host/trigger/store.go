@@ -51,7 +51,8 @@ type Store interface {
 	// Settle notes how deliveries ended. A place that is not pending any more is passed over.
 	Settle(ctx context.Context, l Lease, sink string, outcomes []Outcome) error
 
-	// Parked returns the oldest of a trigger's dead letters, at most limit and [MaxBatch], with an ID over after. Fewer if their contents are over [MaxPending] bytes.
+	// Parked returns the oldest of a trigger's dead letters, at most limit and [MaxBatch], with an ID over after. Fewer if their contents are
+	// over [MaxPending] bytes.
 	Parked(ctx context.Context, trigger string, after uint64, limit int) ([]Parked, error)
 	// Replay puts dead letters back, at the end of the outbox with new places, no attempts and no doubt. Drop forgets them. IDs that are not
 	// there are passed over; both return how many were.

@@ -61,7 +61,11 @@ func Connect(ctx context.Context, o Options) (*nats.Conn, error) {
 		nats.Name("postern"), nats.Timeout(connectTimeout), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPings),
 		nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectBufSize(-1), nats.IgnoreDiscoveredServers(), nats.NoEcho(),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Logger.Warn("NATS", "error", err) }),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { o.Logger.Warn("the connection to NATS is lost", "error", err) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // else it was closed
+				o.Logger.Warn("the connection to NATS is lost", "error", err)
+			}
+		}),
 		nats.ReconnectHandler(func(*nats.Conn) { o.Logger.Info("connected to NATS again") }),
 	}
 	if !local {
@@ -115,7 +119,9 @@ func connect(ctx context.Context, servers string, options []nats.Option) (*nats.
 }
 
 func unreachable(err error) error {
-	return &abi.Error{Code: abi.Upstream, Message: "NATS cannot be reached: " + err.Error() + "; check that it runs, its URL, and the certificate authorities"}
+	return &abi.Error{
+		Code: abi.Upstream, Message: "NATS cannot be reached: " + err.Error() + "; check that it runs, its URL, and the certificate authorities",
+	}
 }
 
 // signIn makes the option that signs in.
@@ -148,7 +154,9 @@ func (o *Options) signIn() ([]nats.Option, error) {
 		}))
 	}
 	if ways > 1 {
-		return nil, &abi.Error{Code: abi.InvalidInput, Message: "there is more than one way to sign in to NATS; name one of credentials, token and password"}
+		return nil, &abi.Error{
+			Code: abi.InvalidInput, Message: "there is more than one way to sign in to NATS; name one of credentials, token and password",
+		}
 	}
 	return options, nil
 }
@@ -172,7 +180,9 @@ func checkServers(servers []string) (local bool, err error) {
 
 // badServer does not quote the URL: somebody may have written a password into it.
 func badServer() error {
-	return &abi.Error{Code: abi.InvalidInput, Message: "a server of NATS is a URL such as \"tls://nats.example:4222\", without credentials; name 1 to 16 of them"}
+	return &abi.Error{
+		Code: abi.InvalidInput, Message: `a server of NATS is a URL such as "tls://nats.example:4222", without credentials; name 1 to 16 of them`,
+	}
 }
 
 func isLocal(host string) bool {

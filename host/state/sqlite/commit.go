@@ -218,6 +218,9 @@ func text(t time.Time) string {
 
 // Schedule says when a trigger is due again.
 func (s *Store) Schedule(ctx context.Context, l trigger.Lease, next time.Time, failure *abi.Error) error {
+	if err := trigger.CheckTime(next); err != nil {
+		return err
+	}
 	return s.fenced(ctx, l, func(tx *sql.Tx, id int64) error {
 		if _, err := tx.Exec(`UPDATE trigger SET next = ? WHERE id = ?`, micro(next), id); err != nil || failure == nil {
 			return err

@@ -38,7 +38,8 @@ func (s *Store) Lease(ctx context.Context, name, holder string, ttl time.Duratio
 			l.Fence++
 		}
 		l.Until = now.Add(ttl)
-		_, err = tx.Exec(`UPDATE trigger SET holder = ?, process = ?, fence = ?, until = ? WHERE id = ?`, holder, s.presence.id, l.Fence, micro(l.Until), id)
+		_, err = tx.Exec(`UPDATE trigger SET holder = ?, process = ?, fence = ?, until = ? WHERE id = ?`,
+			holder, s.presence.id, l.Fence, micro(l.Until), id)
 		return err
 	})
 	if err != nil {

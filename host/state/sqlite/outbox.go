@@ -109,7 +109,8 @@ func (s *Store) Begin(ctx context.Context, l trigger.Lease, sink string, seqs []
 }
 
 func notPending(name, sink string, seq uint64) error {
-	return &abi.Error{Code: abi.Conflict, Message: fmt.Sprintf("delivery %d of trigger %s to sink %s is not pending any more; ask anew which are", seq, name, sink)}
+	return &abi.Error{Code: abi.Conflict, Message: fmt.Sprintf(
+		"delivery %d of trigger %s to sink %s is not pending any more; ask anew which are", seq, name, sink)}
 }
 
 // Settle notes how deliveries ended.

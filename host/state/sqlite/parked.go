@@ -28,7 +28,8 @@ func (s *Store) Parked(ctx context.Context, name string, after uint64, limit int
 			p := trigger.Parked{Delivery: trigger.Delivery{Trigger: name}}
 			var parkedAt, record int64
 			var k kept
-			if err := rows.Scan(&p.ID, &p.Sink, &p.Seq, &p.Attempts, &p.Reason, &k.begun, &parkedAt, &record, &p.Key, &k.time, &k.committed, &p.Content); err != nil {
+			if err := rows.Scan(&p.ID, &p.Sink, &p.Seq, &p.Attempts, &p.Reason, &k.begun, &parkedAt, &record,
+				&p.Key, &k.time, &k.committed, &p.Content); err != nil {
 				return err
 			}
 			if size += len(p.Content); size > trigger.MaxPending && len(parked) > 0 {

@@ -133,7 +133,9 @@ func (s *Store) migrate(ctx context.Context) error {
 // version reads the version of the file's schema, 0 of a new file, and refuses a file that is none of ours or later than ours.
 func (s *Store) version(tx *sql.Tx, latest int) (version int, err error) {
 	var id, objects int
-	for pragma, value := range map[string]*int{`PRAGMA application_id`: &id, `PRAGMA user_version`: &version, `SELECT count(*) FROM sqlite_schema`: &objects} {
+	for pragma, value := range map[string]*int{
+		`PRAGMA application_id`: &id, `PRAGMA user_version`: &version, `SELECT count(*) FROM sqlite_schema`: &objects,
+	} {
 		if err := tx.QueryRow(pragma).Scan(value); err != nil {
 			return 0, err
 		}

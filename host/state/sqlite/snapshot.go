@@ -131,7 +131,7 @@ func (s *Store) Resume(ctx context.Context, name string) error {
 
 // Wake makes a trigger due.
 func (s *Store) Wake(ctx context.Context, name string, at time.Time) error {
-	if err := trigger.CheckName("trigger", name); err != nil {
+	if err := errors.Join(trigger.CheckName("trigger", name), trigger.CheckTime(at)); err != nil {
 		return err
 	}
 	return s.change(ctx, name, `UPDATE trigger SET next = min(next, ?) WHERE id = ?`, micro(at))

@@ -186,7 +186,8 @@ func testCommit(t *testing.T, p Place) {
 	next := time.Date(2026, 11, 22, 6, 0, 0, 123000, time.UTC)
 	happened := time.Date(2026, 11, 22, 5, 59, 59, 1234567, time.UTC)
 	record := trigger.Record{
-		Key: "AAMk=/+é \"\\", Time: happened, Content: []byte("{ \"a\": [1.50, \"<&>\\u00e9\"] ,\n\"b\":null}"), Blobs: []string{"sha256:" + strings.Repeat("0a", 32)},
+		Key: "AAMk=/+é \"\\", Time: happened, Content: []byte("{ \"a\": [1.50, \"<&>\\u00e9\"] ,\n\"b\":null}"),
+		Blobs: []string{"sha256:" + strings.Repeat("0a", 32)},
 	}
 	page := commit(t, s, l, trigger.Commit{State: []byte(`{"page":2}`), Records: []trigger.Record{record}, Sinks: []string{"siem", "file"}})
 	if page != (trigger.Committed{New: 1}) {
@@ -202,7 +203,8 @@ func testCommit(t *testing.T, p Place) {
 	}
 	s = p.Open(t)
 	got := load(t, s)
-	if string(got.State) != `{"done":true}` || !got.Next.Equal(next) || got.Counters != (trigger.Counters{Runs: 2, Records: 2}) || got.Lease != nil || got.LastSuccess.IsZero() {
+	if string(got.State) != `{"done":true}` || !got.Next.Equal(next) || got.Counters != (trigger.Counters{Runs: 2, Records: 2}) ||
+		got.Lease != nil || got.LastSuccess.IsZero() {
 		t.Errorf("after it was closed: %+v", got)
 	}
 	for _, sink := range []string{"siem", "file"} {
@@ -227,7 +229,8 @@ func testCommit(t *testing.T, p Place) {
 func testKeys(t *testing.T, p Place) {
 	s := p.Open(t)
 	l := lease(t, s, "a")
-	if got := commit(t, s, l, trigger.Commit{Records: records("a", "b", "a"), Sinks: []string{"siem"}}); got != (trigger.Committed{New: 2, Repeated: 1}) {
+	got := commit(t, s, l, trigger.Commit{Records: records("a", "b", "a"), Sinks: []string{"siem"}})
+	if got != (trigger.Committed{New: 2, Repeated: 1}) {
 		t.Errorf("committed %+v", got)
 	}
 	if got := commit(t, s, l, trigger.Commit{Records: records("c", "b"), Sinks: []string{"siem"}}); got != (trigger.Committed{New: 1, Repeated: 1}) {
@@ -291,7 +294,8 @@ func testDelivery(t *testing.T, p Place) {
 		trigger.Outcome{Seq: first[1].Seq, Result: trigger.Failed, NotBefore: later, Reason: "503"},
 		trigger.Outcome{Seq: first[2].Seq, Result: trigger.Returned}, trigger.Outcome{Seq: first[3].Seq, Result: trigger.Returned})
 	got := pending(t, s, "siem")
-	if keys(got) != "b c d" || got[0].Attempts != 1 || got[0].Reason != "503" || !got[0].NotBefore.Equal(later) || got[0].InDoubt || got[1].InDoubt || got[1].Attempts != 0 {
+	if keys(got) != "b c d" || got[0].Attempts != 1 || got[0].Reason != "503" || !got[0].NotBefore.Equal(later) || got[0].InDoubt ||
+		got[1].InDoubt || got[1].Attempts != 0 {
 		t.Fatalf("pending: %+v", got)
 	}
 	if b := load(t, s).Backlogs["siem"]; b.Attempts != 1 || b.Reason != "503" || !b.NotBefore.Equal(later) {
@@ -370,7 +374,8 @@ func testParked(t *testing.T, p Place) {
 	}
 	for i, want := range []string{"siem a", "siem b", "file a", "file b"} {
 		got := parked[i]
-		if got.Sink+" "+got.Key != want || string(got.Content) != fmt.Sprintf(`{"id":%q}`, got.Key) || got.Since.IsZero() || got.Trigger != name || got.Reason == "" ||
+		if got.Sink+" "+got.Key != want || string(got.Content) != fmt.Sprintf(`{"id":%q}`, got.Key) || got.Since.IsZero() ||
+			got.Trigger != name || got.Reason == "" ||
 			len(got.Reason) > trigger.MaxReason || !got.InDoubt {
 			t.Errorf("parked %+v, want %s", got, want)
 		}
@@ -447,7 +452,8 @@ func testLease(t *testing.T, p Place) {
 	for holder, store := range map[string]trigger.Store{"a": other, "b": other, "c": s} {
 		_, err := store.Lease(t.Context(), name, holder, ttl)
 		var held *trigger.HeldError
-		if !errors.As(err, &held) || held.Lease.Holder != "a" || held.Lease.Until.IsZero() || !errors.Is(err, abi.Conflict) || !strings.Contains(err.Error(), "run by a") {
+		if !errors.As(err, &held) || held.Lease.Holder != "a" || held.Lease.Until.IsZero() || !errors.Is(err, abi.Conflict) ||
+			!strings.Contains(err.Error(), "run by a") {
 			t.Errorf("%s got %v", holder, err)
 		}
 	}
@@ -597,7 +603,8 @@ func testSchedule(t *testing.T, p Place) {
 		}
 	}
 	got := load(t, s)
-	if got.Failures != 2 || got.Failure == nil || got.Failure.Code != abi.Throttled || got.Failure.Message != "later" || got.Failure.Detail.Time.IsZero() ||
+	if got.Failures != 2 || got.Failure == nil || got.Failure.Code != abi.Throttled || got.Failure.Message != "later" ||
+		got.Failure.Detail.Time.IsZero() ||
 		!got.Next.Equal(at) || got.LastRun.IsZero() || !got.LastSuccess.IsZero() {
 		t.Errorf("after two failures: %+v", got)
 	}
@@ -716,6 +723,7 @@ func testBounds(t *testing.T, p Place) {
 	long := strings.Repeat("x", 1000)
 	object := []byte(`{}`)
 	blobs := slices.Repeat([]string{"sha256:" + strings.Repeat("0", 64)}, trigger.MaxBlobs+1)
+	never := time.Date(9999, 12, 31, 23, 59, 0, 0, time.FixedZone("", -3600)) // the year 10000 in UTC
 	var sinks []string
 	for i := range trigger.MaxSinks + 1 {
 		sinks = append(sinks, fmt.Sprintf("s%d", i))
@@ -734,7 +742,8 @@ func testBounds(t *testing.T, p Place) {
 		"content too large":    {Records: []trigger.Record{{Key: "k", Content: fmt.Appendf(nil, `{"a":%q}`, strings.Repeat("x", abi.MaxRecord))}}},
 		"blobs too many":       {Records: []trigger.Record{{Key: "k", Content: object, Blobs: blobs}}},
 		"blob of no name":      {Records: []trigger.Record{{Key: "k", Content: object, Blobs: []string{"sha256:../x"}}}},
-		"time out of range":    {Records: []trigger.Record{{Key: "k", Content: object, Time: time.Unix(1<<40, 0)}}},
+		"time out of range":    {Records: []trigger.Record{{Key: "k", Content: object, Time: never}}},
+		"next out of range":    {Next: never},
 		"records too many":     {Records: slices.Repeat(records("k"), trigger.MaxRecords+1)},
 		"sinks too many":       {Sinks: sinks},
 		"sink twice":           {Sinks: []string{"a", "a"}},
@@ -761,6 +770,9 @@ func testBounds(t *testing.T, p Place) {
 		"by nobody":        s.Pause(t.Context(), name, ""),
 		"resume":           s.Resume(t.Context(), "../a"),
 		"wake":             s.Wake(t.Context(), "A", time.Now()),
+		"waken":            s.Wake(t.Context(), name, never),
+		"scheduled":        s.Schedule(t.Context(), l, never, nil),
+		"not before":       s.Settle(t.Context(), l, "siem", []trigger.Outcome{{Seq: 1, Result: trigger.Failed, NotBefore: never}}),
 		"keys too many":    last(s.Seen(t.Context(), name, slices.Repeat([]string{"k"}, abi.MaxKeys+1))),
 		"key asked for":    last(s.Seen(t.Context(), name, []string{long})),
 		"seen of no name":  last(s.Seen(t.Context(), "*", nil)),
@@ -904,5 +916,6 @@ func testMany(t *testing.T, p Place) {
 	if len(delivered) != want {
 		t.Errorf("%d were delivered, want %d", len(delivered), want)
 	}
-	t.Logf("%d records: committed in %v, delivered in %v", want, committed.Sub(begun).Round(time.Millisecond), time.Since(committed).Round(time.Millisecond))
+	t.Logf("%d records: committed in %v, delivered in %v", want, committed.Sub(begun).Round(time.Millisecond),
+		time.Since(committed).Round(time.Millisecond))
 }

@@ -94,7 +94,8 @@ func (n *NATS) publish(ctx context.Context, r *trigger.Delivery) error {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	// Whether to try again is for the caller to say.
-	_, err = n.js.Publish(ctx, n.options.Subject, body, jetstream.WithMsgID(ID(r.Trigger, r.Key)), jetstream.WithExpectStream(n.options.Stream), jetstream.WithRetryAttempts(0))
+	_, err = n.js.Publish(ctx, n.options.Subject, body, jetstream.WithMsgID(ID(r.Trigger, r.Key)), jetstream.WithExpectStream(n.options.Stream),
+		jetstream.WithRetryAttempts(0))
 	var refused *jetstream.APIError
 	switch {
 	case err == nil:
