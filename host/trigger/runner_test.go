@@ -680,6 +680,45 @@ func TestOnceRunsAndDelivers(t *testing.T) {
 	})
 }
 
+func TestARecordOfATimeBeforeTheLastRunIsLate(t *testing.T) {
+	inBubble(t, "a process for each run", func(t *testing.T, s *stage) {
+		var page trigger.Page
+		s.trigger.Poll = func(context.Context, trigger.Run) (trigger.Page, error) { return page, nil }
+		run := func(key string, ago time.Duration, truncated bool) (late int) {
+			t.Helper()
+			time.Sleep(time.Minute)
+			at := time.Now().Add(-ago)
+			page = trigger.Page{Records: []trigger.Record{{Key: key, Time: at, Content: []byte(`{}`)}}, Truncated: truncated}
+			store := s.open(t)
+			defer store.Close()
+			report, err := s.runner(t, store).Once(t.Context(), "soc")
+			if err != nil || report.Records != 1 {
+				t.Fatalf("%+v, %v", report, err)
+			}
+			return report.Late
+		}
+		for _, c := range []struct {
+			key       string
+			ago       time.Duration
+			truncated bool
+			late      int
+		}{
+			{"there before", time.Hour, true, 0},
+			{"there before, and left by the last run", time.Hour, false, 0},
+			{"new", 30 * time.Second, false, 0},
+			{"behind the last run", 90 * time.Second, true, 1},
+			{"behind the run before, and the last left some", 90 * time.Second, false, 0},
+		} {
+			if late := run(c.key, c.ago, c.truncated); late != c.late {
+				t.Errorf("%s: %d late, want %d", c.key, late, c.late)
+			}
+		}
+		if c := s.snapshot(t).Counters; c.Late != 1 || c.GreatestLateness != 90*time.Second {
+			t.Errorf("the counters are %+v", c)
+		}
+	})
+}
+
 func TestWhatCannotRunIsRefused(t *testing.T) {
 	s := newStage(t)
 	for name, spoil := range map[string]func(*trigger.Trigger){

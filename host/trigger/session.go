@@ -23,8 +23,8 @@ type session struct {
 	mu    sync.Mutex
 	lease Lease
 
-	// began is when the last run of this session did, and passed when the last one did that left nothing to be read.
-	began, passed time.Time
+	// began is when the last run of this session did.
+	began time.Time
 	// committed tells each sink that there is something new.
 	committed map[string]chan struct{}
 }
