@@ -98,11 +98,17 @@ type receiver struct {
 	refuse func(key string) error
 	holds  func(key string) (bool, error)
 	asked  []string
+	ended  time.Time // as the sink was told last
+	most   int       // that are taken at once; 0 is all
 }
 
 func (r *receiver) Deliver(ctx context.Context, records []trigger.Delivery) (int, error) {
 	for n, d := range records {
 		r.mu.Lock()
+		if r.most > 0 && n == r.most {
+			r.mu.Unlock()
+			return n, nil
+		}
 		refuse := r.refuse
 		r.mu.Unlock()
 		if refuse != nil {
@@ -120,7 +126,7 @@ func (r *receiver) Deliver(ctx context.Context, records []trigger.Delivery) (int
 func (r *receiver) Holds(_ context.Context, records []trigger.Delivery) (has []bool, err error) {
 	for _, d := range records {
 		r.mu.Lock()
-		r.asked = append(r.asked, d.Key)
+		r.asked, r.ended = append(r.asked, d.Key), d.Ended
 		r.mu.Unlock()
 		if r.holds == nil {
 			return nil, trigger.ErrCannotTell
@@ -539,6 +545,27 @@ func TestARecordInDoubtIsNeverBlindlyRepeated(t *testing.T) {
 		stop()
 		s.sink.want(t, "a", "c")
 	})
+	inBubble(t, "the sink is told by when the delivery had ended", func(t *testing.T, s *stage) {
+		s.put("a", "b", "c")
+		slow := lost(s.sink)
+		s.sink.refuse = func(key string) error { time.Sleep(7 * time.Second); return slow(key) }
+		s.sink.holds = func(string) (bool, error) { return true, nil }
+		began := time.Now()
+		_, stop := s.start(t)
+		time.Sleep(time.Minute)
+		stop()
+		if got := s.sink.ended.Sub(began); got < 14*time.Second || got > 15*time.Second {
+			t.Errorf("that was after %v", got)
+		}
+	})
+	inBubble(t, "a sink that takes some for now is given the rest at once", func(t *testing.T, s *stage) {
+		s.put("a", "b", "c", "d", "e")
+		s.sink.most = 2
+		_, stop := s.start(t)
+		time.Sleep(time.Second)
+		stop()
+		s.sink.want(t, "a", "b", "c", "d", "e")
+	})
 	inBubble(t, "the host ended in the middle", func(t *testing.T, s *stage) {
 		s.put("a", "b")
 		s.sink.refuse = func(string) error { time.Sleep(time.Hour); return &trigger.DoubtError{Reason: "cut off"} }
@@ -547,12 +574,13 @@ func TestARecordInDoubtIsNeverBlindlyRepeated(t *testing.T) {
 		stop()
 		s.sink.refusing(nil)
 		s.sink.holds = func(key string) (bool, error) { return false, nil }
+		again := time.Now()
 		_, stop = s.start(t)
 		time.Sleep(time.Minute)
 		stop()
 		s.sink.want(t, "a", "b")
-		if !slices.Equal(s.sink.asked, []string{"a"}) {
-			t.Errorf("it was asked for %v", s.sink.asked)
+		if !slices.Equal(s.sink.asked, []string{"a"}) || !s.sink.ended.Equal(again) {
+			t.Errorf("it was asked for %v, which had ended by %v", s.sink.asked, s.sink.ended)
 		}
 	})
 }

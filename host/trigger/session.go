@@ -20,8 +20,13 @@ type session struct {
 	stop            context.CancelCauseFunc
 	renewing        sync.WaitGroup
 
+	// taken is when this host took the lease.
+	taken time.Time
+
 	mu    sync.Mutex
 	lease Lease
+	// doubts are when a delivery to a sink last ended in doubt.
+	doubts map[string]time.Time
 
 	// began is when the last run of this session did.
 	began time.Time
@@ -39,7 +44,8 @@ func (r *Runner) hold(ctx context.Context, t *Trigger) (*session, error) {
 		return nil, err
 	}
 	s := &session{
-		Trigger: t, runner: r, log: r.log.With("trigger", t.Name), ending: ctx, lease: lease, committed: map[string]chan struct{}{},
+		Trigger: t, runner: r, log: r.log.With("trigger", t.Name), ending: ctx, taken: r.now(), lease: lease,
+		doubts: map[string]time.Time{}, committed: map[string]chan struct{}{},
 	}
 	for _, sink := range t.Sinks {
 		s.committed[sink.Name] = make(chan struct{}, 1)

@@ -131,9 +131,12 @@ type Delivery struct {
 	Reason   string
 	// NotBefore is when it is due; zero is at once.
 	NotBefore time.Time
-	// InDoubt is whether it has begun and its end is not known. Begun is when that was.
+	// InDoubt is whether it has begun and its end is not known. Begun is when that was: of all that were begun with it, so that it may have
+	// left much later.
 	InDoubt bool
 	Begun   time.Time
+	// Ended is by when whoever began it was certainly through with it. Stores leave it zero; a [Runner] tells a sink that it asks.
+	Ended time.Time
 }
 
 // Outcome is how a delivery ended that was begun.
