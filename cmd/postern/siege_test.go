@@ -41,8 +41,8 @@ type siege struct {
 }
 
 // besiege furnishes a tenant, and writes an operator's file that polls a mailbox and a group every second, which is more often than the
-// plugins' own manifests allow. host is more of the file's table [host].
-func besiege(t *testing.T, seed uint64, host string) *siege {
+// plugins' own manifests allow. more is added to the file.
+func besiege(t *testing.T, seed uint64, more string) *siege {
 	t.Helper()
 	s := &siege{dir: t.TempDir(), receiver: receive(t, seed)}
 	graph := canaryServer(t, s.dir, "besieged")
@@ -71,7 +71,7 @@ func besiege(t *testing.T, seed uint64, host string) *siege {
 	if err := approveAll(plugins, filepath.Join(s.dir, "postern.lock")); err != nil {
 		t.Fatal(err)
 	}
-	config := hostTable(plugins) + host + emulatedConnection(emulatedName, graph) + fmt.Sprintf(siegeConfig, s.group.ID(), s.receiver.URL)
+	config := hostTable(plugins) + more + emulatedConnection(emulatedName, graph) + fmt.Sprintf(siegeConfig, s.group.ID(), s.receiver.URL)
 	for name, content := range map[string]string{configFile: config, "siem-secret": strings.Repeat("s3cret", 6)} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -226,10 +226,10 @@ func (s *siege) follow(t *testing.T, config string) *follower {
 }
 
 // compile runs the triggers once, which compiles their modules: that takes longer than any round.
-func (s *siege) compile(t *testing.T) {
+func (s *siege) compile(t *testing.T, config string) {
 	t.Helper()
 	command := exec.Command(filepath.Join(bin, "postern"), "poll")
-	command.Dir, command.Env = s.dir, s.env(configFile)
+	command.Dir, command.Env = s.dir, s.env(config)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
