@@ -38,6 +38,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -112,6 +113,7 @@ type Host struct {
 	blobs        lazy[*blob.Store]
 	records      lazy[*blob.Store]
 	triggerStore lazy[trigger.Store]
+	fleet        atomic.Pointer[fleet] // nil until it is joined
 	state        lazy[*state.Store]
 	held         lazy[*held.Store]
 	sealer       lazy[*graph.Sealer]
@@ -384,16 +386,18 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 			own := graph.NewTransport(conn.Way())
 			transport, idle = own, own.CloseIdleConnections
 		}
-		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, graph.Settings{
-			Limit: graph.NewLimit("connection."+c.Name+".rate", graph.Bounds{AtOnce: maxRequests, Count: c.Rate.Count, Per: c.Rate.Per}).By(h.clock()),
-			Retry: graph.Retry{Attempts: c.RetryCount, MaxWait: c.RetryWaitTime},
+		settings := graph.Settings{
+			Limit:  graph.NewLimit("connection."+c.Name+".rate", graph.Bounds{AtOnce: maxRequests, Count: c.Rate.Count, Per: c.Rate.Per}).By(h.clock()),
+			Shared: &sharedRate{host: h, connection: c},
+			Retry:  graph.Retry{Attempts: c.RetryCount, MaxWait: c.RetryWaitTime},
 
 			UploadHosts: c.UploadHosts,
 			Scheme:      connection.Scheme(c.Auth),
 			UserAgent:   "postern/" + Version,
 			Observer:    h.observer(c.Name),
 			Clock:       h.clock(),
-		}), idle}, nil
+		}
+		return &client{conn, graph.NewClient(conn.Origin(), conn, transport, settings), idle}, nil
 	})
 }
 

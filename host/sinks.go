@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/postern-dev/postern/abi"
@@ -69,7 +68,7 @@ func (s *sinks) make(ctx context.Context, c *manifests.Sink) (trigger.Sink, erro
 		}
 		return sink.NewFile(sink.FileOptions{Path: operator.Resolve(c.Path), MaxSize: int64(c.Rotate), Keep: c.Files})
 	case manifests.SinkDirectory:
-		return sink.NewDirectory(operator.Resolve(c.Path), s.blob)
+		return sink.NewDirectory(operator.Resolve(c.Path), s.host.recordBlob)
 	case manifests.SinkWebhook:
 		return s.webhook(c)
 	case manifests.SinkNATS:
@@ -84,24 +83,6 @@ func (s *sinks) make(ctx context.Context, c *manifests.Sink) (trigger.Sink, erro
 	}
 }
 
-// blob opens a blob that a record names.
-func (s *sinks) blob(_ context.Context, name string) (io.ReadCloser, error) {
-	blobs, err := s.host.TriggerBlobs()
-	if err != nil {
-		return nil, err
-	}
-	content, _, err := blobs.Open(name)
-	return content, err
-}
-
-// secrets reads what is secret of a sink.
-func (s *sinks) secrets(c *manifests.Sink) *connection.Secrets {
-	h := s.host
-	return connection.NewSecrets("sink."+c.Name, connection.Options{
-		Dir: h.operator.Dir, Logger: h.log, Keyring: h.config.Keyring, Provider: h.operator.Provider,
-	})
-}
-
 func (s *sinks) webhook(c *manifests.Sink) (trigger.Sink, error) {
 	var way dial.Way
 	if c.CAFile != "" {
@@ -110,7 +91,7 @@ func (s *sinks) webhook(c *manifests.Sink) (trigger.Sink, error) {
 			return nil, err
 		}
 	}
-	secrets := s.secrets(c)
+	secrets := s.host.secrets("sink." + c.Name)
 	return sink.NewWebhook(sink.WebhookOptions{
 		URL: c.URL, Way: way, Timeout: c.Timeout, Settle: c.Settle, Now: s.host.config.Now,
 		Secret: func(ctx context.Context) (string, error) { return secrets.Word(ctx, c.Secret, "secret") },
@@ -118,17 +99,11 @@ func (s *sinks) webhook(c *manifests.Sink) (trigger.Sink, error) {
 }
 
 func (s *sinks) nats(ctx context.Context, c *manifests.Sink) (trigger.Sink, error) {
-	o := bus.Options{Servers: []string{c.URL}, Logger: s.host.log}
-	if c.CAFile != "" {
-		var err error
-		if o.Roots, err = connection.Roots(s.host.operator.Dir, c.CAFile); err != nil {
-			return nil, err
-		}
+	o, err := s.host.busOptions("sink."+c.Name, c.CAFile, c.Credentials)
+	if err != nil {
+		return nil, err
 	}
-	if !c.Credentials.IsZero() {
-		secrets := s.secrets(c)
-		o.Credentials = func() ([]byte, error) { return secrets.Text(context.WithoutCancel(ctx), c.Credentials, "credentials") }
-	}
+	o.Servers = []string{c.URL}
 	conn, err := bus.Connect(ctx, o)
 	if err != nil {
 		return nil, err

@@ -65,7 +65,7 @@ func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err
 	if t.store, err = h.TriggerStore(ctx); err != nil {
 		return nil, err
 	}
-	config := trigger.Config{Store: t.store, Logger: h.log, Now: h.config.Now, Grace: o.Grace}
+	config := trigger.Config{Store: t.store, Logger: h.log, Now: h.config.Now, Grace: o.Grace, Lease: h.operator.Fleet.Lease}
 	for _, c := range chosen {
 		polled, err := t.trigger(ctx, c, o)
 		if err != nil {
@@ -116,6 +116,9 @@ func (h *Host) TriggerStore(ctx context.Context) (trigger.Store, error) {
 		if _, err := h.states(); err != nil { // which makes the folder
 			return nil, err
 		}
+		if !h.operator.Fleet.IsZero() {
+			return h.joinFleet(ctx)
+		}
 		return sqlite.Open(ctx, filepath.Join(h.operator.StateDir(), triggerDB), sqlite.Options{Now: h.config.Now})
 	})
 }
@@ -149,6 +152,9 @@ func (t *Triggers) poll(ctx context.Context, c *manifests.Trigger, run trigger.R
 		Invocation: Invocation{Action: c.Action, Connection: c.Connection, Parameters: c.Parameters},
 		Trigger:    c.Name, State: run.State, Seen: run.Seen,
 	})
+	if err == nil {
+		err = t.host.shareBlobs(ctx, polled.Records)
+	}
 	if err != nil {
 		return trigger.Page{}, err
 	}
@@ -203,9 +209,13 @@ func (h *Host) sweepOnce(ctx context.Context, store trigger.Store) error {
 	if err != nil {
 		return err
 	}
-	_, err = blobs.Sweep(ctx, time.Now().Add(-h.operator.Host.Keep), func(names []string) ([]bool, error) {
+	before := time.Now().Add(-h.operator.Host.Keep)
+	_, err = blobs.Sweep(ctx, before, func(names []string) ([]bool, error) {
 		return store.Blobs(ctx, names)
 	})
+	if f, ok := store.(*fleet); ok && err == nil {
+		_, err = f.Sweep(ctx, before)
+	}
 	return err
 }
 

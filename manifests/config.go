@@ -17,6 +17,8 @@ type Config struct {
 	Modified time.Time
 	// Host is where the host keeps its files. TOML: [host], optional as a whole and key by key.
 	Host Host
+	// Fleet is what this host shares with others. TOML: [fleet], default none.
+	Fleet Fleet
 	// Connections by name, at most [MaxConnections]. TOML: [connection.NAME].
 	Connections []Connection
 	// Providers by name, at most [MaxProviders]. TOML: [provider.NAME].
@@ -202,6 +204,10 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 	c := &Config{Dir: filepath.Dir(name), file: name, lines: r.lines}
 	hostTable, hasHost := root.child("host")
 	c.Host = readHost(hostTable, hasHost)
+	fleet, hasFleet := root.child("fleet")
+	if hasFleet {
+		c.Fleet = readFleet(fleet)
+	}
 	names, connections := root.named("connection", MaxConnections)
 	for i, t := range connections {
 		c.Connections = append(c.Connections, readConnection(names[i], t))
@@ -214,7 +220,7 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 	for i, t := range sinks {
 		c.Sinks = append(c.Sinks, readSink(names[i], t))
 	}
-	checkSources(c, connections, sinks, hostTable)
+	checkSources(c, connections, sinks, hostTable, fleet)
 	names, grants := root.named("grant", MaxGrants)
 	for i, t := range grants {
 		c.Grants = append(c.Grants, readGrant(names[i], t))

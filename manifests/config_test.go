@@ -40,6 +40,10 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 	want := &Config{
 		Dir:  "/srv/postern",
 		Host: Host{Plugins: "installed", Lock: "/etc/postern/postern.lock", Audit: "log/audit.jsonl", Blobs: "cache/blobs", State: "kept", Keep: 48 * time.Hour, Cache: "/var/cache/postern"},
+		Fleet: Fleet{
+			Servers: []string{"tls://nats-1.example:4222", "tls://nats-2.example:4222"}, Stream: "TRIGGERS", Replicas: 3,
+			Credentials: Source{file: "fleet.creds"}, CAFile: "nats.pem", Lease: 20 * time.Second,
+		},
 		Connections: []Connection{{
 			Name:         "contoso",
 			Tenant:       "contoso.onmicrosoft.com",
@@ -298,6 +302,17 @@ func TestConfigIsRefused(t *testing.T) {
 		{"rotated standard output", `path = "records.jsonl"`, `path = "-"`},
 		{"directory that is standard output", `path = "records"`, `path = "-"`},
 		{"small files", `rotate = "200MiB"`, `rotate = "1023KiB"`},
+		{"fleet without servers", "servers = [\"tls://nats-1.example:4222\", \"tls://nats-2.example:4222\"]\n", ""},
+		{"fleet of no server", `servers = ["tls://nats-1.example:4222", "tls://nats-2.example:4222"]`, `servers = []`},
+		{"fleet with a password", `"tls://nats-1.example:4222", `, `"tls://user:word@nats-1.example:4222", `},
+		{"fleet without protection", `"tls://nats-1.example:4222", `, `"nats://nats-1.example:4222", `},
+		{"fleet of the same server twice", `"tls://nats-1.example:4222", `, `"tls://nats-2.example:4222", `},
+		{"replicas that cannot agree", `replicas = 3`, `replicas = 2`},
+		{"lease that ends at once", `lease = "20s"`, `lease = "2s"`},
+		{"lease that never ends", `lease = "20s"`, `lease = "6m"`},
+		{"credentials of a fleet in the file", `credentials = { file = "fleet.creds" }`, `credentials = "word"`},
+		{"unknown key of a fleet", `replicas = 3`, `replica = 3`},
+		{"stream of a fleet with a dot", `"TRIGGERS"`, `"TRIGGERS.SOC"`},
 		{"provider of a sink that is not there", `secret = { env = "SIEM_SECRET" }`, `secret = { provider = "vault" }`},
 	}
 	checkRefusals(t, "refused-configs.txt", len(tests), func(i int) (string, error) {

@@ -34,8 +34,8 @@ type Sink struct {
 	InDoubt InDoubt
 	// Timeout bounds one delivery, from [MinSinkTimeout] to [MaxSinkTimeout]. TOML: timeout = "30s", default [DefaultSinkTimeout], for webhook.
 	Timeout time.Duration
-	// Settle is how long after it began a webhook is not asked yet about a delivery in doubt, from one second to [MaxSettle]: longer than it, and what
-	// stands before it, keep a request whose sender is gone. TOML: settle = "60s", default [DefaultSettle], for webhook.
+	// Settle is how long after its sender was through with it a webhook is not asked yet about a delivery in doubt, from one second to [MaxSettle]:
+	// longer than it, and what stands before it, keep a request whose sender is gone. TOML: settle = "60s", default [DefaultSettle], for webhook.
 	Settle time.Duration
 	// CAFile holds one more root certificate (PEM) to trust for the URL. TOML: ca_file, default none, for webhook and nats.
 	CAFile string

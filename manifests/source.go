@@ -111,7 +111,7 @@ func (c *Connection) sources() map[string]Source {
 }
 
 // checkSources finds providers that no table describes.
-func checkSources(c *Config, connections, sinks []*table, host *table) {
+func checkSources(c *Config, connections, sinks []*table, host, fleet *table) {
 	var known []string
 	for _, p := range c.Providers {
 		known = append(known, p.Name)
@@ -132,5 +132,8 @@ func checkSources(c *Config, connections, sinks []*table, host *table) {
 	}
 	if host != nil {
 		check(host, "token_key", c.Host.TokenKey)
+	}
+	if fleet != nil {
+		check(fleet, "credentials", c.Fleet.Credentials)
 	}
 }

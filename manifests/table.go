@@ -220,13 +220,11 @@ func list[T any](t *table, key string, max int, parse func(string) (T, *flaw)) (
 			t.flaw(key, wrongType(item, "strings only"))
 			return nil, false
 		}
-		if seen[s] {
-			t.flaw(key, flawf("remove one", "the list holds %q twice", shorten(s)))
-			ok = false
-			continue
+		v, f := parse(s) // before it may be quoted: it may hold what must not be
+		if f == nil && seen[s] {
+			f = flawf("remove one", "the list holds %q twice", shorten(s))
 		}
 		seen[s] = true
-		v, f := parse(s)
 		if f != nil {
 			t.flaw(key, f)
 			ok = false

@@ -149,6 +149,8 @@ type Client struct {
 type Settings struct {
 	// Limit bounds the requests of the connection; nil does not.
 	Limit *Limit
+	// Shared is what bounds them together with those of other hosts, after Limit has let them in; nil does not.
+	Shared Shared
 	// Retry says how often and for how long requests are tried again. The zero value never does.
 	Retry Retry
 	// UploadHosts are where upload sessions may be: host[:port], or *.domain for all below a domain.

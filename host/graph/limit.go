@@ -32,6 +32,12 @@ type Limit struct {
 	due  time.Time
 }
 
+// Shared is a bound that other hosts keep too.
+type Shared interface {
+	// Enter returns once n requests may be sent.
+	Enter(ctx context.Context, n int) error
+}
+
 // Bounds are those of a Limit; 0 is no bound.
 type Bounds struct {
 	// AtOnce is how many requests may be under way.

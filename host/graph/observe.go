@@ -113,10 +113,21 @@ func (c *Client) retrying(ctx context.Context, req *Request, retry int, wait tim
 // pass waits for one limit.
 func (c *Client) pass(ctx context.Context, kind LimitKind, limit *Limit, caller Caller, n int) error {
 	if c.settings.Observer == nil || limit == nil || limit.bounds == (Bounds{}) {
-		return limit.Enter(ctx, caller, n)
+		return c.enter(ctx, kind, limit, caller, n)
 	}
 	began := time.Now()
-	err := limit.Enter(ctx, caller, n)
+	err := c.enter(ctx, kind, limit, caller, n)
 	c.settings.Observer.Waited(ctx, kind, time.Since(began), err)
+	return err
+}
+
+func (c *Client) enter(ctx context.Context, kind LimitKind, limit *Limit, caller Caller, n int) error {
+	if err := limit.Enter(ctx, caller, n); err != nil || kind != ConnectionLimit || c.settings.Shared == nil {
+		return err
+	}
+	err := c.settings.Shared.Enter(ctx, n)
+	if err != nil {
+		limit.Leave(n)
+	}
 	return err
 }

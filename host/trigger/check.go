@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -104,7 +105,7 @@ func (c *Commit) Check() error {
 	if size > MaxCommit {
 		return invalid("the records handed over at once are %d bytes; at most %d, ask for more", size, MaxCommit)
 	}
-	return CheckTime(c.Next)
+	return errors.Join(CheckTime(c.Next), CheckTime(c.Began))
 }
 
 // CheckTime finds what is wrong with a time: RFC 3339 knows the years up to 9999.
@@ -200,7 +201,8 @@ func Cut(reason string) string {
 	return strings.ToValidUTF8(reason[:MaxReason-len("…")-utf8.UTFMax], "") + "…"
 }
 
-// Count adds a new record, committed at a time, to the counters, and reports whether it is late: of a time before passed.
+// Count adds a new record, committed at a time, to the counters, and reports whether it is late: of a time before passed, which is that of
+// [Snapshot].
 func (c *Counters) Count(r *Record, passed, committed time.Time) (late bool) {
 	c.Records++
 	if r.Time.IsZero() || !r.Time.Before(passed) {

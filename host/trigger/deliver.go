@@ -78,11 +78,12 @@ func (s *session) deliver(sink NamedSink) (d delivered, err error) {
 		return delivered{wait: wait}, nil
 	}
 	var seqs []uint64
-	for _, p := range pending {
+	for i := range pending {
+		p := &pending[i]
 		if p.InDoubt || p.NotBefore.After(now) {
 			break
 		}
-		seqs = append(seqs, p.Seq)
+		seqs, p.Begun = append(seqs, p.Seq), now
 	}
 	pending = pending[:len(seqs)]
 	if !s.good() {
@@ -106,11 +107,12 @@ func (s *session) settle(sink NamedSink, records []Delivery, n int, err error) (
 		switch doubt := new(DoubtError); {
 		case errors.As(err, &doubt):
 			d.asked = true
+			s.end(sink.Name, now)
 			s.log.Warn("a record may have reached its sink, which is asked", "sink", sink.Name, "key", first.Key, "reason", doubt.Reason)
 		case s.working.Err() != nil:
 			err = nil // the record is not to blame
-		case err == nil:
-			err = errors.New("the sink acknowledged fewer records than it was given")
+		case err == nil && n == 0:
+			err = errors.New("the sink acknowledged none of the records that it was given")
 		}
 	}
 	outcomes := Backoff{}.Outcomes(records, n, err, now)
@@ -134,6 +136,7 @@ func (s *session) ask(sink NamedSink, r Delivery) (delivered, error) {
 	if !s.good() {
 		return delivered{}, ErrLost
 	}
+	r.Ended = s.ended(sink.Name)
 	holds, err := sink.Sink.Holds(s.working, []Delivery{r})
 	var later *LaterError
 	outcome := Outcome{Seq: r.Seq, Result: Returned}
@@ -159,6 +162,23 @@ func (s *session) ask(sink NamedSink, r Delivery) (delivered, error) {
 		return d, err
 	}
 	return s.deliver(sink) // the sink has not got it: it is next
+}
+
+// end notes that a delivery to a sink has ended in doubt, and ended tells by when all that are in doubt have: the last of this session, or those of
+// hosts that had the lease before it.
+func (s *session) end(sink string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubts[sink] = at
+}
+
+func (s *session) ended(sink string) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at, ok := s.doubts[sink]; ok {
+		return at
+	}
+	return s.taken
 }
 
 // note settles, also when everything else has to stop: what cannot be noted is in doubt.

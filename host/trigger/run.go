@@ -28,7 +28,7 @@ func (s *session) run(known Snapshot) (Report, error) {
 		if !s.good() {
 			return report, s.failed(known, ErrLost)
 		}
-		c := Commit{State: page.State, Records: page.Records, Sinks: s.sinkNames(), Retain: s.Retain, Passed: s.passed}
+		c := Commit{State: page.State, Records: page.Records, Sinks: s.sinkNames(), Retain: s.Retain}
 		report.Pages++
 		// What is left when a run has to end is taken up as soon as the action allows.
 		more = page.More && report.Pages < maxPages && !s.over()
@@ -37,6 +37,9 @@ func (s *session) run(known Snapshot) (Report, error) {
 			c.Next = began.Add(s.Floor)
 		case !more:
 			c.Next = began.Add(jittered(s.interval()))
+		}
+		if !page.More && !page.Truncated {
+			c.Began = began
 		}
 		done, err := s.runner.store.Commit(s.working, s.current(), c)
 		if err != nil {
@@ -54,9 +57,6 @@ func (s *session) run(known Snapshot) (Report, error) {
 		}
 		if page.State != nil {
 			state = page.State
-		}
-		if !page.More && !page.Truncated {
-			s.passed = began
 		}
 	}
 	s.log.Info("the trigger ran", "pages", report.Pages, "records", report.Records, "repeated", report.Repeated, "late", report.Late,

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// leaseTTL is how long a trigger stands still when its host dies, and renewals is how often within that time its
+	// defaultLease is how long a trigger stands still when its host dies, and renewals is how often within that time its
 	// lease is renewed.
-	leaseTTL = 30 * time.Second
-	renewals = 3
+	defaultLease = 30 * time.Second
+	renewals     = 3
 	// look is how often a host looks at what other processes did: pause, resume, run now, replay.
 	look = 2 * time.Second
 	// settling is how long the end of a delivery may take to be noted when everything else has to stop.
@@ -81,6 +81,8 @@ type Config struct {
 	Triggers []Trigger
 	// Holder names this host among those that share the store; empty is the machine's name.
 	Holder string
+	// Lease is how long a trigger stands still when its host dies, [MinTTL] to [MaxTTL]; zero is 30 s.
+	Lease time.Duration
 	// Grace is how long what is under way may go on after [Runner.Run] was asked to end; zero is 20 s.
 	Grace time.Duration
 	// Logger takes what happens. Nil is [slog.Default].
@@ -95,6 +97,7 @@ type Runner struct {
 	triggers []*Trigger
 	wakes    map[string]chan struct{}
 	holder   string
+	lease    time.Duration
 	grace    time.Duration
 	log      *slog.Logger
 	now      func() time.Time
@@ -107,7 +110,7 @@ func NewRunner(config Config) (*Runner, error) {
 	}
 	r := &Runner{
 		store: config.Store, wakes: map[string]chan struct{}{}, holder: config.Holder,
-		grace: cmp.Or(config.Grace, defaultGrace), log: config.Logger, now: config.Now,
+		lease: cmp.Or(config.Lease, defaultLease), grace: cmp.Or(config.Grace, defaultGrace), log: config.Logger, now: config.Now,
 	}
 	if r.holder == "" {
 		name, err := os.Hostname()

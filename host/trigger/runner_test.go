@@ -98,11 +98,17 @@ type receiver struct {
 	refuse func(key string) error
 	holds  func(key string) (bool, error)
 	asked  []string
+	ended  time.Time // as the sink was told last
+	most   int       // that are taken at once; 0 is all
 }
 
 func (r *receiver) Deliver(ctx context.Context, records []trigger.Delivery) (int, error) {
 	for n, d := range records {
 		r.mu.Lock()
+		if r.most > 0 && n == r.most {
+			r.mu.Unlock()
+			return n, nil
+		}
 		refuse := r.refuse
 		r.mu.Unlock()
 		if refuse != nil {
@@ -120,7 +126,7 @@ func (r *receiver) Deliver(ctx context.Context, records []trigger.Delivery) (int
 func (r *receiver) Holds(_ context.Context, records []trigger.Delivery) (has []bool, err error) {
 	for _, d := range records {
 		r.mu.Lock()
-		r.asked = append(r.asked, d.Key)
+		r.asked, r.ended = append(r.asked, d.Key), d.Ended
 		r.mu.Unlock()
 		if r.holds == nil {
 			return nil, trigger.ErrCannotTell
@@ -539,6 +545,27 @@ func TestARecordInDoubtIsNeverBlindlyRepeated(t *testing.T) {
 		stop()
 		s.sink.want(t, "a", "c")
 	})
+	inBubble(t, "the sink is told by when the delivery had ended", func(t *testing.T, s *stage) {
+		s.put("a", "b", "c")
+		slow := lost(s.sink)
+		s.sink.refuse = func(key string) error { time.Sleep(7 * time.Second); return slow(key) }
+		s.sink.holds = func(string) (bool, error) { return true, nil }
+		began := time.Now()
+		_, stop := s.start(t)
+		time.Sleep(time.Minute)
+		stop()
+		if got := s.sink.ended.Sub(began); got < 14*time.Second || got > 15*time.Second {
+			t.Errorf("that was after %v", got)
+		}
+	})
+	inBubble(t, "a sink that takes some for now is given the rest at once", func(t *testing.T, s *stage) {
+		s.put("a", "b", "c", "d", "e")
+		s.sink.most = 2
+		_, stop := s.start(t)
+		time.Sleep(time.Second)
+		stop()
+		s.sink.want(t, "a", "b", "c", "d", "e")
+	})
 	inBubble(t, "the host ended in the middle", func(t *testing.T, s *stage) {
 		s.put("a", "b")
 		s.sink.refuse = func(string) error { time.Sleep(time.Hour); return &trigger.DoubtError{Reason: "cut off"} }
@@ -547,12 +574,13 @@ func TestARecordInDoubtIsNeverBlindlyRepeated(t *testing.T) {
 		stop()
 		s.sink.refusing(nil)
 		s.sink.holds = func(key string) (bool, error) { return false, nil }
+		again := time.Now()
 		_, stop = s.start(t)
 		time.Sleep(time.Minute)
 		stop()
 		s.sink.want(t, "a", "b")
-		if !slices.Equal(s.sink.asked, []string{"a"}) {
-			t.Errorf("it was asked for %v", s.sink.asked)
+		if !slices.Equal(s.sink.asked, []string{"a"}) || !s.sink.ended.Equal(again) {
+			t.Errorf("it was asked for %v, which had ended by %v", s.sink.asked, s.sink.ended)
 		}
 	})
 }
@@ -676,6 +704,45 @@ func TestOnceRunsAndDelivers(t *testing.T) {
 		}
 		if _, err := s.runner(t, s.Store).Once(t.Context(), "sock"); !errors.Is(err, abi.InvalidInput) {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestARecordOfATimeBeforeTheLastRunIsLate(t *testing.T) {
+	inBubble(t, "a process for each run", func(t *testing.T, s *stage) {
+		var page trigger.Page
+		s.trigger.Poll = func(context.Context, trigger.Run) (trigger.Page, error) { return page, nil }
+		run := func(key string, ago time.Duration, truncated bool) (late int) {
+			t.Helper()
+			time.Sleep(time.Minute)
+			at := time.Now().Add(-ago)
+			page = trigger.Page{Records: []trigger.Record{{Key: key, Time: at, Content: []byte(`{}`)}}, Truncated: truncated}
+			store := s.open(t)
+			defer store.Close()
+			report, err := s.runner(t, store).Once(t.Context(), "soc")
+			if err != nil || report.Records != 1 {
+				t.Fatalf("%+v, %v", report, err)
+			}
+			return report.Late
+		}
+		for _, c := range []struct {
+			key       string
+			ago       time.Duration
+			truncated bool
+			late      int
+		}{
+			{"there before", time.Hour, true, 0},
+			{"there before, and left by the last run", time.Hour, false, 0},
+			{"new", 30 * time.Second, false, 0},
+			{"behind the last run", 90 * time.Second, true, 1},
+			{"behind the run before, and the last left some", 90 * time.Second, false, 0},
+		} {
+			if late := run(c.key, c.ago, c.truncated); late != c.late {
+				t.Errorf("%s: %d late, want %d", c.key, late, c.late)
+			}
+		}
+		if c := s.snapshot(t).Counters; c.Late != 1 || c.GreatestLateness != 90*time.Second {
+			t.Errorf("the counters are %+v", c)
 		}
 	})
 }

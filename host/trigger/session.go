@@ -20,11 +20,16 @@ type session struct {
 	stop            context.CancelCauseFunc
 	renewing        sync.WaitGroup
 
+	// taken is when this host took the lease.
+	taken time.Time
+
 	mu    sync.Mutex
 	lease Lease
+	// doubts are when a delivery to a sink last ended in doubt.
+	doubts map[string]time.Time
 
-	// began is when the last run of this session did, and passed when the last one did that left nothing to be read.
-	began, passed time.Time
+	// began is when the last run of this session did.
+	began time.Time
 	// committed tells each sink that there is something new.
 	committed map[string]chan struct{}
 }
@@ -34,12 +39,13 @@ var errGrace = errors.New("the host is closing")
 
 // hold takes the trigger's lease, and renews it until release. The session ends early when it is lost.
 func (r *Runner) hold(ctx context.Context, t *Trigger) (*session, error) {
-	lease, err := r.store.Lease(ctx, t.Name, r.holder, leaseTTL)
+	lease, err := r.store.Lease(ctx, t.Name, r.holder, r.lease)
 	if err != nil {
 		return nil, err
 	}
 	s := &session{
-		Trigger: t, runner: r, log: r.log.With("trigger", t.Name), ending: ctx, lease: lease, committed: map[string]chan struct{}{},
+		Trigger: t, runner: r, log: r.log.With("trigger", t.Name), ending: ctx, taken: r.now(), lease: lease,
+		doubts: map[string]time.Time{}, committed: map[string]chan struct{}{},
 	}
 	for _, sink := range t.Sinks {
 		s.committed[sink.Name] = make(chan struct{}, 1)
@@ -51,7 +57,7 @@ func (r *Runner) hold(ctx context.Context, t *Trigger) (*session, error) {
 
 // renew renews the lease in time, and stops the session if it cannot. It also ends what takes longer than its grace.
 func (s *session) renew() {
-	tick := time.NewTicker(leaseTTL / renewals)
+	tick := time.NewTicker(s.runner.lease / renewals)
 	defer tick.Stop()
 	ending, grace := s.ending.Done(), (<-chan time.Time)(nil)
 	for {
@@ -80,9 +86,9 @@ func (s *session) renew() {
 // renewOnce fails when the lease is another's, or is over. A store that cannot be reached is asked again as long as it lasts.
 func (s *session) renewOnce() error {
 	held := s.current()
-	ctx, cancel := context.WithTimeout(s.working, leaseTTL/renewals)
+	ctx, cancel := context.WithTimeout(s.working, s.runner.lease/renewals)
 	defer cancel()
-	lease, err := s.runner.store.Lease(ctx, s.Name, s.runner.holder, leaseTTL)
+	lease, err := s.runner.store.Lease(ctx, s.Name, s.runner.holder, s.runner.lease)
 	var other *HeldError
 	switch {
 	case errors.As(err, &other):
@@ -110,7 +116,7 @@ func (s *session) current() Lease {
 // good reports whether the lease lasts for long enough to begin something. It is looked at by the wall clock, which a machine
 // that slept has moved on.
 func (s *session) good() bool {
-	return s.runner.now().Before(s.current().Until.Add(-leaseTTL / renewals / 2))
+	return s.runner.now().Before(s.current().Until.Add(-s.runner.lease / renewals / 2))
 }
 
 // release ends the session and gives the lease back.

@@ -9,7 +9,8 @@ import (
 // Sink is where records go. One caller at a time delivers the records of a trigger; those of several triggers come at the same time.
 type Sink interface {
 	// Deliver hands over records in their order, at most [MaxBatch], and returns how many, from the first, are acknowledged: kept by
-	// the sink for good. If that is not all of them, the error says what became of the next one, and those after it were not handed over:
+	// the sink for good. If that is not all of them, but some, and there is no error, the others were not handed over and come again at once.
+	// Else the error says what became of the next one, and those after it were not handed over:
 	//
 	//   - a [*PermanentError]: the sink certainly has not got it, and never takes it. It is parked.
 	//   - a [*DoubtError]: the sink may have got it. It stays in doubt until [Sink.Holds] has told.

@@ -55,8 +55,9 @@ type Commit struct {
 	Sinks []string
 	// Retain is how long keys are remembered at least, after they were last handed over or asked for.
 	Retain time.Duration
-	// Passed is when the run before this one began. A new record of an earlier time became visible late; zero counts none.
-	Passed time.Time
+	// Began is when the run began that this commit ends, if it left nothing to be read: a later commit's new record of an earlier time
+	// became visible late. Zero leaves that time what it was.
+	Began time.Time
 	// Next is when the trigger is due again. Zero says that the run goes on, and leaves the schedule what it was.
 	Next time.Time
 }
@@ -84,6 +85,8 @@ type Snapshot struct {
 	Next time.Time
 	// LastRun is when a run ended last, in success or not, and LastSuccess when one did in success.
 	LastRun, LastSuccess time.Time
+	// Passed is when the last run began that left nothing to be read; zero if none has.
+	Passed time.Time
 	// Failures counts the runs that failed since the last success, and Failure is why the last of them did: its code, message and time.
 	Failures int
 	Failure  *abi.Error
@@ -128,9 +131,12 @@ type Delivery struct {
 	Reason   string
 	// NotBefore is when it is due; zero is at once.
 	NotBefore time.Time
-	// InDoubt is whether it has begun and its end is not known. Begun is when that was.
+	// InDoubt is whether it has begun and its end is not known. Begun is when that was: of all that were begun with it, so that it may have
+	// left much later.
 	InDoubt bool
 	Begun   time.Time
+	// Ended is by when whoever began it was certainly through with it. Stores leave it zero; a [Runner] tells a sink that it asks.
+	Ended time.Time
 }
 
 // Outcome is how a delivery ended that was begun.

@@ -89,7 +89,7 @@ func (s *Store) Commit(ctx context.Context, l trigger.Lease, c trigger.Commit) (
 		done = trigger.Committed{New: len(fresh), Repeated: len(c.Records) - len(fresh)}
 		h.Counters.Repeated += uint64(done.Repeated)
 		for i := range fresh {
-			if h.Counters.Count(&fresh[i], c.Passed, now) {
+			if h.Counters.Count(&fresh[i], h.Passed, now) {
 				done.Late++
 			}
 		}
@@ -109,6 +109,9 @@ func (s *Store) Commit(ctx context.Context, l trigger.Lease, c trigger.Commit) (
 		}
 		if h.Follow.Seen == nil && h.Follow.Drop == nil {
 			h.Follow = nil
+		}
+		if !c.Began.IsZero() {
+			h.Passed = c.Began.UTC()
 		}
 		if !c.Next.IsZero() {
 			h.Counters.Runs++

@@ -11,6 +11,9 @@
 //	STREAM.parked.T.ID     where a dead letter is
 //	STREAM.seen.T.DIGEST   that a key was committed. The server removes it in time.
 //	STREAM.blob.DIGEST.T.… that a blob is waited for
+//	STREAM.piece.DIGEST.N  the bytes of a blob, in pieces, for hosts that did not read it themselves
+//	STREAM.content.DIGEST  that all of its pieces are there
+//	STREAM.rate.NAME       how much of a connection's rate the hosts have used
 //
 // # How a change is whole
 //

@@ -35,6 +35,7 @@ type head struct {
 	Next           time.Time        `json:"next,omitzero"`
 	LastRun        time.Time        `json:"last_run,omitzero"`
 	LastSuccess    time.Time        `json:"last_success,omitzero"`
+	Passed         time.Time        `json:"passed,omitzero"`
 	Failures       int              `json:"failures,omitempty"`
 	FailureCode    abi.Code         `json:"failure_code,omitempty"`
 	FailureMessage string           `json:"failure_message,omitempty"`

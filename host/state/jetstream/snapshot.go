@@ -64,6 +64,7 @@ func (s *Store) snapshot(ctx context.Context, name string) (trigger.Snapshot, *h
 	}
 	snapshot.Paused, snapshot.PausedBy, snapshot.PausedSince = h.Paused, h.PausedBy, h.PausedSince
 	snapshot.Next, snapshot.LastRun, snapshot.LastSuccess = h.Next, h.LastRun, h.LastSuccess
+	snapshot.Passed = h.Passed
 	snapshot.Failures, snapshot.Counters = h.Failures, h.Counters
 	if h.FailureCode != "" {
 		snapshot.Failure = &abi.Error{Code: h.FailureCode, Message: h.FailureMessage, Detail: abi.Detail{Time: h.FailureTime}}

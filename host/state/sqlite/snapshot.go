@@ -68,16 +68,17 @@ func (s *Store) List(ctx context.Context) ([]trigger.Snapshot, error) {
 func (s *Store) load(tx *sql.Tx, name string, snapshot *trigger.Snapshot) (id int64, err error) {
 	var holder, process, code, message string
 	var fence uint64
-	var until, pausedSince, next, lastRun, lastSuccess, failedAt int64
+	var until, pausedSince, next, lastRun, lastSuccess, passed, failedAt int64
 	c := &snapshot.Counters
-	err = tx.QueryRow(`SELECT id, holder, process, fence, until, paused, paused_by, paused_since, next, last_run, last_success,
+	err = tx.QueryRow(`SELECT id, holder, process, fence, until, paused, paused_by, paused_since, next, last_run, last_success, passed,
 		failures, failure_code, failure_message, failure_time, runs, records, repeated, late, greatest_lateness FROM trigger WHERE name = ?`, name).Scan(
-		&id, &holder, &process, &fence, &until, &snapshot.Paused, &snapshot.PausedBy, &pausedSince, &next, &lastRun, &lastSuccess,
+		&id, &holder, &process, &fence, &until, &snapshot.Paused, &snapshot.PausedBy, &pausedSince, &next, &lastRun, &lastSuccess, &passed,
 		&snapshot.Failures, &code, &message, &failedAt, &c.Runs, &c.Records, &c.Repeated, &c.Late, &c.GreatestLateness)
 	if err != nil {
 		return 0, err
 	}
 	snapshot.PausedSince, snapshot.Next, snapshot.LastRun, snapshot.LastSuccess = since(pausedSince), since(next), since(lastRun), since(lastSuccess)
+	snapshot.Passed = since(passed)
 	if code != "" {
 		snapshot.Failure = &abi.Error{Code: abi.Code(code), Message: message, Detail: abi.Detail{Time: since(failedAt)}}
 	}

@@ -28,8 +28,11 @@ const (
 	RecordHeader = "Postern-Record"
 	// DefaultTimeout is how long a receiver may take for one record.
 	DefaultTimeout = 30 * time.Second
-	// DefaultSettle is how long after it began a delivery may still reach the receiver although its sender is dead.
+	// DefaultSettle is how long a request may still be under way at the receiver although its sender is gone.
 	DefaultSettle = time.Minute
+	// sending is how long after the first of them began records are posted. Those that are left come again, noted anew: when a sender dies it
+	// is only known when what it sent began, and so when it must have ended.
+	sending = 10 * time.Second
 
 	// maxAnswer is how much of an answer is read, so that its connection can be used again. Nothing of it is looked at.
 	maxAnswer = 64 << 10
@@ -53,8 +56,8 @@ type WebhookOptions struct {
 	Way dial.Way
 	// Timeout bounds one request; 0 is [DefaultTimeout].
 	Timeout time.Duration
-	// Settle is how long after it began the receiver is not yet asked about a delivery in doubt; 0 is [DefaultSettle]. It is longer than
-	// the receiver, and what stands before it, keep a request whose sender is gone.
+	// Settle is how long after its sender was through with it the receiver is not yet asked about a delivery in doubt; 0 is
+	// [DefaultSettle]. It is longer than the receiver, and what stands before it, keep a request whose sender is gone.
 	Settle time.Duration
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
@@ -119,9 +122,12 @@ func (w *Webhook) Close() error {
 	return nil
 }
 
-// Deliver posts one record after the other.
+// Deliver posts one record after the other, for some seconds.
 func (w *Webhook) Deliver(ctx context.Context, records []trigger.Delivery) (int, error) {
 	for i := range records {
+		if i > 0 && w.options.Now().Sub(records[0].Begun) > sending {
+			return i, nil
+		}
 		if err := w.post(ctx, &records[i]); err != nil {
 			return i, err
 		}
@@ -238,7 +244,11 @@ func retryAfter(res *http.Response) time.Duration {
 // Holds asks the receiver for one record after the other.
 func (w *Webhook) Holds(ctx context.Context, records []trigger.Delivery) ([]bool, error) {
 	for i := range records {
-		if wait := records[i].Begun.Add(w.options.Settle).Sub(w.options.Now()); wait > 0 {
+		ended := records[i].Begun.Add(sending + w.options.Timeout)
+		if known := records[i].Ended; !known.IsZero() && known.Before(ended) {
+			ended = known
+		}
+		if wait := ended.Add(w.options.Settle).Sub(w.options.Now()); wait > 0 {
 			return nil, &trigger.LaterError{Reason: "the delivery may still be on its way", After: wait}
 		}
 	}

@@ -288,15 +288,42 @@ func TestAReceiverIsAskedWhatItHas(t *testing.T) {
 	}
 }
 
+func TestWhatTakesLongComesAgainNotedAnew(t *testing.T) {
+	now := time.Now()
+	url := serve(t, func(http.ResponseWriter, *http.Request) { now = now.Add(6 * time.Second) })
+	s := newWebhook(t, sink.WebhookOptions{URL: url, Now: func() time.Time { return now }})
+	records := deliveries("a", "b", "c", "d")
+	for i := range records {
+		records[i].Begun = now
+	}
+	if n, err := s.Deliver(t.Context(), records); n != 2 || err != nil {
+		t.Errorf("%d were delivered, %v", n, err)
+	}
+}
+
 func TestAReceiverIsNotAskedTooSoon(t *testing.T) {
 	url := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was asked") })
 	now := time.Now()
 	s := newWebhook(t, sink.WebhookOptions{URL: url, Settle: time.Minute, Now: func() time.Time { return now }})
 	records := deliveries("a", "b")
-	records[0].Begun, records[1].Begun = now.Add(-time.Hour), now.Add(-20*time.Second)
-	_, err := s.Holds(t.Context(), records)
-	if got := outcome(err); got != "later 40s" {
-		t.Errorf("got %s, %v", got, err)
+	for _, c := range []struct {
+		name         string
+		begun, ended time.Duration // ago
+		want         string
+	}{
+		{"its sender was through with it early", 50 * time.Second, 45 * time.Second, "later 15s"},
+		{"its sender may have had ten seconds and a timeout", 50 * time.Second, -1, "later 50s"},
+		{"nor can it have had longer", 50 * time.Second, time.Second, "later 50s"},
+	} {
+		records[0].Begun, records[0].Ended = now.Add(-time.Hour), time.Time{}
+		records[1].Begun, records[1].Ended = now.Add(-c.begun), now.Add(-c.ended)
+		if c.ended < 0 {
+			records[1].Ended = time.Time{}
+		}
+		_, err := s.Holds(t.Context(), records)
+		if got := outcome(err); got != c.want {
+			t.Errorf("%s: got %s, %v", c.name, got, err)
+		}
 	}
 	gone := httptest.NewServer(nil)
 	gone.Close()
