@@ -239,6 +239,25 @@ func TestAMessageThatCannotBeReadHoldsUpNoOther(t *testing.T) {
 	in.wants(t, 3*time.Hour, nil, "[]")
 }
 
+func TestOneMessageIsNotGivenUpForAnOutage(t *testing.T) {
+	in := ingest(t)
+	in.mail(t, "inbox", "unlucky", time.Hour)
+	id := in.keyOf(t, "unlucky")
+	in.fault(graphtest.Fault{Path: "/users/{user}/messages/" + id, Status: 503, Times: -1})
+	for range 5 {
+		in.wants(t, time.Hour, nil, "[]")
+	}
+	in.graph.ClearFaults()
+	in.wants(t, time.Minute, nil, "[unlucky]")
+	in.mail(t, "inbox", "broken", 0)
+	id = in.keyOf(t, "broken")
+	in.fault(graphtest.Fault{Path: "/users/{user}/messages/" + id, Status: 503, Times: -1})
+	for range 6 {
+		in.wants(t, time.Hour, nil, "[]")
+	}
+	in.wants(t, time.Hour, nil, "[A message that could not be read]")
+}
+
 func TestAnOutageIsNoFaultOfTheMessages(t *testing.T) {
 	in := ingest(t)
 	for i := range 3 {

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postern-dev/postern/abi"
-	"github.com/postern-dev/postern/internal/prove"
+	"github.com/postern-dev/postern/cmd/postern/internal/prove"
 )
 
 // proveFlags are those of prove.

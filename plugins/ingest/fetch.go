@@ -16,10 +16,11 @@ import (
 const (
 	// together is how many messages are asked for in one exchange: bodies are long, and the reply has a bound.
 	together = 10
-	// maxTries is how often a message is tried, each in a run of its own. The last try is not made before lastTry has passed since the
-	// first, so that an outage of Graph is not taken for a fault of the messages.
+	// maxTries is how often a message is tried, each in a run of its own, and the last time not before lastTry has passed since the first.
 	maxTries = 3
 	lastTry  = 15 * time.Minute
+	// outage is how long Graph may be out of order. A failure on its side counts as a message's last one only after that.
+	outage = 6 * time.Hour
 	// maxFailing is how many messages may wait for another try. With more, the run fails: that is no matter of single messages.
 	maxFailing = 500
 )
@@ -121,8 +122,11 @@ func (p *poll) fail(m listed, err error) error {
 		f = &failing{since: p.now, at: m.at}
 		p.state.failing[m.id] = f
 	}
-	f.tries++
 	f.last = p.now
+	if f.tries == maxTries-1 && errors.Is(err, abi.Upstream) && p.now.Sub(f.since) < outage {
+		return nil
+	}
+	f.tries++
 	p.call.Log(abi.Warn, fmt.Sprintf("a message could not be read, try %d of %d: %v", f.tries, maxTries, err))
 	if f.tries < maxTries {
 		return nil

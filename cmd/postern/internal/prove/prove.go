@@ -154,7 +154,7 @@ func (p *proof) run(ctx context.Context) (err error) {
 	if p.Log == nil {
 		p.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	cache, err := codecache.Open(p.Cache, filepath.Join(p.Dir, "cache.key"))
+	cache, err := codecache.Open(p.Cache, p.Cache+".key")
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/postern-dev/postern/abi"
-	"github.com/postern-dev/postern/internal/prove"
+	"github.com/postern-dev/postern/cmd/postern/internal/prove"
 )
 
 // mails is how many the days of these tests have: enough for each kind of trouble to meet some.
@@ -28,9 +28,12 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		plugins, cache = filepath.Join(dir, "plugins"), filepath.Join(dir, "cache")
+		plugins, cache = filepath.Join(dir, "plugins"), os.Getenv("POSTERN_TEST_CACHE") // which make test has filled
+		if cache == "" {
+			cache = filepath.Join(dir, "cache")
+		}
 		for _, name := range []string{"ingest", "groups"} {
-			if err := build(filepath.Join("..", "..", "plugins", name), filepath.Join(plugins, name, "1.0.0")); err != nil {
+			if err := build(filepath.Join("..", "..", "..", "..", "plugins", name), filepath.Join(plugins, name, "1.0.0")); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				return 1
 			}
