@@ -246,7 +246,7 @@ func outcome(r audit.Record) string {
 		parts = append(parts, strconv.FormatUint(r.Fuel, 10)+" fuel")
 	}
 	text := strings.Join(parts, " ")
-	if r.Message != "" && r.Code == "" { // that of a code is a long sentence, and the rule is there
+	if r.Message != "" && r.Code == "" && r.Trigger == "" { // that of a code is a long sentence, and the rule is there; a trigger's is told before
 		text += ": " + r.Message
 	}
 	return text

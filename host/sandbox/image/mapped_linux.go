@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,10 +21,22 @@ func anonymousFile() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "postern-image"), nil
 }
 
+// The kernel refuses to seal a file while something of its own, such as the moving of pages in memory, holds one of them, and waits
+// 150 ms for that itself. On a busy machine that can be too short.
+const (
+	sealTries = 20
+	sealPause = 10 * time.Millisecond
+)
+
 // seal makes the kernel refuse any change of the image, by whoever gets hold of it.
 func seal(file *os.File) error {
-	_, err := unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_GROW|unix.F_SEAL_SHRINK|unix.F_SEAL_SEAL)
-	return os.NewSyscallError("seal", err)
+	for try := 1; ; try++ {
+		_, err := unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_GROW|unix.F_SEAL_SHRINK|unix.F_SEAL_SEAL)
+		if !errors.Is(err, unix.EBUSY) || try == sealTries {
+			return os.NewSyscallError("seal", err)
+		}
+		time.Sleep(sealPause)
+	}
 }
 
 // mostKept is how many pages of its own a view keeps over a reset, at most. A
