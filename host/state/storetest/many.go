@@ -1,0 +1,6 @@
+//go:build !race
+
+package storetest
+
+// many is how many records a store is tried with.
+const many = 50_000
