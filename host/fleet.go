@@ -34,18 +34,11 @@ func (f *fleet) Close() error {
 func (h *Host) joinFleet(ctx context.Context) (_ *fleet, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fleetTimeout)
 	defer cancel()
+	defer func() { err = ofTable("fleet", err) }()
 	config := h.operator.Fleet
-	defer func() {
-		var failure *abi.Error
-		if errors.As(err, &failure) {
-			told := *failure
-			told.Message = "fleet: " + told.Message
-			err = &told
-		}
-	}()
 	o, err := h.busOptions("fleet", config.CAFile, config.Credentials)
 	if err != nil {
-		return nil, &abi.Error{Code: abi.InvalidInput, Message: err.Error()}
+		return nil, err
 	}
 	o.Servers = config.Servers
 	conn, err := bus.Connect(ctx, o)
@@ -60,6 +53,20 @@ func (h *Host) joinFleet(ctx context.Context) (_ *fleet, err error) {
 	joined := &fleet{store, conn.Close}
 	h.fleet.Store(joined)
 	return joined, nil
+}
+
+// ofTable says which table of the operator's file an error is about. One that has no code yet is about what the table says.
+func ofTable(table string, err error) error {
+	if err == nil {
+		return nil
+	}
+	told := abi.Error{Code: abi.InvalidInput, Message: err.Error()}
+	var failure *abi.Error
+	if errors.As(err, &failure) {
+		told = *failure
+	}
+	told.Message = table + ": " + told.Message
+	return &told
 }
 
 // busOptions are those of a connection to NATS that a table of the operator's file is about.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/dial"
 	"github.com/postern-dev/postern/host/dial/bus"
@@ -40,13 +39,7 @@ func (s *sinks) named(ctx context.Context, name string) (trigger.NamedSink, erro
 		named.Sink, err = s.make(ctx, config)
 	}
 	if err != nil {
-		var failure *abi.Error
-		if errors.As(err, &failure) {
-			told := *failure
-			told.Message = "sink " + name + ": " + told.Message
-			return named, &told
-		}
-		return named, &abi.Error{Code: abi.InvalidInput, Message: "sink " + name + ": " + err.Error()}
+		return named, ofTable("sink "+name, err)
 	}
 	s.open[name] = named
 	return named, nil

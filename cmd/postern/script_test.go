@@ -3,10 +3,15 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -21,6 +26,7 @@ var update = flag.Bool("update", false, "write what the commands print into the 
 //	emulator kill              ends it as a power failure would
 //	approved FOLDER            a lock in FOLDER that approves all plugins
 //	feed                       adds the host's test plugin with the trigger feed.poll to $PLUGINS
+//	receiver STATUS            a webhook's other end, at $RECEIVER, answers so from now on, and keeps what it takes in received.jsonl
 //	policy NAME                examples/policies/NAME.toml for the emulated tenant, as policy/postern.toml
 func TestScripts(t *testing.T) {
 	plugins, root := builtPlugins(t), repository(t)
@@ -31,6 +37,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			env.Values[emulatorKey{}] = new(*emulatorProcess)
+			env.Values[receiverKey{}] = new(atomic.Int64)
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("PLUGINS", plugins)
 			env.Setenv("POSTERN_CONFIG", "emulator/postern.toml")
@@ -48,6 +55,7 @@ func TestScripts(t *testing.T) {
 				ts.Check(installFeed(root, folder))
 				ts.Setenv("PLUGINS", folder)
 			},
+			"receiver": receiverCommand,
 			"policy": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(usePolicy(ts, filepath.Join(root, "examples", "policies", args[0]+".toml")))
 			},
@@ -99,6 +107,33 @@ func emulatorCommand(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check((*running).end(os.Kill))
 		*running = nil
 	}
+}
+
+// receiverKey is the key of the status, among a script's values, that its webhook receiver answers; 0 is before there is one.
+type receiverKey struct{}
+
+func receiverCommand(ts *testscript.TestScript, _ bool, args []string) {
+	answer, err := strconv.ParseInt(args[0], 10, 64)
+	ts.Check(err)
+	status := ts.Value(receiverKey{}).(*atomic.Int64)
+	if status.Swap(answer) > 0 {
+		return
+	}
+	received, err := os.Create(ts.MkAbs("received.jsonl"))
+	ts.Check(err)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		answer := int(status.Load())
+		if err == nil && answer < http.StatusMultipleChoices {
+			_, err = received.Write(append(body, '\n'))
+		}
+		if err != nil {
+			answer = http.StatusInternalServerError
+		}
+		w.WriteHeader(answer)
+	}))
+	ts.Defer(func() { server.Close(); ts.Check(received.Close()) })
+	ts.Setenv("RECEIVER", server.URL)
 }
 
 // usePolicy rewrites a policy for the emulated tenant, and changes nothing about what it grants.

@@ -105,7 +105,7 @@ func (c *Commit) Check() error {
 	if size > MaxCommit {
 		return invalid("the records handed over at once are %d bytes; at most %d, ask for more", size, MaxCommit)
 	}
-	return errors.Join(CheckTime(c.Next), CheckTime(c.Began))
+	return errors.Join(CheckTime(c.Next), CheckTime(c.Passed), CheckTime(c.Began))
 }
 
 // CheckTime finds what is wrong with a time: RFC 3339 knows the years up to 9999.
@@ -201,8 +201,7 @@ func Cut(reason string) string {
 	return strings.ToValidUTF8(reason[:MaxReason-len("…")-utf8.UTFMax], "") + "…"
 }
 
-// Count adds a new record, committed at a time, to the counters, and reports whether it is late: of a time before passed, which is that of
-// [Snapshot].
+// Count adds a new record, committed at a time, to the counters, and reports whether it is late: of a time before passed.
 func (c *Counters) Count(r *Record, passed, committed time.Time) (late bool) {
 	c.Records++
 	if r.Time.IsZero() || !r.Time.Before(passed) {

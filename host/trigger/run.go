@@ -19,7 +19,10 @@ func (s *session) run(known Snapshot) (Report, error) {
 	if err != nil {
 		return report, s.failed(known, err)
 	}
-	state := known.State
+	state, passed := known.State, known.Passed
+	if s.Changed.After(known.LastRun) {
+		passed = time.Time{} // that run may have read something else
+	}
 	for more := true; more; {
 		page, err := s.Poll(s.working, Run{State: state, Seen: s.seen})
 		if err != nil {
@@ -28,7 +31,7 @@ func (s *session) run(known Snapshot) (Report, error) {
 		if !s.good() {
 			return report, s.failed(known, ErrLost)
 		}
-		c := Commit{State: page.State, Records: page.Records, Sinks: s.sinkNames(), Retain: s.Retain}
+		c := Commit{State: page.State, Records: page.Records, Sinks: s.sinkNames(), Retain: s.Retain, Passed: passed}
 		report.Pages++
 		// What is left when a run has to end is taken up as soon as the action allows.
 		more = page.More && report.Pages < maxPages && !s.over()

@@ -384,7 +384,7 @@ func TestAFailureDecidesWhenTheNextRunIs(t *testing.T) {
 		if s.runs() != 1 {
 			t.Fatalf("%d runs", s.runs())
 		}
-		s.trigger.Changed = time.Now()
+		s.trigger.Changed = time.Now().Add(time.Second)
 		_, stop = s.start(t)
 		time.Sleep(5 * time.Second)
 		stop()
@@ -730,18 +730,24 @@ func TestARecordOfATimeBeforeTheLastRunIsLate(t *testing.T) {
 			ago       time.Duration
 			truncated bool
 			late      int
+			changed   bool
 		}{
-			{"there before", time.Hour, true, 0},
-			{"there before, and left by the last run", time.Hour, false, 0},
-			{"new", 30 * time.Second, false, 0},
-			{"behind the last run", 90 * time.Second, true, 1},
-			{"behind the run before, and the last left some", 90 * time.Second, false, 0},
+			{"there before", time.Hour, true, 0, false},
+			{"there before, and left by the last run", time.Hour, false, 0, false},
+			{"new", 30 * time.Second, false, 0, false},
+			{"behind the last run", 90 * time.Second, true, 1, false},
+			{"behind the run before, and the last left some", 90 * time.Second, false, 0, false},
+			{"in another folder, which the file names now", time.Hour, false, 0, true},
+			{"behind the last run again", 90 * time.Second, false, 1, false},
 		} {
+			if c.changed {
+				s.trigger.Changed = time.Now().Add(time.Second)
+			}
 			if late := run(c.key, c.ago, c.truncated); late != c.late {
 				t.Errorf("%s: %d late, want %d", c.key, late, c.late)
 			}
 		}
-		if c := s.snapshot(t).Counters; c.Late != 1 || c.GreatestLateness != 90*time.Second {
+		if c := s.snapshot(t).Counters; c.Late != 2 || c.GreatestLateness != 90*time.Second {
 			t.Errorf("the counters are %+v", c)
 		}
 	})

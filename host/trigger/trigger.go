@@ -55,8 +55,10 @@ type Commit struct {
 	Sinks []string
 	// Retain is how long keys are remembered at least, after they were last handed over or asked for.
 	Retain time.Duration
-	// Began is when the run began that this commit ends, if it left nothing to be read: a later commit's new record of an earlier time
-	// became visible late. Zero leaves that time what it was.
+	// Passed is when the last run began that left nothing to be read, as [Snapshot] has it. A new record of an earlier time became visible
+	// late; zero counts none.
+	Passed time.Time
+	// Began is when this run did, if the commit ends it and it left nothing to be read. Zero leaves that time what it was.
 	Began time.Time
 	// Next is when the trigger is due again. Zero says that the run goes on, and leaves the schedule what it was.
 	Next time.Time

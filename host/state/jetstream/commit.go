@@ -89,7 +89,7 @@ func (s *Store) Commit(ctx context.Context, l trigger.Lease, c trigger.Commit) (
 		done = trigger.Committed{New: len(fresh), Repeated: len(c.Records) - len(fresh)}
 		h.Counters.Repeated += uint64(done.Repeated)
 		for i := range fresh {
-			if h.Counters.Count(&fresh[i], h.Passed, now) {
+			if h.Counters.Count(&fresh[i], c.Passed, now) {
 				done.Late++
 			}
 		}

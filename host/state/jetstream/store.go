@@ -147,16 +147,24 @@ func (s *Store) get(ctx context.Context, subject string) (*jetstream.RawStreamMs
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, nil
 	}
-	return msg, err
+	return msg, unanswered(ctx, err)
+}
+
+// unanswered makes the end of a request's own time an error of the server's: the caller's has not come.
+func unanswered(ctx context.Context, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nats.ErrTimeout
+	}
+	return err
 }
 
 // put publishes a message, and returns its number.
 func (s *Store) put(ctx context.Context, subject string, data []byte, options ...jetstream.PublishOpt) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	within, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	ack, err := s.js.Publish(ctx, subject, data, append(options, jetstream.WithExpectStream(s.name), jetstream.WithRetryAttempts(0))...)
+	ack, err := s.js.Publish(within, subject, data, append(options, jetstream.WithExpectStream(s.name), jetstream.WithRetryAttempts(0))...)
 	if err != nil {
-		return 0, err
+		return 0, unanswered(ctx, err)
 	}
 	return ack.Sequence, nil
 }
@@ -206,18 +214,18 @@ func (s *Store) putAll(ctx context.Context, notes []note) error {
 
 // purge removes all messages of a subject, which may have wildcards.
 func (s *Store) purge(ctx context.Context, subject string) error {
-	return s.stream.Purge(ctx, jetstream.WithPurgeSubject(subject))
+	return unanswered(ctx, s.stream.Purge(ctx, jetstream.WithPurgeSubject(subject)))
 }
 
 // list returns the subjects that match one with wildcards.
 func (s *Store) list(ctx context.Context, filter string) ([]string, error) {
 	stream, err := s.js.Stream(ctx, s.name) // Info changes the stream that it is asked of
 	if err != nil {
-		return nil, err
+		return nil, unanswered(ctx, err)
 	}
 	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(filter))
 	if err != nil {
-		return nil, err
+		return nil, unanswered(ctx, err)
 	}
 	subjects := make([]string, 0, len(info.State.Subjects))
 	for subject := range info.State.Subjects {

@@ -87,9 +87,8 @@ func (s *Store) Commit(ctx context.Context, l trigger.Lease, c trigger.Commit) (
 	err := s.fenced(ctx, l, func(tx *sql.Tx, id int64) error {
 		now := s.now()
 		var counters trigger.Counters
-		var passed int64
-		row := tx.QueryRow(`SELECT passed, runs, records, repeated, late, greatest_lateness FROM trigger WHERE id = ?`, id)
-		if err := row.Scan(&passed, &counters.Runs, &counters.Records, &counters.Repeated, &counters.Late, &counters.GreatestLateness); err != nil {
+		row := tx.QueryRow(`SELECT runs, records, repeated, late, greatest_lateness FROM trigger WHERE id = ?`, id)
+		if err := row.Scan(&counters.Runs, &counters.Records, &counters.Repeated, &counters.Late, &counters.GreatestLateness); err != nil {
 			return err
 		}
 		fresh, err := remember(tx, id, c.Records, now)
@@ -99,7 +98,7 @@ func (s *Store) Commit(ctx context.Context, l trigger.Lease, c trigger.Commit) (
 		done = trigger.Committed{New: len(fresh), Repeated: len(c.Records) - len(fresh)}
 		counters.Repeated += uint64(done.Repeated)
 		for _, r := range fresh {
-			if counters.Count(r, since(passed), now) {
+			if counters.Count(r, c.Passed, now) {
 				done.Late++
 			}
 		}
@@ -119,10 +118,12 @@ func (s *Store) Commit(ctx context.Context, l trigger.Lease, c trigger.Commit) (
 			}
 		}
 		if !c.Began.IsZero() {
-			passed = micro(c.Began)
+			if _, err := tx.Exec(`UPDATE trigger SET passed = ? WHERE id = ?`, micro(c.Began), id); err != nil {
+				return err
+			}
 		}
-		if _, err := tx.Exec(`UPDATE trigger SET passed = ?, runs = ?, records = ?, repeated = ?, late = ?, greatest_lateness = ? WHERE id = ?`,
-			passed, counters.Runs, counters.Records, counters.Repeated, counters.Late, counters.GreatestLateness, id); err != nil {
+		if _, err := tx.Exec(`UPDATE trigger SET runs = ?, records = ?, repeated = ?, late = ?, greatest_lateness = ? WHERE id = ?`,
+			counters.Runs, counters.Records, counters.Repeated, counters.Late, counters.GreatestLateness, id); err != nil {
 			return err
 		}
 		_, err = tx.Exec(`DELETE FROM seen WHERE (trigger, digest) IN (SELECT trigger, digest FROM seen WHERE trigger = ? AND asked < ? LIMIT ?)`,

@@ -658,13 +658,12 @@ func testSchedule(t *testing.T, p Place) {
 func testLate(t *testing.T, p Place) {
 	s := p.Open(t)
 	passed := time.Now()
-	commit(t, s, lease(t, s, "a"), trigger.Commit{Records: records("before"), Began: passed})
 	all := records("on time", "late", "later", "of no time", "late")
 	for i, ago := range []time.Duration{0, time.Minute, time.Hour, 0, 2 * time.Hour} {
 		all[i].Time = passed.Add(-ago)
 	}
 	all[3].Time = time.Time{}
-	got := commit(t, s, lease(t, s, "a"), trigger.Commit{Records: all})
+	got := commit(t, s, lease(t, s, "a"), trigger.Commit{Records: all, Passed: passed, Began: passed})
 	if got != (trigger.Committed{New: 4, Repeated: 1, Late: 2}) {
 		t.Errorf("committed %+v", got)
 	}
