@@ -172,6 +172,6 @@ func (r *receiver) compare(sent []string) (lost, repeated, foreign []string) {
 func (r *receiver) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return fmt.Sprintf("asked of %d records that it had and %d that it had not; %d of its records were refused, %d not answered, and of %d the sender had gone",
+	return fmt.Sprintf("asked of %d records that it had and %d that it had not; %d were refused, %d not answered, and of %d the sender had gone",
 		r.held, r.unheld, r.refused, r.unanswered, r.orphaned)
 }

@@ -313,7 +313,7 @@ func TestRunsKeepTheirDistance(t *testing.T) {
 		mu.Lock()
 		slept = 20 * time.Second // within the lease: longer ones lose it first
 		mu.Unlock()
-		time.Sleep(35 * time.Second)
+		time.Sleep(45 * time.Second) // a minute and its tenth are over, two are not
 		stop()
 		if n := s.runs(); n != 2 {
 			t.Errorf("%d runs", n)
