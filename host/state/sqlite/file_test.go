@@ -86,7 +86,7 @@ func TestAFileThatIsNotOursStaysAsItIs(t *testing.T) {
 				return err
 			}
 			return execute(t, path, `PRAGMA user_version = 7`)
-		}, "is of version 7, and this Postern knows 1"},
+		}, "is of version 7, and this Postern knows 2"},
 		"half of it": {func(t *testing.T, path string) error {
 			s := open(t, path, nil)
 			fill(t, s, 500)
