@@ -134,9 +134,12 @@ func (s *subscriber) request(ctx context.Context, method, id string, body map[st
 		return nil, err
 	}
 	req := &graph.Request{Method: method}
-	watched, err := inv.watch(req, id, body)
+	inv.resolved, err = h.resolve(inv.call.Action, inv.call.Connection)
 	r := inv.record(audit.OpNotify)
-	r.Method, r.Template, r.Params = method, req.Template.String(), append(watched, req.Params...)
+	r.Method = method
+	if err == nil {
+		err = inv.watch(req, &r, id, body)
+	}
 	if err != nil {
 		return nil, errors.Join(err, inv.write(judged(r, audit.Denied, err)))
 	}
@@ -155,49 +158,48 @@ func (s *subscriber) request(ctx context.Context, method, id string, body map[st
 	return o.Answer.Body, nil
 }
 
-// watch completes a request about a subscription, if that is allowed. It returns the values of what is watched.
-func (inv *invocation) watch(req *graph.Request, id string, body map[string]string) (watched []abi.Pair, err error) {
-	h := inv.host
-	if inv.resolved, err = h.resolve(inv.call.Action, inv.call.Connection); err != nil {
-		return nil, err
-	}
+// watch completes a request about a subscription, and its record, if it is allowed.
+func (inv *invocation) watch(req *graph.Request, r *audit.Record, id string, body map[string]string) error {
 	checked, err := parameters(new(fastjson.Parser), inv.action, inv.call.Parameters)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	resource := inv.action.Watch.Resource
+	var values []abi.Pair
 	for _, name := range resource.Params() {
-		watched = append(watched, abi.Pair{Name: name, Value: string(checked.GetStringBytes(inv.action.Watch.Parameters[name]))})
+		values = append(values, abi.Pair{Name: name, Value: string(checked.GetStringBytes(inv.action.Watch.Parameters[name]))})
 	}
-	if err := inv.permit.Watch(watched); err != nil {
-		return watched, err
+	if r.Capability, err = inv.permit.Watch(values); err != nil {
+		return err
+	}
+	text, err := graph.Resource(resource, values)
+	if err != nil {
+		return err
 	}
 	path := "/subscriptions"
 	if id != "" {
 		path, req.Params = "/subscriptions/{subscription}", []abi.Pair{{Name: "subscription", Value: id}}
 	} else {
 		of, _ := permissions.Watch(resource.String())
-		body["changeType"] = of.Changes
-		if body["resource"], err = graph.Resource(resource, watched); err != nil {
-			return watched, err
-		}
+		body["resource"], body["changeType"] = text, of.Changes
 	}
 	if req.Template, err = manifests.ParseTemplate(path); err != nil {
-		return watched, err
+		return err
 	}
+	r.Template, r.Params = path, append(values, req.Params...)
 	if body != nil {
-		text, err := json.Marshal(body)
+		document, err := json.Marshal(body)
 		if err != nil {
-			return watched, err
+			return err
 		}
-		if req.Body, err = abi.Parse(&inv.request, text, abi.MaxExchange); err != nil {
-			return watched, err
+		if req.Body, err = abi.Parse(&inv.request, document, abi.MaxExchange); err != nil {
+			return err
 		}
 	}
-	req.Limits = h.rates(inv.permit.Grant, inv.installed.Plugin, inv.connection.Name)
+	req.Limits = inv.host.rates(inv.permit.Grant, inv.installed.Plugin, inv.connection.Name)
 	req.Caller = graph.Caller{Plugin: inv.installed.Name, Invocation: inv.id}
-	inv.client, err = h.client(inv.connection)
-	return watched, err
+	inv.client, err = inv.host.client(inv.connection)
+	return err
 }
 
 // notWatched tells what an operator can do about a subscription that Graph refused.

@@ -123,7 +123,9 @@ func TestWhatCannotBeWatchedIsPolled(t *testing.T) {
 		{"the grant has another mailbox", func(c string) string {
 			return strings.Replace(c, `user = ["soc@`, `user = ["alex@`, 1)
 		}, plainHTTP(), abi.PolicyDenied, `grant.feed.only.user does not allow "soc@contoso.example"`},
-		{"nobody can listen there", func(c string) string { return strings.Replace(c, `listen = "127`, `listen = "192.0.2.1:8081" # "127`, 1) }, plainHTTP(),
+		{"nobody can listen there", func(c string) string {
+			return strings.Replace(c, `listen = "127`, `listen = "192.0.2.1:8081" # "127`, 1)
+		}, plainHTTP(),
 			abi.InvalidInput, "notifications cannot be received: listen tcp 192.0.2.1:8081"},
 		{"the certificate is missing", func(c string) string { return c + "certificate = { file = \"none.pem\" }\n" }, plainHTTP(),
 			abi.InvalidInput, "the receiver of notifications has no certificate"},

@@ -3,8 +3,10 @@ package manifests
 import (
 	"maps"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/postern-dev/postern/manifests/permissions"
 )
@@ -34,7 +36,7 @@ func readWatch(t *table, a *Action) {
 	if !watch.has("parameters") {
 		watch.missing("parameters", `{ user = "email_address" }`)
 	}
-	if parameters, ok := watch.child("parameters"); ok {
+	if parameters, ok := watch.child("parameters"); ok && !a.Watch.IsZero() {
 		a.Watch.Parameters = map[string]string{}
 		for _, name := range a.Watch.Resource.Params() {
 			a.Watch.Parameters[name] = parsedRequired(parameters, name, `"email_address"`, parseParameterName)
@@ -142,17 +144,17 @@ func parseListen(address string) (string, *flaw) {
 	return address, nil
 }
 
-// parseNotified accepts what [SinkWebhook] does, without a query: Graph is given it with a path of the host's behind it.
+// parseNotified never quotes the value: an operator may have put a password there.
 func parseNotified(text string) (string, *flaw) {
-	text, f := SinkWebhook.parseURL(text)
-	const most = 512
+	const example = `write for example "https://hooks.example/postern"`
+	u, err := url.Parse(text)
 	switch {
-	case f != nil:
-		return "", f
-	case slices.Contains([]byte(text), '?'):
-		return "", flawf(`write for example "https://hooks.example/postern"`, "the address has a query")
-	case len(text) > most:
-		return "", flawf("shorten it", "the address is longer than %d bytes", most)
+	case err != nil || len(text) > maxNotified || u.Opaque != "" || u.Hostname() == "" || strings.HasSuffix(u.Host, ":"):
+		return "", flawf(example, "the value is not an address of at most %d bytes", maxNotified)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "", flawf(example, "the address has more than a host and a path")
+	case u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())):
+		return "", flawf(example, "Graph calls https:// addresses only; http:// is for one that is emulated on this machine")
 	}
 	return text, nil
 }
