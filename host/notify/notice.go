@@ -25,10 +25,11 @@ func parse(p *fastjson.Parser, body []byte) ([]notice, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := v.Get("value").Array()
-	if err != nil || v.Type() != fastjson.TypeObject || len(list) > maxNotices {
+	value := v.Get("value")
+	if value == nil || value.Type() != fastjson.TypeArray || len(value.GetArray()) > maxNotices {
 		return nil, errNoNotices
 	}
+	list := value.GetArray()
 	notices := make([]notice, 0, len(list))
 	for _, one := range list {
 		n := notice{subscription: one.GetStringBytes("subscriptionId"), clientState: one.GetStringBytes("clientState")}
