@@ -68,6 +68,7 @@ type Receiver struct {
 	config  Config
 	log     *slog.Logger
 	reading chan struct{}
+	listen  func(network, address string) (net.Listener, error) // tests listen without a network
 
 	mu            sync.Mutex
 	server        *http.Server // nil unless it listens
@@ -88,7 +89,7 @@ type known struct {
 
 // New makes a receiver, which does not listen yet.
 func New(config Config) *Receiver {
-	r := &Receiver{config: config, log: config.Logger, reading: make(chan struct{}, maxReading), subscriptions: map[string]*known{}}
+	r := &Receiver{config: config, log: config.Logger, reading: make(chan struct{}, maxReading), listen: net.Listen, subscriptions: map[string]*known{}}
 	if r.log == nil {
 		r.log = slog.Default()
 	}
@@ -120,7 +121,7 @@ func (r *Receiver) Open() error {
 		}
 		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: r.current}
 	}
-	listener, err := net.Listen("tcp", r.config.Listen)
+	listener, err := r.listen("tcp", r.config.Listen)
 	if err != nil {
 		return &abi.Error{
 			Code:    abi.InvalidInput,
