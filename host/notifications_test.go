@@ -151,3 +151,53 @@ func TestWhatCannotBeWatchedIsPolled(t *testing.T) {
 		})
 	}
 }
+
+func TestOnlyAUserIsToldOfAGroup(t *testing.T) {
+	group := func(t *testing.T, f furnishing) (*house, *safeBuffer) {
+		t.Helper()
+		_, address := told(t)
+		f.plugins, f.graph = []string{"../plugins/groups"}, plainHTTP()
+		f.grants = `
+[grant.groups]
+version = "^1"
+connections = ["contoso"]
+capabilities = ["group.read", "group.post.read"]
+actions = ["group.mail.received"]
+`
+		h := furnish(t, f)
+		h.write(t, "postern.toml", h.read(t, "postern.toml")+fmt.Sprintf("[trigger.soc-inbox]\naction = \"group.mail.received\"\nevery = \"1h\"\nnotify = true\n"+
+			"[trigger.soc-inbox.parameters]\ngroupId = %q\n[notifications]\nlisten = %q\nurl = \"http://%s\"\n", h.tenant.Group.ID(), address, address))
+		h.open(t, furnishing{})
+		out := new(safeBuffer)
+		h.following(t, out)
+		eventually(t, "an end of the attempt", func() bool {
+			w := h.status(t).Known.Watch
+			return w.Failure != nil || !w.Until.IsZero()
+		})
+		return h, out
+	}
+	t.Run("with the permission", func(t *testing.T) {
+		h, _ := group(t, furnishing{user: "alex@contoso.example", scopes: []string{"Group-Conversation.Read.All", "Group.Read.All"}})
+		if all := h.graph.Subscriptions(); len(all) != 1 || all[0].Resource != "/groups/"+h.tenant.Group.ID()+"/conversations" || all[0].ChangeType != "created,updated" {
+			t.Errorf("the subscriptions are %+v, %v", all, h.status(t).Known.Watch.Failure)
+		}
+	})
+	t.Run("without it", func(t *testing.T) {
+		h, _ := group(t, furnishing{user: "alex@contoso.example", scopes: []string{"Group-Conversation.Read.All"}})
+		if err := h.status(t).Known.Watch.Failure; !errors.Is(err, abi.AccessDenied) || !strings.Contains(err.Message, "needs the permission Group.Read.All") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("not an application", func(t *testing.T) {
+		h, _ := group(t, furnishing{})
+		if err := h.status(t).Known.Watch.Failure; !errors.Is(err, abi.NotSupported) || !strings.Contains(err.Message, "needs a signed-in user") {
+			t.Errorf("got %v", err)
+		}
+		eventually(t, "a run", func() bool { return h.status(t).Known.Counters.Runs > 0 })
+		for _, r := range h.graph.Journal() {
+			if strings.HasSuffix(r.Path, "/subscriptions") {
+				t.Errorf("Graph was asked: %+v", r)
+			}
+		}
+	})
+}

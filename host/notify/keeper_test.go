@@ -153,7 +153,11 @@ func (b *bell) start(t *testing.T) {
 		Keeper{
 			Graph: b, Receiver: b.receiver, Logger: slog.New(slog.DiscardHandler),
 			Wake: func() { b.mu.Lock(); defer b.mu.Unlock(); b.wakes++ },
-			Note: func(ends time.Time, failure error) { b.mu.Lock(); defer b.mu.Unlock(); b.ends, b.failure = ends, failure },
+			Note: func(ends time.Time, failure error) {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				b.ends, b.failure = ends, failure
+			},
 		}.Keep(ctx)
 	}()
 }

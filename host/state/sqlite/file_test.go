@@ -204,3 +204,24 @@ func TestStoresThatAreGoneLeaveNothing(t *testing.T) {
 		t.Errorf("there are %v, %v", entries, err)
 	}
 }
+
+func TestAnEarlierVersionIsBroughtUpToDate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "triggers.db")
+	s := open(t, path, nil)
+	fill(t, s, 1)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, column := range []string{"watch_until", "watch_code", "watch_message"} {
+		if err := execute(t, path, `ALTER TABLE trigger DROP COLUMN `+column); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := execute(t, path, `PRAGMA user_version = 1`); err != nil {
+		t.Fatal(err)
+	}
+	known, err := open(t, path, nil).Load(t.Context(), name)
+	if err != nil || known.Counters.Records != 1 || known.Watch != (trigger.Watch{}) {
+		t.Errorf("%+v, %v", known, err)
+	}
+}
