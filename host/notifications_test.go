@@ -100,7 +100,8 @@ func TestANotificationWakesItsTrigger(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		`"trigger":"soc-inbox","op":"notify","capability":"feed.read","method":"POST","template":"/subscriptions","params":{"user":"soc@contoso.example"},"decision":"allowed","message":"about to be sent"`,
+		`"trigger":"soc-inbox","op":"notify","capability":"feed.read","method":"POST","template":"/subscriptions",` +
+			`"params":{"user":"soc@contoso.example"},"decision":"allowed","message":"about to be sent"`,
 		`"op":"notify","capability":"feed.read","method":"DELETE","template":"/subscriptions/{subscription}"`, `"status":201`, `"status":204`,
 	} {
 		if !strings.Contains(h.read(t, "audit.jsonl"), want) {
@@ -117,8 +118,9 @@ func TestWhatCannotBeWatchedIsPolled(t *testing.T) {
 		code   abi.Code
 		says   string
 	}{
-		{"Graph does not reach the receiver", func(c string) string { return strings.Replace(c, `url = "http://`, `url = "http://127.0.0.1:1/`, 1) }, plainHTTP(),
-			abi.BadQuery, "Graph did not reach the receiver of notifications; see that url"},
+		{"Graph does not reach the receiver", func(c string) string {
+			return strings.Replace(c, `url = "http://`, `url = "http://127.0.0.1:1/`, 1)
+		}, plainHTTP(), abi.BadQuery, "Graph did not reach the receiver of notifications; see that url"},
 		{"Graph wants TLS", func(c string) string { return c }, nil, abi.BadQuery, "/subscriptions"},
 		{"the grant has another mailbox", func(c string) string {
 			return strings.Replace(c, `user = ["soc@`, `user = ["alex@`, 1)
@@ -153,7 +155,7 @@ func TestWhatCannotBeWatchedIsPolled(t *testing.T) {
 }
 
 func TestOnlyAUserIsToldOfAGroup(t *testing.T) {
-	group := func(t *testing.T, f furnishing) (*house, *safeBuffer) {
+	group := func(t *testing.T, f furnishing) *house {
 		t.Helper()
 		_, address := told(t)
 		f.plugins, f.graph = []string{"../plugins/groups"}, plainHTTP()
@@ -165,31 +167,33 @@ capabilities = ["group.read", "group.post.read"]
 actions = ["group.mail.received"]
 `
 		h := furnish(t, f)
-		h.write(t, "postern.toml", h.read(t, "postern.toml")+fmt.Sprintf("[trigger.soc-inbox]\naction = \"group.mail.received\"\nevery = \"1h\"\nnotify = true\n"+
-			"[trigger.soc-inbox.parameters]\ngroupId = %q\n[notifications]\nlisten = %q\nurl = \"http://%s\"\n", h.tenant.Group.ID(), address, address))
+		h.write(t, "postern.toml", h.read(t, "postern.toml")+fmt.Sprintf(
+			"[trigger.soc-inbox]\naction = \"group.mail.received\"\nevery = \"1h\"\nnotify = true\n[trigger.soc-inbox.parameters]\ngroupId = %q\n"+
+				"[notifications]\nlisten = %q\nurl = \"http://%s\"\n", h.tenant.Group.ID(), address, address))
 		h.open(t, furnishing{})
-		out := new(safeBuffer)
-		h.following(t, out)
+		h.following(t, new(safeBuffer))
 		eventually(t, "an end of the attempt", func() bool {
 			w := h.status(t).Known.Watch
 			return w.Failure != nil || !w.Until.IsZero()
 		})
-		return h, out
+		return h
 	}
 	t.Run("with the permission", func(t *testing.T) {
-		h, _ := group(t, furnishing{user: "alex@contoso.example", scopes: []string{"Group-Conversation.Read.All", "Group.Read.All"}})
-		if all := h.graph.Subscriptions(); len(all) != 1 || all[0].Resource != "/groups/"+h.tenant.Group.ID()+"/conversations" || all[0].ChangeType != "created,updated" {
+		h := group(t, furnishing{user: "alex@contoso.example", scopes: []string{"Group-Conversation.Read.All", "Group.Read.All"}})
+		all, resource := h.graph.Subscriptions(), "/groups/"+h.tenant.Group.ID()+"/conversations"
+		if len(all) != 1 || all[0].Resource != resource || all[0].ChangeType != "created,updated" {
 			t.Errorf("the subscriptions are %+v, %v", all, h.status(t).Known.Watch.Failure)
 		}
 	})
 	t.Run("without it", func(t *testing.T) {
-		h, _ := group(t, furnishing{user: "alex@contoso.example", scopes: []string{"Group-Conversation.Read.All"}})
-		if err := h.status(t).Known.Watch.Failure; !errors.Is(err, abi.AccessDenied) || !strings.Contains(err.Message, "needs the permission Group.Read.All") {
+		h := group(t, furnishing{user: "alex@contoso.example", scopes: []string{"Group-Conversation.Read.All"}})
+		err := h.status(t).Known.Watch.Failure
+		if !errors.Is(err, abi.AccessDenied) || !strings.Contains(err.Message, "needs the permission Group.Read.All") {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("not an application", func(t *testing.T) {
-		h, _ := group(t, furnishing{})
+		h := group(t, furnishing{})
 		if err := h.status(t).Known.Watch.Failure; !errors.Is(err, abi.NotSupported) || !strings.Contains(err.Message, "needs a signed-in user") {
 			t.Errorf("got %v", err)
 		}

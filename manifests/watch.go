@@ -163,7 +163,8 @@ func parseNotified(text string) (string, *flaw) {
 func checkNotify(c *Config, tables []*table) {
 	for i := range c.Triggers {
 		if c.Triggers[i].Notify {
-			tables[i].flaw("notify", flawf("write a [notifications] table with listen and url, or remove it", "Graph cannot be told where it reaches this host"))
+			tables[i].flaw("notify", flawf(
+				"write a [notifications] table with listen and url, or remove it", "Graph cannot be told where it reaches this host"))
 		}
 	}
 }

@@ -120,7 +120,8 @@ func TestNobodyLearnsAnythingFromTheReceiver(t *testing.T) {
 func TestABodyTellsEachOfItsSubscriptions(t *testing.T) {
 	e := newEars(t)
 	e.ask("POST", "/path", `{"value":[{"subscriptionId":"b","clientState":"secret of b","lifecycleEvent":"subscriptionRemoved"},
-		{"subscriptionId":"a","clientState":"wrong"},{"subscriptionId":"a","clientState":"secret of a"},{"subscriptionId":"a","clientState":"secret of a"}]}`)
+		{"subscriptionId":"a","clientState":"wrong"},
+		{"subscriptionId":"a","clientState":"secret of a"},{"subscriptionId":"a","clientState":"secret of a"}]}`)
 	if e.told["a"] != 2 || e.told["b"] != 101 {
 		t.Errorf("told %v", e.told)
 	}

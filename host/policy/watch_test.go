@@ -79,11 +79,15 @@ func TestChangesAreToldOfWhatMayBeRead(t *testing.T) {
 	}{
 		{"a mailbox", "mail.poll", "", permissions.Application, user, "", ""},
 		{"the mailbox of the grant", "mail.poll", `user = ["soc@contoso.example"]`, permissions.Delegated, user, "", ""},
-		{"another mailbox", "mail.poll", `user = ["alex@contoso.example"]`, permissions.Application, user, abi.PolicyDenied, "grant.watching.only.user does not allow"},
-		{"more than a grant for one message", "mail.poll", `message = ["AAMk"]`, permissions.Application, user, abi.PolicyDenied, "grant.watching.only.message allows requests for certain values"},
+		{"another mailbox", "mail.poll", `user = ["alex@contoso.example"]`, permissions.Application, user,
+			abi.PolicyDenied, "grant.watching.only.user does not allow"},
+		{"more than a grant for one message", "mail.poll", `message = ["AAMk"]`, permissions.Application, user,
+			abi.PolicyDenied, "grant.watching.only.message allows requests for certain values"},
 		{"a group, to a user", "group.poll", "", permissions.Delegated, group, "", ""},
-		{"a group, to an application", "group.poll", "", permissions.Application, group, abi.NotSupported, "to be told of changes, group.poll needs a signed-in user"},
-		{"what is not watched", "mail.sweep", "", permissions.Application, user, abi.PolicyDenied, "mail.sweep does not say of what Graph could tell it"},
+		{"a group, to an application", "group.poll", "", permissions.Application, group,
+			abi.NotSupported, "to be told of changes, group.poll needs a signed-in user"},
+		{"what is not watched", "mail.sweep", "", permissions.Application, user,
+			abi.PolicyDenied, "mail.sweep does not say of what Graph could tell it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			grant := "[grant.watching]\nversion = \"^1\"\nconnections = [\"contoso\"]\ncapabilities = [\"mail.read\", \"group.read\"]\n" +
