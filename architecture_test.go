@@ -54,8 +54,8 @@ func reserved() map[string][]string {
 		"modernc.org/sqlite":                                         {"host/state/sqlite"},
 		"github.com/nats-io/nats.go":                                 {"host/dial/bus", "host/state/jetstream", "host/trigger/sink"},
 		"github.com/nats-io/nats-server":                             {"host/dial/bus/bustest"},
-		"crypto/tls":                                                 {"host/dial", "host/connection", "host/graph", "host/graphtest"},
-		"net":                                                        {"host/dial", "host/connection", "host/graph", "host/graphtest", "manifests", "cmd/postern"},
+		"crypto/tls":                                                 {"host/dial", "host/connection", "host/graph", "host/graphtest", "host/notify"},
+		"net":                                                        {"host/dial", "host/connection", "host/graph", "host/graphtest", "host/notify", "manifests", "cmd/postern"},
 	}
 }
 
