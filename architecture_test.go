@@ -28,10 +28,11 @@ func layers() []layer {
 		{"sdk", []string{"abi"}},
 		{"plugins", []string{"sdk", "abi"}},
 		{"manifests", nil},
-		{"host/state", []string{"host/trigger", "host/dial", "manifests", "abi"}}, // it keeps what the trigger says
-		{"host/", []string{"host/dial", "manifests", "abi"}},                      // the packages below host know of each other only the way out
+		{"internal/durable", nil},
+		{"host/state", []string{"host/trigger", "host/dial", "internal/durable", "manifests", "abi"}}, // it keeps what the trigger says
+		{"host/", []string{"host/dial", "internal/durable", "manifests", "abi"}},                      // the packages below host know of each other only the way out
 		{"host", []string{"host", "manifests", "abi"}},
-		{"cmd", []string{"host", "manifests", "abi"}},
+		{"cmd", []string{"host", "internal/durable", "manifests", "abi"}},
 		{"examples/embed", []string{"host", "manifests", "abi"}},
 		{"examples/secret-provider", []string{"host/connection/provider"}},
 		{"bench", nil},
