@@ -44,12 +44,17 @@ func parseURL(text string) (*url, bool) {
 	if !ok {
 		return nil, false
 	}
+	trimmed := strings.TrimLeft(rest, `/\`)
 	switch scheme {
 	case "http", "https", "ftp", "ftps", "sftp":
+	case "file":
+		if slashes := len(rest) - len(trimmed); slashes != 2 && slashes < 4 {
+			return nil, false // of the reader's own machine
+		}
 	default:
 		return nil, false
 	}
-	rest = strings.TrimLeft(rest, `/\`)
+	rest = trimmed
 	end := strings.IndexAny(rest, `/\?#`)
 	if end < 0 {
 		end = len(rest)
@@ -59,6 +64,9 @@ func parseURL(text string) (*url, bool) {
 		authority = authority[i+1:]
 	}
 	name, port := splitPort(authority)
+	if inner := strings.ToLower(name); (inner == "http" || inner == "https") && strings.HasPrefix(rest, "//") {
+		return parseURL(name + ":" + rest) // a scheme before a scheme
+	}
 	h, ok := parseHost(name)
 	if !ok {
 		return nil, false

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // decoder undoes a transfer encoding (RFC 2045, 6), tolerating what is wrong in it. An unknown one is taken for none.
@@ -130,9 +131,9 @@ func (r *base64Reader) decode(p []byte) int {
 			v = uint32(c-'a') + 26
 		case '0' <= c && c <= '9':
 			v = uint32(c-'0') + 52
-		case c == '+':
+		case c == '+', c == '-':
 			v = 62
-		case c == '/':
+		case c == '/', c == '_':
 			v = 63
 		case c == '=':
 			n += r.pad(p[n:])
@@ -153,10 +154,14 @@ func (r *base64Reader) decode(p []byte) int {
 
 // looksBase64 reports whether the beginning of a text may be base64: next to nothing of it is outside the alphabet.
 func looksBase64(text []byte) bool {
+	line, _, isWhole := bytes.Cut(bytes.TrimLeft(text, " \t\r\n"), []byte("\n"))
+	if line = bytes.TrimRight(line, " \t\r"); isWhole && len(line) >= 40 && len(line)%4 == 0 && len(bytes.TrimFunc(line, isBase64Rune)) == 0 {
+		return true // what follows may be the footer of a list
+	}
 	good, bad := 0, 0
 	for _, c := range text[:min(len(text), sniffed)] {
 		switch {
-		case isBase64(c) || c == '=':
+		case isBase64(c) || c == '=' || c == '-' || c == '_':
 			good++
 		case c > ' ':
 			bad += 8
@@ -166,6 +171,8 @@ func looksBase64(text []byte) bool {
 	}
 	return good >= bad
 }
+
+func isBase64Rune(r rune) bool { return r == '=' || r < utf8.RuneSelf && isBase64(byte(r)) }
 
 // quotedReader decodes quoted-printable.
 type quotedReader struct {
