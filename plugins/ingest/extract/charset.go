@@ -57,10 +57,9 @@ func decodeCharset(text []byte, name string) (decoded, charset string) {
 	case canonical == "iso-2022-jp" && isASCII:
 		return decodeBy(found, halfWidth(text)), canonical
 	case canonical == "iso-2022-jp":
-		if countPairs(text, isEUC).fits() || utf8.Valid(text) {
-			break
+		if n := countPairs(text, isShiftJIS); n.misfits == 0 && (n.pairs == 0 || n.fits()) && !utf8.Valid(text) {
+			return decodeBy(japanese.ShiftJIS, text), "shift_jis"
 		}
-		return decodeBy(japanese.ShiftJIS, text), "shift_jis"
 	}
 	switch {
 	case found == nil || canonical == charsetUTF8 || canonical == "us-ascii" || canonical == "iso-2022-jp":

@@ -640,9 +640,11 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 	trimmed := strings.Trim(word, `.:-/=\%+_`)
 	c.before = strings.ToLower(trimmed[:min(len(trimmed), 20)])
 	if strings.IndexByte(word, '@') >= 0 {
-		if !c.isHeader || previous != "id" || c.source.isAddress { // of the message
-			c.emails(word, original)
+		if isMessageID(previous) || c.isHeader && previous == "id" && !c.source.isAddress {
+			c.before = previous // more of them may follow
+			return
 		}
+		c.emails(word, original)
 		return
 	}
 	if !c.bare || len(trimmed) < 4 {
@@ -663,7 +665,7 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 			return
 		}
 	}
-	if c.hash(word, prior, previous) {
+	if !c.isHeader && c.hash(word, prior, previous) {
 		return
 	}
 	if key, value, ok := strings.Cut(trimmed, ":"); ok && isKey(key) && value != "" && !isDigits(value) {
@@ -674,6 +676,15 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 	if prior != '=' || c.isHeader {
 		c.domainWord(trimmed, isCalled, original(word))
 	}
+}
+
+// isMessageID reports whether a word names a field of a header, in a text that has one, of identifiers that look like mail addresses.
+func isMessageID(word string) bool {
+	switch word {
+	case "message-id", "content-id", "in-reply-to", "references", "resent-message-id", "x-message-id":
+		return true
+	}
+	return false
 }
 
 // ipv6 searches a word of colons, which may have a zone or the length of a network behind it.
@@ -713,7 +724,7 @@ func (c *scan) emails(word string, original func(string) string) {
 			continue
 		}
 		// Bounces have a whole address before the @, with = for its own; elsewhere = ends a name.
-		if i := strings.IndexByte(piece[:at], '='); i >= 0 && !strings.ContainsAny(piece[:i], "+-0123456789") {
+		if i := strings.IndexByte(piece[:at], '='); i >= 0 && (!strings.ContainsAny(piece[:i], "+-0123456789") || strings.HasSuffix(piece[:i], "-from")) {
 			piece = piece[i+1:]
 		}
 		piece = strings.Trim(piece, ".-_=%+")
@@ -739,6 +750,10 @@ func (c *scan) emails(word string, original func(string) string) {
 			}
 		}
 		piece = piece[:at+1+foreignEnd(piece[at+1:])]
+		if a, err := netip.ParseAddr(piece[at+1:]); err == nil && c.bare {
+			c.address(c.source, c.role, a, 0, original(piece[at+1:]))
+			continue
+		}
 		c.email(c.source, c.role, piece, original(piece))
 	}
 }
@@ -803,7 +818,7 @@ func isHeaderVersionWord(word string) bool {
 	case "id", "server", "with", "exim", "postfix", "sendmail", "smtpsvc", "mapi", "esmtp", "smtp", "frontend", "engine", "transport", "pipeline", "mailer":
 		return true
 	}
-	return false
+	return strings.HasSuffix(word, "smtp") || strings.HasSuffix(word, "mta")
 }
 
 // hash searches a word of hexadecimal digits that stands by itself: within a URL, or behind a name, it is what somebody tracks by.

@@ -131,9 +131,9 @@ func (r *base64Reader) decode(p []byte) int {
 			v = uint32(c-'a') + 26
 		case '0' <= c && c <= '9':
 			v = uint32(c-'0') + 52
-		case c == '+', c == '-':
+		case c == '+':
 			v = 62
-		case c == '/', c == '_':
+		case c == '/':
 			v = 63
 		case c == '=':
 			n += r.pad(p[n:])
@@ -161,7 +161,7 @@ func looksBase64(text []byte) bool {
 	good, bad := 0, 0
 	for _, c := range text[:min(len(text), sniffed)] {
 		switch {
-		case isBase64(c) || c == '=' || c == '-' || c == '_':
+		case isBase64(c) || c == '=':
 			good++
 		case c > ' ':
 			bad += 8
