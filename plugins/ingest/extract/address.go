@@ -64,8 +64,16 @@ func parseURL(text string) (*url, bool) {
 		authority = authority[i+1:]
 	}
 	name, port := splitPort(authority)
-	if inner := strings.ToLower(name); (inner == "http" || inner == "https") && strings.HasPrefix(rest, "//") {
-		return parseURL(name + ":" + rest) // a scheme before a scheme
+	if strings.HasSuffix(authority, ":") && isWebScheme(name) && strings.HasPrefix(rest, "//") {
+		// A scheme stands before a scheme, and maybe before more of them.
+		scheme, rest = name, rest[len("//"):]
+		for {
+			head, _, ok := strings.Cut(rest[:min(len(rest), len("https://"))], "://")
+			if !ok || !isWebScheme(head) {
+				return parseURL(scheme + "://" + rest)
+			}
+			scheme, rest = head, rest[len(head)+len("://"):]
+		}
 	}
 	h, ok := parseHost(name)
 	if !ok {
@@ -87,6 +95,10 @@ func parseURL(text string) (*url, bool) {
 		u.unicode = scheme + "://" + h.unicode + tail
 	}
 	return u, true
+}
+
+func isWebScheme(text string) bool {
+	return strings.EqualFold(text, "http") || strings.EqualFold(text, "https")
 }
 
 // splitPort splits the port off an authority; what is no port stays.

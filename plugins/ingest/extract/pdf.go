@@ -49,13 +49,14 @@ func (f *finder) pdfObjects(s *source, text []byte) {
 		if len(value) == 0 {
 			break
 		}
-		target := ""
+		target, length := "", 0
 		switch value[0] {
 		case '(':
-			target = pdfString(value[1:])
+			target, length = pdfString(value[1:])
 		case '<':
-			target = pdfHex(value[1:])
+			target, length = pdfHex(value[1:])
 		}
+		rest = value[length:]
 		if target = strings.TrimSpace(target); target != "" {
 			if !f.url(s, s.role, target, target) {
 				f.scripted(s, s.role, target)
@@ -75,20 +76,21 @@ func (f *finder) pdfObjects(s *source, text []byte) {
 		if end < 0 {
 			end = min(len(rest)-i, MaxURL)
 		}
-		f.scripted(s, s.role, pdfString(rest[start:i+end]))
+		drawn, _ := pdfString(rest[start : i+end])
+		f.scripted(s, s.role, drawn)
 		rest = rest[i+max(end, len("://")):]
 	}
 }
 
-// pdfString reads a string up to its closing parenthesis (7.3.4.2).
-func pdfString(text []byte) string {
+// pdfString reads a string up to its closing parenthesis (7.3.4.2), and tells how long it is written.
+func pdfString(text []byte) (string, int) {
 	var b []byte
-	depth := 0
-	for i := 0; i < len(text) && len(b) < MaxURL; i++ {
+	depth, i := 0, 0
+	for ; i < len(text) && len(b) < MaxURL; i++ {
 		switch c := text[i]; c {
 		case '\\':
 			if i++; i == len(text) {
-				return pdfText(b)
+				return pdfText(b), i
 			}
 			if c := text[i]; c >= '0' && c <= '7' {
 				value, n := 0, 0
@@ -108,25 +110,22 @@ func pdfString(text []byte) string {
 			b = append(b, c)
 		case ')':
 			if depth--; depth < 0 {
-				return pdfText(b)
+				return pdfText(b), i
 			}
 			b = append(b, c)
 		default:
 			b = append(b, c)
 		}
 	}
-	return pdfText(b)
+	return pdfText(b), min(i, len(text))
 }
 
-// pdfHex reads a string in hexadecimal digits (7.3.4.3).
-func pdfHex(text []byte) string {
+// pdfHex reads a string in hexadecimal digits (7.3.4.3), and tells how long it is written.
+func pdfHex(text []byte) (string, int) {
 	var b []byte
-	high := -1
-	for _, c := range text[:min(len(text), 2*MaxURL)] {
-		if c == '>' {
-			break
-		}
-		v := hexValue(c)
+	high, i := -1, 0
+	for ; i < min(len(text), 2*MaxURL) && text[i] != '>'; i++ {
+		v := hexValue(text[i])
 		switch {
 		case v < 0:
 		case high < 0:
@@ -136,7 +135,7 @@ func pdfHex(text []byte) string {
 			high = -1
 		}
 	}
-	return pdfText(b)
+	return pdfText(b), i
 }
 
 // pdfText decodes a string that begins with the mark of UTF-16.

@@ -112,7 +112,7 @@ func angled(text string) (inner, after string, ok bool) {
 		return "", "", false
 	}
 	end := closing(text[:min(len(text), longest)])
-	if end < 0 || strings.IndexByte(text[1:end], '<') >= 0 {
+	if end < 0 {
 		return "", "", false
 	}
 	inner = strings.TrimSpace(text[1:end])
@@ -144,6 +144,8 @@ func closing(text string) int {
 			if !isLineStart {
 				return i
 			}
+		case '<':
+			return -1
 		case ' ', '\t':
 		default:
 			isLineStart = false
@@ -587,12 +589,14 @@ func (c *scan) split(text string, original func(string) string) {
 	from := 0
 	for i := 0; i <= len(text); i++ {
 		if i == from && c.bare && !c.isHeader {
-			if u, end := bareURL(text[i:], before(text, i)); u != nil {
+			if u, end := bareURL(text[i:], before(text, i)); end > 0 {
 				written := original("")
 				if written == "" {
 					written = text[i : i+end]
 				}
-				c.addURL(c.source, c.role, u, written, 0)
+				if u != nil {
+					c.addURL(c.source, c.role, u, written, 0)
+				}
 				from, i = i+end, i+end-1
 				c.before = ""
 				continue
@@ -609,7 +613,8 @@ func (c *scan) split(text string, original func(string) string) {
 	}
 }
 
-// bareURL reads a URL without a scheme at the beginning of a text: a domain with a path or a query. Its length is 0 if there is none.
+// bareURL reads a URL without a scheme at the beginning of a text: a domain with a path or a query. Its length is 0 if there is none; the URL
+// is nil if it is too long to be one.
 func bareURL(text string, prior byte) (*url, int) {
 	if text == "" || !isWord(text[0]) && text[0] < 0x80 || prior == '=' || prior == '@' {
 		return nil, 0
@@ -625,6 +630,9 @@ func bareURL(text string, prior byte) (*url, int) {
 	}
 	end = urlEnd(text, 0, prior)
 	u, ok := parseURL("http://" + text[:end])
+	if !ok && end > maxHost {
+		return nil, end
+	}
 	if !ok || strings.Trim(u.rest, "/?") == "" {
 		return nil, 0
 	}
@@ -651,6 +659,9 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 		return
 	}
 	if key, value, ok := strings.Cut(trimmed, "="); ok {
+		if strings.Count(value, "=") > maxKeys {
+			return
+		}
 		if c.isHeader || !strings.ContainsAny(key, "./:") {
 			c.before = strings.ToLower(key)
 			c.word(value, '=', isCalled, original)
@@ -668,7 +679,7 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 	if !c.isHeader && c.hash(word, prior, previous) {
 		return
 	}
-	if key, value, ok := strings.Cut(trimmed, ":"); ok && isKey(key) && value != "" && !isDigits(value) {
+	if key, value, ok := strings.Cut(trimmed, ":"); ok && isKey(key) && value != "" && !isDigits(value) && strings.Count(value, ":") <= maxKeys {
 		c.before = strings.ToLower(key)
 		c.word(value, ':', isCalled, original)
 		return
@@ -703,6 +714,9 @@ func (c *scan) ipv6(word string, original func(string) string) bool {
 	}
 	return true
 }
+
+// maxKeys is how many names may stand before each other and a value, as in "a=b=192.0.2.1".
+const maxKeys = 4
 
 // isKey reports whether what stands before a colon names what stands behind it, as in "IP:192.0.2.1".
 func isKey(text string) bool {
