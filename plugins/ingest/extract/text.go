@@ -79,7 +79,7 @@ func isHostSoFar(text string) bool {
 	const longest = 64
 	text = text[max(0, len(text)-longest):]
 	i := strings.LastIndex(text, "://")
-	return i > 0 && i+len("://") < len(text) && strings.IndexAny(text[i+len("://"):], "./?#") < 0
+	return i > 0 && i+len("://") < len(text) && !strings.ContainsAny(text[i+len("://"):], "./?#")
 }
 
 func startsWord(text string) bool { return text != "" && isWord(text[0]) }
@@ -587,8 +587,9 @@ func (c *scan) pieces(text, raw string, isDefanged bool) {
 // split searches the words of a text.
 func (c *scan) split(text string, original func(string) string) {
 	from := 0
+	hasPath := c.bare && !c.isHeader && strings.IndexByte(text, '.') >= 0 && (strings.IndexByte(text, '/') >= 0 || strings.IndexByte(text, '?') >= 0)
 	for i := 0; i <= len(text); i++ {
-		if i == from && c.bare && !c.isHeader {
+		if i == from && hasPath {
 			if u, end := bareURL(text[i:], before(text, i)); end > 0 {
 				written := original("")
 				if written == "" {
