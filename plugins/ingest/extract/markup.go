@@ -250,7 +250,7 @@ func (m *markup) sourceRole(element string, all map[string]string) Role {
 	case "iframe", "frame", "embed", "object":
 		return Frame
 	}
-	if isTiny(all["width"]) && isTiny(all["height"]) {
+	if isTiny(all["width"]) && isTiny(all["height"]) || isHidden(all["style"]) {
 		return Pixel
 	}
 	return Image
@@ -260,6 +260,30 @@ func (m *markup) sourceRole(element string, all map[string]string) Role {
 func isTiny(length string) bool {
 	length = strings.TrimSuffix(strings.TrimSpace(length), "px")
 	return length == "0" || length == "1"
+}
+
+// isHidden reports whether a style shows nothing of an element, or a dot.
+func isHidden(style string) bool {
+	if style == "" {
+		return false
+	}
+	isSmall, isLow := false, false
+	for declaration := range strings.SplitSeq(strings.ToLower(style), ";") {
+		property, value, _ := strings.Cut(declaration, ":")
+		value, _, _ = strings.Cut(strings.TrimSpace(value), "!")
+		value = strings.TrimSpace(value)
+		switch strings.TrimSpace(property) {
+		case "display":
+			if value == "none" {
+				return true
+			}
+		case "width", "max-width":
+			isSmall = isSmall || isTiny(value)
+		case "height", "max-height":
+			isLow = isLow || isTiny(value)
+		}
+	}
+	return isSmall && isLow
 }
 
 // content searches the content of a meta element.
@@ -720,7 +744,10 @@ func (m *markup) endLink() {
 	}
 	text := m.text.String()
 	shown := strings.TrimSpace(visible(text[m.shown:min(len(text), m.shown+maxShown)]))
-	if shown == "" || strings.ContainsAny(shown, " \t\r\n") {
+	if strings.ContainsAny(shown, " \t\r\n") {
+		shown = urlAmong(shown)
+	}
+	if shown == "" {
 		return
 	}
 	shown = strings.Trim(shown, "<>[]()\"'.,;:")
@@ -739,6 +766,16 @@ func (m *markup) endLink() {
 		return
 	}
 	m.add(Finding{Kind: URL, Value: link.value, Unicode: link.unicode, Original: shown, Role: Mismatch, Where: m.source.where})
+}
+
+// urlAmong is the first word of a text that is plainly a URL, "" if none is.
+func urlAmong(text string) string {
+	for word := range strings.FieldsSeq(text) {
+		if startsURL(refang(word)) {
+			return word
+		}
+	}
+	return ""
 }
 
 // leadsTo reports whether a URL is on the host of that name, or contains one that is.

@@ -97,6 +97,8 @@ func isBreak(r rune) bool {
 		return true
 	case 0x3000 <= r && r <= 0x303F: // and that of Chinese and Japanese
 		return true
+	case r == '،', r == '؛', r == '؟': // and of Arabic
+		return true
 	case r == '，', r == '；', r == '！', r == '？', r == '（', r == '）', r == '、', r == '［', r == '］', r == '：':
 		return true
 	}
@@ -175,7 +177,7 @@ func (c *scan) wrapped(token, rest string) (joined, after string, ok bool) {
 	}
 	line := next[:end]
 	if len(line) < 4 || strings.ContainsAny(line, " \t<>\"") || strings.Contains(line, "://") || !strings.ContainsAny(line, "/?=&%_0123456789") ||
-		strings.HasSuffix(line, ":") {
+		strings.HasSuffix(line, ":") || strings.Trim(line, "0123456789-./:") == "" {
 		return "", "", false
 	}
 	return token + line, next[end:], true
@@ -354,6 +356,10 @@ scanning:
 				break scanning
 			}
 		case '[':
+			if strings.HasPrefix(text[i:], "[/") { // a tag of a forum
+				end = i
+				break scanning
+			}
 			square++
 		case ']':
 			if square--; square < 0 {
@@ -454,9 +460,9 @@ func gluedAt(text string, colon int) int {
 	return -1
 }
 
-// isEastAsian reports characters of scripts that do not part words by blanks.
+// isEastAsian reports characters of scripts that do not part words by blanks, or not those of different scripts.
 func isEastAsian(r rune) bool {
-	return r >= 0x1100 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
+	return r >= 0x0E00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
 // foreignEnd is where a domain in ASCII ends within a host that Chinese, Japanese or Korean text follows without a blank. It is the length of
@@ -497,7 +503,7 @@ func startsURL(text string) bool {
 
 // fangs and lineEnds are built once: a module keeps them from before its first invocation.
 var (
-	fangs = replacer("[.]", ".", "(.)", ".", "{.}", ".", "[.", ".", `\.`, ".", `\/`, "/",
+	fangs = replacer("[.]", ".", "(.)", ".", "{.}", ".", "[.", ".", ".]", ".", `\.`, ".", `\/`, "/",
 		"[dot]", ".", "(dot)", ".", "{dot}", ".", "[DOT]", ".", "(DOT)", ".", "{DOT}", ".", "[Dot]", ".", "(Dot)", ".",
 		"[at]", "@", "(at)", "@", "{at}", "@", "[AT]", "@", "(AT)", "@", "[@]", "@", "(@)", "@",
 		"[s]:", "s:", "(s):", "s:", "[://]", "://", "[:]", ":", "(:)", ":", ":[//]", "://", "[/]", "/", "[:/]", ":/", "[//]", "//")
@@ -516,7 +522,7 @@ func refang(text string) string {
 	if i := strings.Index(text, `:\\`); i > 0 && strings.IndexByte("pPsS", text[i-1]) >= 0 {
 		text = strings.ReplaceAll(text, `\`, "/") // a URL of backslashes alone
 	}
-	if strings.ContainsAny(text, `[({\`) {
+	if strings.ContainsAny(text, `[]({\`) {
 		text = fangs.Replace(text)
 	}
 	for from := 0; ; {
