@@ -927,7 +927,7 @@ func isFileName(name string) bool {
 		return false
 	}
 	switch name[strings.IndexByte(name, '.')+1:] {
-	case "zip", "mov", "py", "sh", "md", "rs", "ps", "pm", "so", "vi", "tf", "cc", "bz", "cab":
+	case "zip", "mov", "py", "sh", "md", "rs", "ps", "pm", "so", "vi", "tf", "cc", "bz", "cab", "java":
 		return true
 	}
 	return false
