@@ -88,7 +88,12 @@ func (f *File) Deliver(ctx context.Context, records []trigger.Delivery) (int, er
 		}
 		lines = append(append(lines, line...), '\n')
 	}
-	err := f.locked(ctx, func() error { return f.append(lines) })
+	err := f.locked(ctx, func() error {
+		if err := ctx.Err(); err != nil { // nobody else can look into the file from here on, so that what is written is found
+			return err
+		}
+		return f.append(lines)
+	})
 	if err != nil {
 		return 0, err
 	}

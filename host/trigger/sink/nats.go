@@ -76,6 +76,9 @@ func (n *NATS) Close() error { return nil }
 // Deliver publishes one record after the other.
 func (n *NATS) Deliver(ctx context.Context, records []trigger.Delivery) (int, error) {
 	for i := range records {
+		if err := ctx.Err(); err != nil {
+			return i, err
+		}
 		if err := n.publish(ctx, &records[i]); err != nil {
 			return i, err
 		}
@@ -93,6 +96,7 @@ func (n *NATS) publish(ctx context.Context, r *trigger.Delivery) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
+	closed := n.js.Conn().IsClosed() // else it may have been closed after the record had left
 	// Whether to try again is for the caller to say.
 	_, err = n.js.Publish(ctx, n.options.Subject, body, jetstream.WithMsgID(ID(r.Trigger, r.Key)), jetstream.WithExpectStream(n.options.Stream),
 		jetstream.WithRetryAttempts(0))
@@ -104,7 +108,7 @@ func (n *NATS) publish(ctx context.Context, r *trigger.Delivery) error {
 		return fmt.Errorf("the stream refused the record: %w", refused)
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("no stream takes the subject %s; make one", n.options.Subject)
-	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrDisconnected):
+	case closed, errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrDisconnected):
 		return errors.New("there is no connection to NATS")
 	default:
 		return &trigger.DoubtError{Reason: "the stream did not acknowledge the record: " + err.Error()}
