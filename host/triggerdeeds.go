@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
@@ -51,21 +52,28 @@ func (h *Host) ReplayTrigger(ctx context.Context, name, operator string, ids ...
 	return count, err
 }
 
+// replayAll replays the dead letters that are there now. One that is parked again meanwhile is not: that would have no end.
 func replayAll(ctx context.Context, store trigger.Store, name string) (count int, err error) {
-	for after := uint64(0); ; {
+	var ids []uint64
+	for after := uint64(0); ; after = ids[len(ids)-1] {
 		parked, err := store.Parked(ctx, name, after, trigger.MaxBatch)
-		if err != nil || len(parked) == 0 {
-			return count, err
+		if err != nil {
+			return 0, err
 		}
-		var ids []uint64
+		if len(parked) == 0 {
+			break
+		}
 		for _, p := range parked {
-			ids, after = append(ids, p.ID), p.ID
+			ids = append(ids, p.ID)
 		}
-		n, err := store.Replay(ctx, name, ids)
+	}
+	for some := range slices.Chunk(ids, trigger.MaxBatch) {
+		n, err := store.Replay(ctx, name, some)
 		if count += n; err != nil {
 			return count, err
 		}
 	}
+	return count, nil
 }
 
 // DropTrigger is described at [Host.ReplayTrigger].

@@ -42,17 +42,20 @@ type Triggers struct {
 	store  trigger.Store
 	runner *trigger.Runner
 	sinks  sinks
-	leave  func()
+	// running are what Close has to end.
+	running lifecycle
 }
 
 // Triggers makes triggers ready to run. The error is [abi.InvalidInput] for a name that the operator's file does not have, and tells what is
-// wrong with a sink. A trigger that may not run is no error: running it tells. Close them before the host.
+// wrong with a sink. A trigger that may not run is no error: running it tells. Close them before the host: closing that ends what they do as well,
+// but leaves their sinks open.
 func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err error) {
 	leave, ok := h.running.enter()
 	if !ok {
 		return nil, errClosed()
 	}
-	t := &Triggers{host: h, sinks: sinks{host: h, options: o, open: map[string]trigger.NamedSink{}}, leave: leave}
+	defer leave()
+	t := &Triggers{host: h, sinks: sinks{host: h, options: o, open: map[string]trigger.NamedSink{}}}
 	defer func() {
 		if err != nil {
 			_ = t.Close() // the reason why they cannot run is told
@@ -73,8 +76,10 @@ func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err
 		}
 		config.Triggers = append(config.Triggers, polled)
 	}
-	t.runner, err = trigger.NewRunner(config)
-	return t, err
+	if t.runner, err = trigger.NewRunner(config); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // triggersNamed finds triggers of the operator's file.
@@ -161,8 +166,30 @@ func (t *Triggers) poll(ctx context.Context, c *manifests.Trigger, run trigger.R
 	return trigger.Page{Records: polled.Records, State: polled.State, More: polled.More, Truncated: polled.Result.Truncated}, nil
 }
 
-// Run runs the triggers until ctx ends, and then lets what is under way end in order. Nothing is lost when it does not.
+// enter notes that something runs that Close, of the triggers or of the host, ends and waits for.
+func (t *Triggers) enter(ctx context.Context) (_ context.Context, leave func(), err error) {
+	ofHost, open := t.host.running.enter()
+	if !open {
+		return nil, nil, errClosed()
+	}
+	own, open := t.running.enter()
+	if !open {
+		ofHost()
+		return nil, nil, &abi.Error{Code: abi.Internal, Message: "the triggers are closed; make them anew with Host.Triggers"}
+	}
+	ctx, cancelHost := t.host.running.context(ctx)
+	ctx, cancelOwn := t.running.context(ctx)
+	return ctx, func() { cancelOwn(); cancelHost(); own(); ofHost() }, nil
+}
+
+// Run runs the triggers until ctx ends, or they are closed, and then lets what is under way end in order. Nothing is lost when it does not. It is
+// called once at a time.
 func (t *Triggers) Run(ctx context.Context) error {
+	ctx, leave, err := t.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	var group sync.WaitGroup
 	defer group.Wait()
 	sweeping, stop := context.WithCancel(ctx)
@@ -174,17 +201,25 @@ func (t *Triggers) Run(ctx context.Context) error {
 // Names are those of the triggers, in the order of the operator's file.
 func (t *Triggers) Names() []string { return t.runner.Names() }
 
-// Once runs one trigger now, and delivers what waits for its sinks.
+// Once runs one trigger now, and delivers what waits for its sinks. The error is a [*trigger.HeldError] while another process, or Run, runs it:
+// then Wake is what to do.
 func (t *Triggers) Once(ctx context.Context, name string) (trigger.Report, error) {
+	ctx, leave, err := t.enter(ctx)
+	if err != nil {
+		return trigger.Report{Trigger: name}, err
+	}
+	defer leave()
 	return t.runner.Once(ctx, name)
 }
 
 // Wake makes a trigger run as soon as its action allows: what a notification that something has changed is good for.
 func (t *Triggers) Wake(name string) { t.runner.Wake(name) }
 
-// Close closes the sinks.
+// Close ends what runs, in order, waits for it, and closes the sinks. Doing it twice is no error.
 func (t *Triggers) Close() error {
-	defer t.leave()
+	if !t.running.end() {
+		return nil
+	}
 	return t.sinks.closeAll()
 }
 
