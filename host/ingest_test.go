@@ -221,6 +221,26 @@ func TestMailIsPolled(t *testing.T) {
 	})
 }
 
+func TestATriggerThatGetsAnotherMailboxBeginsAnew(t *testing.T) {
+	in := ingest(t)
+	in.mail(t, "inbox", "one", time.Hour)
+	in.wants(t, 0, nil, "[one]")
+	other, err := in.graph.AddMailbox("other@contoso.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]any{"email_address": "Other@contoso.example"}
+	for i, subject := range []string{"there", "there too"} {
+		if _, err := other.AddEML("inbox", strings.NewReader(eml(subject, in.clock.Now().Add(-time.Minute)))); err != nil {
+			t.Fatal(err)
+		}
+		in.mail(t, "inbox", fmt.Sprintf("missed %d", i), 0)
+		in.wants(t, time.Minute, there, "["+subject+"]")
+		there["email_address"] = "other@contoso.example"
+	}
+	in.wants(t, time.Minute, nil, "[missed 0 missed 1]")
+}
+
 func TestAMessageThatCannotBeReadHoldsUpNoOther(t *testing.T) {
 	in := ingest(t)
 	in.mail(t, "inbox", "one", 3*time.Hour)

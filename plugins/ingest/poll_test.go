@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/postern-dev/postern/sdk/plugintest"
+)
+
+// endless are the exchanges for so many pages of a list of which each is empty and leads to another.
+func endless(n int) []plugintest.Exchange {
+	script := make([]plugintest.Exchange, n)
+	for i := range script {
+		script[i] = plugintest.Exchange{Want: `{"op":"graph","link":"L"}`, Reply: `{"status":200,"body":{"value":[]},"next":"L"}`}
+	}
+	return script
+}
+
+// polledFolders is the state in the midst of a run, in which so many pages of the Inbox were read.
+func polledFolders(steps int) string {
+	const folder = `{"id":"F","link":"L","within":true,"stage":0,"steps":%d,"began":"2026-01-01T00:00:00Z","swept":"2026-01-02T03:00:00Z","counted":"2026-01-02T03:00:00Z"}`
+	return `{"user":"ann@contoso.example","run":"2026-01-02T03:04:05Z","folders":{"Inbox":` + fmt.Sprintf(folder, steps) + `,"Junk":` + fmt.Sprintf(folder, 0) + `}}`
+}
+
+const twoFolders = `{"email_address":"ann@contoso.example","folder":["Inbox","Junk"],"max_containers":100}`
+
+func TestAListWithoutEndIsReadInPieces(t *testing.T) {
+	result := plugintest.Resume(t, plugin, "mail.poll", twoFolders, polledFolders(0), endless(maxSteps)...)
+	if result.Error != nil || !result.More {
+		t.Fatalf("%v, more %v", result.Error, result.More)
+	}
+	state, err := json.Marshal(result.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Resume(t, plugin, "mail.poll", twoFolders, string(state), endless(maxSteps)...)
+}
+
+func TestAListWithoutEndLeavesOtherFoldersTheirTurn(t *testing.T) {
+	script := append(endless(5), plugintest.Exchange{Want: `{"op":"graph","link":"L"}`, Reply: `{"status":200,"body":{"value":[]},"delta":"D"}`})
+	result := plugintest.Resume(t, plugin, "mail.poll", twoFolders, polledFolders(maxFolderSteps-5), script...)
+	if result.Error != nil || result.More || !result.Truncated {
+		t.Fatalf("%v, more %v, truncated %v", result.Error, result.More, result.Truncated)
+	}
+	folders := result.State.(map[string]any)["folders"].(map[string]any)
+	if folders["Inbox"].(map[string]any)["link"] != "L" || folders["Junk"].(map[string]any)["link"] != "D" {
+		t.Errorf("the folders are %v", folders)
+	}
+}
