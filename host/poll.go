@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/valyala/fastjson"
 
@@ -54,6 +55,23 @@ type polling struct {
 	records []trigger.Record
 	left    []byte
 	more    bool
+	// ahead is by how much this machine's clock is ahead of Graph's.
+	ahead time.Duration
+}
+
+// maxAhead is by how much a clock may be ahead that a trigger goes by. Plugins look back by a quarter of an hour and more for what becomes visible late.
+const maxAhead = 10 * time.Minute
+
+// checkClock refuses a run that went by a clock which is far ahead: it looked for what is newer than anything there is, and
+// would have the next runs do so, and it would have keys forgotten that are still needed.
+func (p *polling) checkClock() error {
+	if p.ahead <= maxAhead {
+		return nil
+	}
+	return &abi.Error{
+		Code:    abi.Internal,
+		Message: fmt.Sprintf("the clock of this machine is %s ahead of Graph's; set it, nothing of this run was kept", p.ahead.Round(time.Second)),
+	}
 }
 
 // polledState refuses what cannot be polled, and gives the state as the guest gets it.
