@@ -8,6 +8,7 @@ import (
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
 	"github.com/postern-dev/postern/host/trigger"
+	"github.com/postern-dev/postern/manifests"
 )
 
 // PauseTrigger keeps a trigger from running until it is resumed, whichever process runs it. operator is who says so, for the record.
@@ -85,6 +86,29 @@ func (h *Host) DropTrigger(ctx context.Context, name, operator string, ids ...ui
 	return count, err
 }
 
+// ForgetSink drops all that waits for a sink which a trigger does not have any more, and its dead letters, and returns how many those were. The
+// trigger itself may be gone from the operator's file. The error is [abi.Conflict] if the file has the sink still.
+func (h *Host) ForgetSink(ctx context.Context, name, sink, operator string) (count int, err error) {
+	c, ok := h.operator.Trigger(name)
+	if !ok {
+		c = &manifests.Trigger{Name: name}
+	} else if hasSink(c, sink) {
+		return 0, &abi.Error{
+			Code:    abi.Conflict,
+			Message: fmt.Sprintf("the trigger %s delivers to the sink %s; take it out of its sinks first, and restart what follows the trigger", name, sink),
+		}
+	}
+	store, err := h.TriggerStore(ctx)
+	if err != nil {
+		return 0, err
+	}
+	err = h.recorded(c, operator, func() (string, error) {
+		count, err = store.Forget(ctx, name, sink)
+		return fmt.Sprintf("%d deliveries to the sink %s dropped", count, sink), err
+	})
+	return count, err
+}
+
 // withTrigger does something with a trigger of the operator's file, and puts on record what it says was done.
 func (h *Host) withTrigger(ctx context.Context, name, operator string, do func(trigger.Store) (done string, err error)) error {
 	chosen, err := h.triggersNamed([]string{name})
@@ -95,16 +119,21 @@ func (h *Host) withTrigger(ctx context.Context, name, operator string, do func(t
 	if err != nil {
 		return err
 	}
+	return h.recorded(chosen[0], operator, func() (string, error) { return do(store) })
+}
+
+// recorded does something with a trigger, and puts on record what it says was done.
+func (h *Host) recorded(c *manifests.Trigger, operator string, do func() (done string, err error)) error {
 	log, err := h.auditLog()
 	if err != nil {
 		return err
 	}
-	done, err := do(store)
+	done, err := do()
 	if err != nil {
 		return err
 	}
 	r := audit.Record{
-		Time: h.config.Now(), Action: chosen[0].Action, Connection: chosen[0].Connection, Trigger: name,
+		Time: h.config.Now(), Action: c.Action, Connection: c.Connection, Trigger: c.Name,
 		Op: audit.OpTrigger, Operator: operator, Message: done, Decision: audit.Allowed,
 	}
 	if err := log.Write(r); err != nil {

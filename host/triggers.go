@@ -3,8 +3,11 @@ package host
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,9 +127,11 @@ func (h *Host) TriggerStore(ctx context.Context) (trigger.Store, error) {
 		if !h.operator.Fleet.IsZero() {
 			return h.joinFleet(ctx)
 		}
-		return sqlite.Open(ctx, filepath.Join(h.operator.StateDir(), triggerDB), sqlite.Options{Now: h.config.Now})
+		return sqlite.Open(ctx, h.triggersPath(), sqlite.Options{Now: h.config.Now})
 	})
 }
+
+func (h *Host) triggersPath() string { return filepath.Join(h.operator.StateDir(), triggerDB) }
 
 // trigger makes one trigger of the operator's file ready.
 func (t *Triggers) trigger(ctx context.Context, c *manifests.Trigger, o TriggerOptions) (trigger.Trigger, error) {
@@ -254,29 +259,45 @@ func (h *Host) sweepOnce(ctx context.Context, store trigger.Store) error {
 	return err
 }
 
-// TriggerStatus is a trigger of the operator's file, and how it does.
+// TriggerStatus is a trigger, and how it does.
 type TriggerStatus struct {
 	// Config is what the operator's file says, and Known what the store does.
 	Config *manifests.Trigger
 	Known  trigger.Snapshot
+	// Removed says that the operator's file does not have the trigger any more, of which Config has the name alone.
+	Removed bool
+	// RemovedSinks are those that the trigger had, and something waits for still or is parked. Nothing is delivered to them.
+	RemovedSinks []string
 	// Every is the time between two runs, from the operator's file or else the action's manifest.
 	Every time.Duration
 	// Problem is why it may not run, as far as that is known without running it; nil if it may.
 	Problem *abi.Error
 }
 
-// TriggerStatus tells how triggers do, without running anything: those named, or all of the operator's file.
+// TriggerStatus tells how triggers do, without running anything: those named, or all of the operator's file, and those that it had and that have
+// something left to be delivered.
 func (h *Host) TriggerStatus(ctx context.Context, names ...string) ([]TriggerStatus, error) {
-	if len(h.operator.Triggers) == 0 && len(names) == 0 {
-		return nil, nil
-	}
-	chosen, err := h.triggersNamed(names)
-	if err != nil {
-		return nil, err
+	if len(h.operator.Triggers)+len(names) == 0 && h.operator.Fleet.IsZero() {
+		if _, err := os.Stat(h.triggersPath()); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil // there never was a trigger
+		}
 	}
 	store, err := h.TriggerStore(ctx)
 	if err != nil {
 		return nil, err
+	}
+	removed, err := h.removedTriggers(ctx, store, names)
+	if err != nil {
+		return nil, err
+	}
+	var chosen []*manifests.Trigger
+	if len(names) == 0 && len(h.operator.Triggers) > 0 || len(names) > len(removed) {
+		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+			return slices.ContainsFunc(removed, func(s TriggerStatus) bool { return s.Config.Name == name })
+		})
+		if chosen, err = h.triggersNamed(names); err != nil {
+			return nil, err
+		}
 	}
 	var all []TriggerStatus
 	for _, c := range chosen {
@@ -284,6 +305,7 @@ func (h *Host) TriggerStatus(ctx context.Context, names ...string) ([]TriggerSta
 		if s.Known, err = store.Load(ctx, c.Name); err != nil {
 			return nil, err
 		}
+		s.RemovedSinks = removedSinks(c, s.Known)
 		r, err := h.resolve(c.Action, c.Connection)
 		if err == nil {
 			s.Every = max(s.Every, r.action.Interval)
@@ -294,5 +316,39 @@ func (h *Host) TriggerStatus(ctx context.Context, names ...string) ([]TriggerSta
 		}
 		all = append(all, s)
 	}
-	return all, nil
+	return append(all, removed...), nil
+}
+
+// removedTriggers are those, of some names or all, that the operator's file does not have and that have something left to be delivered.
+func (h *Host) removedTriggers(ctx context.Context, store trigger.Store, names []string) (removed []TriggerStatus, err error) {
+	known, err := store.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range known {
+		if _, ok := h.operator.Trigger(k.Trigger); ok || len(names) > 0 && !slices.Contains(names, k.Trigger) {
+			continue
+		}
+		s := TriggerStatus{Config: &manifests.Trigger{Name: k.Trigger}, Known: k, Removed: true}
+		if s.RemovedSinks = removedSinks(nil, k); len(s.RemovedSinks) > 0 {
+			removed = append(removed, s)
+		}
+	}
+	return removed, nil
+}
+
+// removedSinks are those that something waits for, and that a trigger does not name; all of a trigger that is nil.
+func removedSinks(c *manifests.Trigger, known trigger.Snapshot) (names []string) {
+	for name, b := range known.Backlogs {
+		if b.Pending+b.Parked > 0 && (c == nil || !hasSink(c, name)) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// hasSink reports whether a trigger has a sink by the operator's file: one that it names, or standard output if it names none.
+func hasSink(c *manifests.Trigger, name string) bool {
+	return slices.Contains(c.Sinks, name) || len(c.Sinks) == 0 && name == manifests.StandardOutput
 }
