@@ -106,8 +106,8 @@ func timeOf(item *sdk.Value, name string) (time.Time, error) {
 	return t, nil
 }
 
-// readAll reads conversations and hands over their new posts. A conversation that is gone is passed over, and so is one that
-// cannot be read while others can; both are looked at again by later runs.
+// readAll reads conversations and hands over their new posts. A conversation that is gone is passed over. One that cannot be read while others
+// can holds them not up, and is tried again by later runs until it can.
 func (s *progress) readAll(call *sdk.Call, conversations []delivered) error {
 	var found []received
 	var failed error
@@ -121,13 +121,16 @@ func (s *progress) readAll(call *sdk.Call, conversations []delivered) error {
 			posts, err := s.posts(call, &conversation, &threads[i])
 			switch {
 			case errors.Is(err, abi.NotFound):
-			case errors.Is(err, abi.Upstream):
+			case isolated(err):
 				call.Log(abi.Warn, "a conversation could not be read, and will be again: "+err.Error())
-				failed = cmp.Or(failed, err)
+				if failed = cmp.Or(failed, err); !s.fail(conversation.id) {
+					return failed
+				}
 			case err != nil:
 				return err
 			default:
 				read++
+				delete(s.failing, fingerprint(conversation.id))
 				s.read[fingerprint(conversation.id)] = conversation.last
 				found = append(found, posts...)
 			}
@@ -137,6 +140,16 @@ func (s *progress) readAll(call *sdk.Call, conversations []delivered) error {
 		return failed
 	}
 	return handOver(call, found)
+}
+
+// isolated reports whether a failure can be that of one conversation.
+func isolated(err error) bool {
+	for _, code := range []abi.Code{abi.Upstream, abi.InvalidID, abi.BadQuery, abi.TooLarge, abi.NotSupported, abi.Conflict} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	return false
 }
 
 // received is a post that may be new.
@@ -170,13 +183,14 @@ func (s *progress) posts(call *sdk.Call, conversation *delivered, threads *pages
 	if threads.err != nil {
 		return nil, threads.err
 	}
+	floor := s.floorOf(conversation.id)
 	var inThreads []string
 	for _, thread := range threads.items {
 		last, err := timeOf(thread, "lastDeliveredDateTime")
 		if err != nil {
 			return nil, err
 		}
-		if !last.Before(s.floor) {
+		if !last.Before(floor) {
 			inThreads = append(inThreads, string(thread.GetStringBytes("id")))
 		}
 	}
@@ -195,7 +209,7 @@ func (s *progress) posts(call *sdk.Call, conversation *delivered, threads *pages
 				if err != nil {
 					return nil, err
 				}
-				if !at.Before(s.floor) {
+				if !at.Before(floor) {
 					found = append(found, newReceived(conversation, thread, post))
 				}
 			}

@@ -201,3 +201,27 @@ func TestByHandTheNewestConversationsAreListed(t *testing.T) {
 		batch([]string{postsOf("T1")}, []string{`{"status":200,"body":{"value":[` + aPost("P1", old) + `]}}`})).WantRows(t,
 		`{"id":"C1","lastDeliveredDateTime":"`+old+`","threads":[{"id":"T1","posts":[`+aPost("P1", old)+`]}],"time":"`+old+`","key":"P1"}`)
 }
+
+func TestAConversationThatCannotBeReadIsTriedUntilItCan(t *testing.T) {
+	now, old := ago(0), ago(72*time.Hour)
+	first := plugintest.Resume(t, plugin, "group.mail.received", `{`+group+`}`, "",
+		conversations([2]string{"C1", now}, [2]string{"C2", now}),
+		batch([]string{threadsOf("C1"), threadsOf("C2")}, []string{`{"error":{"code":"bad_query","message":"odd"}}`, `{"status":200,"body":{"value":[]}}`}))
+	if failing := first.State.(map[string]any)["failing"].(map[string]any); len(failing) != 1 || failing[fingerprint("C1")] == nil {
+		t.Fatalf("failing are %v", failing)
+	}
+	// Three days later, when it is long out of the overlap.
+	state := fmt.Sprintf(`{"since":%q,"watermark":%q,"scanned":%q,"read":{},"failing":{%q:%d}}`, ago(1000*time.Hour), now, ago(2*time.Hour),
+		fingerprint("C1"), plugintest.Now().Add(-96*time.Hour).UnixMilli())
+	later := plugintest.Resume(t, plugin, "group.mail.received", `{`+group+`}`, state,
+		conversations([2]string{"C1", old}, [2]string{"C3", old}),
+		batch([]string{threadsOf("C1")}, []string{`{"status":200,"body":` + delivery([2]string{"T1", old}, [2]string{"T0", ago(97 * time.Hour)}) + `}`}),
+		batch([]string{postsOf("T1")}, []string{`{"status":200,"body":{"value":[` + aPost("P1", old) + `]}}`}),
+		seen(`["P1"]`, `[false]`))
+	if len(later.Data) != 1 || later.Data[0]["key"] != "P1" {
+		t.Errorf("got %v", later.Data)
+	}
+	if failing := later.State.(map[string]any)["failing"].(map[string]any); len(failing) != 0 {
+		t.Errorf("failing are %v", failing)
+	}
+}

@@ -48,3 +48,21 @@ func TestAListWithoutEndLeavesOtherFoldersTheirTurn(t *testing.T) {
 		t.Errorf("the folders are %v", folders)
 	}
 }
+
+func TestAMessageWithoutATimeHoldsUpNoOther(t *testing.T) {
+	list := plugintest.Exchange{Want: `{"op":"graph","link":"L"}`, Reply: `{"status":200,"body":{"value":[{"id":"A"},{"id":"B","receivedDateTime":"2026-01-02T03:00:00Z"}]},"delta":"D"}`}
+	seen := plugintest.Exchange{Want: `{"op":"seen","keys":["A","B"]}`, Reply: `{"seen":[false,false]}`}
+	get := func(id string) string {
+		return `{"capability":"mail.ingest","method":"GET","path":"/users/{user}/messages/{message}","params":{"user":"ann@contoso.example","message":"` + id + `"},` +
+			`"query":{"$select":"` + messageFields + `"},"headers":{"Prefer":"IdType=\"ImmutableId\""}}`
+	}
+	both := plugintest.Exchange{
+		Want:  `{"op":"batch","requests":[` + get("A") + `,` + get("B") + `]}`,
+		Reply: `{"replies":[{"status":200,"body":{"id":"A"}},{"status":200,"body":{"id":"B"}}]}`,
+	}
+	one := `{"email_address":"ann@contoso.example","folder":["Inbox"],"max_containers":100}`
+	result := plugintest.Resume(t, plugin, "mail.poll", one, polledFolders(0), list, seen, both)
+	if result.Error != nil || len(result.Data) != 2 || result.Data[0]["key"] != "A" || result.Data[0]["time"] != nil || result.Data[1]["time"] == nil {
+		t.Errorf("%v, %v", result.Error, result.Data)
+	}
+}
