@@ -107,6 +107,8 @@ func (inv *invocation) addRecord(row *fastjson.Value, text []byte) error {
 		}
 	}
 	blobs := inv.blobsIn(row, nil)
+	slices.Sort(blobs) // a guest may name one very often
+	blobs = slices.Compact(blobs)
 	if len(blobs) > trigger.MaxBlobs {
 		return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the record %s names more than %d blobs", record.Key, trigger.MaxBlobs)}
 	}
@@ -114,11 +116,11 @@ func (inv *invocation) addRecord(row *fastjson.Value, text []byte) error {
 	return nil
 }
 
-// blobsIn lists the blobs of the invocation that v names anywhere, each once.
+// blobsIn lists the blobs of the invocation that v names anywhere, as often as it does.
 func (inv *invocation) blobsIn(v *fastjson.Value, names []string) []string {
 	switch v.Type() {
 	case fastjson.TypeString:
-		if name := string(v.GetStringBytes()); strings.HasPrefix(name, abi.BlobPrefix) && inv.blobs.Has(name) && !slices.Contains(names, name) {
+		if name := string(v.GetStringBytes()); strings.HasPrefix(name, abi.BlobPrefix) && inv.blobs.Has(name) {
 			names = append(names, name)
 		}
 	case fastjson.TypeArray:

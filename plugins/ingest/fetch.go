@@ -52,6 +52,9 @@ chunks:
 				well++
 			case isolated(err):
 				failed = append(failed, failure{m, err})
+			case errors.Is(err, abi.ExchangeLimit) && p.handed == 0: // it takes more than an invocation has, and leaves nothing for others
+				failed = append(failed, failure{m, err})
+				p.bytes = pagefulBytes
 			default:
 				return count, err
 			}

@@ -49,13 +49,42 @@ func TestAListWithoutEndLeavesOtherFoldersTheirTurn(t *testing.T) {
 	}
 }
 
+// get is one request of a batch, for a message.
+func get(id string) string {
+	return `{"capability":"mail.ingest","method":"GET","path":"/users/{user}/messages/{message}","params":{"user":"ann@contoso.example","message":"` + id + `"},` +
+		`"query":{"$select":"` + messageFields + `"},"headers":{"Prefer":"IdType=\"ImmutableId\""}}`
+}
+
+func TestAMessageThatIsTooMuchForAnInvocationHoldsUpNoOther(t *testing.T) {
+	script := []plugintest.Exchange{
+		{
+			Want:  `{"op":"graph","link":"L"}`,
+			Reply: `{"status":200,"body":{"value":[{"id":"A","receivedDateTime":"2026-01-02T02:00:00Z"},{"id":"B","receivedDateTime":"2026-01-02T03:00:00Z"}]},"delta":"D"}`,
+		},
+		{Want: `{"op":"seen","keys":["A","B"]}`, Reply: `{"seen":[false,false]}`},
+		{
+			Want:  `{"op":"batch","requests":[` + get("A") + `,` + get("B") + `]}`,
+			Reply: `{"replies":[{"status":200,"body":{"id":"A"}},{"status":200,"body":{"id":"B"}}]}`,
+		},
+		{
+			Want: `{"op":"graph","capability":"mail.ingest","method":"GET","path":"/users/{user}/messages/{message}/$value",
+				"params":{"user":"ann@contoso.example","message":"A"},"headers":{"Prefer":"IdType=\"ImmutableId\""},"save":true}`,
+			Reply: `{"error":{"code":"exchange_limit","message":"the invocation's blobs are over 1073741824 bytes"}}`,
+		},
+	}
+	one := `{"email_address":"ann@contoso.example","folder":["Inbox"],"max_containers":100,"extract_eml":true}`
+	result := plugintest.Resume(t, plugin, "mail.poll", one, polledFolders(0), script...)
+	if result.Error != nil || !result.More || len(result.Data) != 0 {
+		t.Fatalf("%v, more %v, %v", result.Error, result.More, result.Data)
+	}
+	if failing := result.State.(map[string]any)["failing"].(map[string]any); len(failing) != 1 || failing["A"] == nil {
+		t.Errorf("failing are %v", failing)
+	}
+}
+
 func TestAMessageWithoutATimeHoldsUpNoOther(t *testing.T) {
 	list := plugintest.Exchange{Want: `{"op":"graph","link":"L"}`, Reply: `{"status":200,"body":{"value":[{"id":"A"},{"id":"B","receivedDateTime":"2026-01-02T03:00:00Z"}]},"delta":"D"}`}
 	seen := plugintest.Exchange{Want: `{"op":"seen","keys":["A","B"]}`, Reply: `{"seen":[false,false]}`}
-	get := func(id string) string {
-		return `{"capability":"mail.ingest","method":"GET","path":"/users/{user}/messages/{message}","params":{"user":"ann@contoso.example","message":"` + id + `"},` +
-			`"query":{"$select":"` + messageFields + `"},"headers":{"Prefer":"IdType=\"ImmutableId\""}}`
-	}
 	both := plugintest.Exchange{
 		Want:  `{"op":"batch","requests":[` + get("A") + `,` + get("B") + `]}`,
 		Reply: `{"replies":[{"status":200,"body":{"id":"A"}},{"status":200,"body":{"id":"B"}}]}`,
