@@ -220,6 +220,7 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 	for i, t := range sinks {
 		c.Sinks = append(c.Sinks, readSink(names[i], t))
 	}
+	checkPaths(c.Sinks, sinks)
 	checkSources(c, connections, sinks, hostTable, fleet)
 	names, grants := root.named("grant", MaxGrants)
 	for i, t := range grants {
