@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,7 +132,11 @@ func (n *NATS) Holds(ctx context.Context, records []trigger.Delivery) ([]bool, e
 		return nil, fmt.Errorf("stream %s: %w", n.options.Stream, err)
 	}
 	from := oldest.Add(-clockSlack)
-	if complete := n.keepsAll(stream, from); !complete {
+	complete, err := n.keepsAll(ctx, stream, from)
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", n.options.Stream, err)
+	}
+	if !complete {
 		// Then the stream's own memory of ids has to tell, while there is enough of it left for publishing once more.
 		if time.Since(oldest) > stream.CachedInfo().Config.Duplicates/2 {
 			return nil, trigger.ErrCannotTell
@@ -169,8 +174,25 @@ func (n *NATS) Holds(ctx context.Context, records []trigger.Delivery) ([]bool, e
 }
 
 // keepsAll reports whether a stream still has every message that it got after a time.
-func (n *NATS) keepsAll(stream jetstream.Stream, from time.Time) bool {
+func (n *NATS) keepsAll(ctx context.Context, stream jetstream.Stream, from time.Time) (bool, error) {
 	info := stream.CachedInfo()
-	nothingGone := info.State.FirstSeq <= 1 && info.State.NumDeleted == 0 || info.State.Msgs > 0 && info.State.FirstTime.Before(from)
-	return info.Config.Retention == jetstream.LimitsPolicy && info.Config.MaxMsgsPerSubject <= 0 && nothingGone
+	if info.Config.Retention != jetstream.LimitsPolicy || info.Config.MaxMsgsPerSubject > 0 {
+		return false, nil
+	}
+	if info.State.FirstSeq > 1 && (info.State.Msgs == 0 || !info.State.FirstTime.Before(from)) {
+		return false, nil // what was first is gone
+	}
+	if info.State.NumDeleted == 0 {
+		return true, nil
+	}
+	// Some were removed in between, one by one. All of them are from before the time if one that came after them is.
+	detailed, err := stream.Info(ctx, jetstream.WithDeletedDetails(true))
+	if err != nil || len(detailed.State.Deleted) == 0 {
+		return false, err
+	}
+	next, err := stream.GetMsg(ctx, slices.Max(detailed.State.Deleted)+1, jetstream.WithGetMsgSubject(">"))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	return err == nil && next.Time.Before(from), err
 }
