@@ -101,7 +101,7 @@ func (s *sinks) nats(ctx context.Context, c *manifests.Sink) (trigger.Sink, erro
 	if err != nil {
 		return nil, err
 	}
-	o.Servers = []string{c.URL}
+	o.Servers, o.Patient = []string{c.URL}, true // its records wait, and no other sink does
 	conn, err := bus.Connect(ctx, o)
 	if err != nil {
 		return nil, err

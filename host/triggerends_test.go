@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,4 +123,25 @@ func TestReplayingAllReplaysEachOnce(t *testing.T) {
 	if n, err := host.ReplayAll(t.Context(), r, "soc"); n != 3 || err != nil || r.replays != 1 {
 		t.Errorf("%d letters in %d replays, %v", n, r.replays, err)
 	}
+}
+
+func TestASinkThatCannotBeReachedHoldsUpNoOther(t *testing.T) {
+	h := watched(t, strings.Replace(socTrigger, `action = "feed.poll"`, `action = "feed.poll"
+sinks = ["bus", "file"]`, 1)+`
+[sink.bus]
+kind = "nats"
+url = "nats://127.0.0.1:1"
+subject = "soc"
+stream = "SOC"
+[sink.file]
+kind = "jsonl"
+path = "records.jsonl"
+`)
+	soon(t, "opening the sinks", func() {
+		triggers := h.triggers(t, host.TriggerOptions{})
+		report, err := triggers.Once(t.Context(), "soc-inbox")
+		if !errors.Is(err, abi.Upstream) || report.Records == 0 || report.Delivered != report.Records || report.Waiting != report.Records {
+			t.Errorf("%+v, %v", report, err)
+		}
+	})
 }

@@ -92,12 +92,14 @@ func (n *NATS) publish(ctx context.Context, r *trigger.Delivery) error {
 	if err != nil {
 		return err
 	}
+	if !n.js.Conn().IsConnected() {
+		return errNoConnection
+	}
 	if most := n.js.Conn().MaxPayload(); most > 0 && int64(len(body)) > most {
 		return &trigger.PermanentError{Reason: fmt.Sprintf("the record is %d bytes long, and the server takes %d; raise its max_payload", len(body), most)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	closed := n.js.Conn().IsClosed() // else it may have been closed after the record had left
 	// Whether to try again is for the caller to say.
 	_, err = n.js.Publish(ctx, n.options.Subject, body, jetstream.WithMsgID(ID(r.Trigger, r.Key)), jetstream.WithExpectStream(n.options.Stream),
 		jetstream.WithRetryAttempts(0))
@@ -109,12 +111,14 @@ func (n *NATS) publish(ctx context.Context, r *trigger.Delivery) error {
 		return fmt.Errorf("the stream refused the record: %w", refused)
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("no stream takes the subject %s; make one", n.options.Subject)
-	case closed, errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrDisconnected):
-		return errors.New("there is no connection to NATS")
+	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrDisconnected): // not one that was closed: the record may have left
+		return errNoConnection
 	default:
 		return &trigger.DoubtError{Reason: "the stream did not acknowledge the record: " + err.Error()}
 	}
 }
+
+var errNoConnection = errors.New("there is no connection to NATS")
 
 // Holds looks for the records among the messages that the stream has got since the first of them began.
 func (n *NATS) Holds(ctx context.Context, records []trigger.Delivery) ([]bool, error) {
