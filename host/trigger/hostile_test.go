@@ -161,7 +161,7 @@ func TestAPluginThatAsksForMoreWithoutEnd(t *testing.T) {
 		pages := 0
 		s.trigger.Poll = func(context.Context, trigger.Run) (trigger.Page, error) {
 			page := trigger.Page{State: fmt.Append(nil, pages), More: pages < 20}
-			for i := range trigger.MaxRecords {
+			for i := range 1000 {
 				page.Records = append(page.Records, trigger.Record{Key: fmt.Sprint(pages, "-", i), Content: []byte(`{}`)})
 			}
 			pages++

@@ -32,7 +32,7 @@ const (
 	// maxBacklog is how many records may wait for a sink before the trigger waits for it too: the folder must not fill the disk.
 	maxBacklog = 100_000
 	// lookAgain is how many records a run commits before it looks at what waits.
-	lookAgain = maxBacklog / 10
+	lookAgain = maxBacklog / 100
 )
 
 // Trigger is what a [Runner] polls.

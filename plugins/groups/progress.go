@@ -35,6 +35,8 @@ type progress struct {
 	floor time.Time
 	// failing has how far back the posts of a conversation can be new that could not be read, by its fingerprint: the floor when that began.
 	failing map[string]time.Time
+	// lists counts those of threads and posts that this invocation has begun.
+	lists int
 }
 
 // readProgress reads the state, or begins: then with nothing older than the overlap. By hand there is no bound.

@@ -225,3 +225,35 @@ func TestAConversationThatCannotBeReadIsTriedUntilItCan(t *testing.T) {
 		t.Errorf("failing are %v", failing)
 	}
 }
+
+func TestConversationsOfManyThreadsAreReadInPieces(t *testing.T) {
+	const conversationsInAll, threadsOfEach = 40, 10
+	var list [][2]string
+	script := []plugintest.Exchange{{}}
+	var requests, replies []string
+	for i := range conversationsInAll {
+		list = append(list, [2]string{fmt.Sprintf("C%02d", i), ago(time.Duration(conversationsInAll-i) * time.Second)})
+	}
+	script[0] = conversations(list...)
+	var threads [][2]string
+	for i := range threadsOfEach {
+		threads = append(threads, [2]string{fmt.Sprint("T", i), ago(0)})
+	}
+	for _, c := range list[:20] {
+		requests = append(requests, threadsOf(c[0]))
+		replies = append(replies, `{"status":200,"body":`+delivery(threads...)+`}`)
+	}
+	script = append(script, batch(requests, replies))
+	for range 20 {
+		requests, replies = nil, nil
+		for _, thread := range threads {
+			requests = append(requests, postsOf(thread[0]))
+			replies = append(replies, `{"status":200,"body":{"value":[]}}`)
+		}
+		script = append(script, batch(requests, replies))
+	}
+	result := plugintest.Resume(t, plugin, "group.mail.received", `{`+group+`}`, "", script...)
+	if result.Error != nil || !result.More || result.State.(map[string]any)["watermark"] != list[20][1] {
+		t.Errorf("%v, more %v, %v", result.Error, result.More, result.State)
+	}
+}
