@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,10 +64,7 @@ func TestAClockThatIsSetBack(t *testing.T) {
 		c := new(clock)
 		c.set(year)
 		s.now = c.now
-		ahead, err := trigger.NewRunner(trigger.Config{Store: s.opened(t, c.now), Triggers: []trigger.Trigger{s.trigger}, Now: c.now, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		ahead := s.runner(t, s.opened(t, c.now))
 		if _, err := ahead.Once(t.Context(), "soc"); err != nil {
 			t.Fatal(err)
 		}
@@ -88,10 +84,7 @@ func TestAClockThatIsSetBack(t *testing.T) {
 		s.now = c.now
 		s.put("a")
 		s.sink.refuse = func(string) error { return errors.New("503") }
-		ahead, err := trigger.NewRunner(trigger.Config{Store: s.opened(t, c.now), Triggers: []trigger.Trigger{s.trigger}, Now: c.now, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		ahead := s.runner(t, s.opened(t, c.now))
 		if _, err := ahead.Once(t.Context(), "soc"); err == nil {
 			t.Fatal("the sink took it")
 		}

@@ -108,8 +108,8 @@ func timeOf(item *sdk.Value, name string) (time.Time, error) {
 	return t, nil
 }
 
-// readAll reads conversations and hands over their new posts, and returns with how many it is through, from the first. A conversation that is gone is passed over. One that cannot be read while others
-// can holds them not up, and is tried again by later runs until it can.
+// readAll reads conversations and hands over their new posts, and returns with how many it is through, from the first. A conversation that
+// is gone is passed over. One that cannot be read while others can holds them not up, and is tried again by later runs until it can.
 func (s *progress) readAll(call *sdk.Call, conversations []delivered) (through int, err error) {
 	var found []received
 	var failed error

@@ -19,8 +19,10 @@ func endless(n int) []plugintest.Exchange {
 
 // polledFolders is the state in the midst of a run, in which so many pages of the Inbox were read.
 func polledFolders(steps int) string {
-	const folder = `{"id":"F","link":"L","within":true,"stage":0,"steps":%d,"began":"2026-01-01T00:00:00Z","swept":"2026-01-02T03:00:00Z","counted":"2026-01-02T03:00:00Z"}`
-	return `{"user":"ann@contoso.example","run":"2026-01-02T03:04:05Z","folders":{"Inbox":` + fmt.Sprintf(folder, steps) + `,"Junk":` + fmt.Sprintf(folder, 0) + `}}`
+	const folder = `{"id":"F","link":"L","within":true,"stage":0,"steps":%d,
+		"began":"2026-01-01T00:00:00Z","swept":"2026-01-02T03:00:00Z","counted":"2026-01-02T03:00:00Z"}`
+	return `{"user":"ann@contoso.example","run":"2026-01-02T03:04:05Z","folders":{"Inbox":` + fmt.Sprintf(folder, steps) +
+		`,"Junk":` + fmt.Sprintf(folder, 0) + `}}`
 }
 
 const twoFolders = `{"email_address":"ann@contoso.example","folder":["Inbox","Junk"],"max_containers":100}`
@@ -51,15 +53,16 @@ func TestAListWithoutEndLeavesOtherFoldersTheirTurn(t *testing.T) {
 
 // get is one request of a batch, for a message.
 func get(id string) string {
-	return `{"capability":"mail.ingest","method":"GET","path":"/users/{user}/messages/{message}","params":{"user":"ann@contoso.example","message":"` + id + `"},` +
-		`"query":{"$select":"` + messageFields + `"},"headers":{"Prefer":"IdType=\"ImmutableId\""}}`
+	return `{"capability":"mail.ingest","method":"GET","path":"/users/{user}/messages/{message}",` +
+		`"params":{"user":"ann@contoso.example","message":"` + id + `"},"query":{"$select":"` + messageFields + `"},"headers":{"Prefer":"IdType=\"ImmutableId\""}}`
 }
 
 func TestAMessageThatIsTooMuchForAnInvocationHoldsUpNoOther(t *testing.T) {
 	script := []plugintest.Exchange{
 		{
-			Want:  `{"op":"graph","link":"L"}`,
-			Reply: `{"status":200,"body":{"value":[{"id":"A","receivedDateTime":"2026-01-02T02:00:00Z"},{"id":"B","receivedDateTime":"2026-01-02T03:00:00Z"}]},"delta":"D"}`,
+			Want: `{"op":"graph","link":"L"}`,
+			Reply: `{"status":200,"body":{"value":[{"id":"A","receivedDateTime":"2026-01-02T02:00:00Z"},
+				{"id":"B","receivedDateTime":"2026-01-02T03:00:00Z"}]},"delta":"D"}`,
 		},
 		{Want: `{"op":"seen","keys":["A","B"]}`, Reply: `{"seen":[false,false]}`},
 		{
@@ -83,7 +86,8 @@ func TestAMessageThatIsTooMuchForAnInvocationHoldsUpNoOther(t *testing.T) {
 }
 
 func TestAMessageWithoutATimeHoldsUpNoOther(t *testing.T) {
-	list := plugintest.Exchange{Want: `{"op":"graph","link":"L"}`, Reply: `{"status":200,"body":{"value":[{"id":"A"},{"id":"B","receivedDateTime":"2026-01-02T03:00:00Z"}]},"delta":"D"}`}
+	list := plugintest.Exchange{Want: `{"op":"graph","link":"L"}`, Reply: `
+		{"status":200,"body":{"value":[{"id":"A"},{"id":"B","receivedDateTime":"2026-01-02T03:00:00Z"}]},"delta":"D"}`}
 	seen := plugintest.Exchange{Want: `{"op":"seen","keys":["A","B"]}`, Reply: `{"seen":[false,false]}`}
 	both := plugintest.Exchange{
 		Want:  `{"op":"batch","requests":[` + get("A") + `,` + get("B") + `]}`,

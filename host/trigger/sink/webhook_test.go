@@ -323,7 +323,8 @@ func TestNothingLeavesOnceTheLeaseHasEnded(t *testing.T) {
 		}
 	})
 	for name, s := range map[string]trigger.Sink{
-		"webhook": newWebhook(t, sink.WebhookOptions{URL: url}), "file": newFile(t, sink.FileOptions{Path: filepath.Join(t.TempDir(), "records.jsonl")}), "directory": newDirectory(t, t.TempDir()),
+		"webhook": newWebhook(t, sink.WebhookOptions{URL: url}), "directory": newDirectory(t, t.TempDir()),
+		"file": newFile(t, sink.FileOptions{Path: filepath.Join(t.TempDir(), "records.jsonl")}),
 	} {
 		for looks := range 2 { // at first, and right before the record leaves
 			if n, err := s.Deliver(&expiring{t.Context(), looks}, deliveries("a")); n != 0 || err == nil {
