@@ -9,6 +9,7 @@ import (
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
 	"github.com/postern-dev/postern/host/graph"
+	"github.com/postern-dev/postern/host/trigger"
 )
 
 // Layers are the parts of an invocation below the sandbox, for measuring them one by one.
@@ -49,4 +50,9 @@ func (l *Layers) Graph(ctx context.Context, g *abi.GraphRequest) (*graph.Client,
 		return nil, nil, err
 	}
 	return l.inv.client.graph, a.request, a.refusal
+}
+
+// ReplayAll is what replaying without ids does.
+func ReplayAll(ctx context.Context, store trigger.Store, name string) (int, error) {
+	return replayAll(ctx, store, name)
 }

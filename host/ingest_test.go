@@ -27,6 +27,7 @@ actions = ["mail.poll"]
 type intake struct {
 	*house
 	clock   *graphtest.Clock
+	ahead   time.Duration // of the host's clock
 	mailbox *graphtest.Mailbox
 	state   []byte
 	keys    map[string]int
@@ -40,7 +41,8 @@ func ingest(t *testing.T, options ...graphtest.Option) *intake {
 	clock := graphtest.NewClock(time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC))
 	options = append(options, graphtest.WithClock(clock.Now))
 	in := &intake{clock: clock, keys: map[string]int{}}
-	in.house = furnish(t, furnishing{plugins: []string{"../plugins/ingest"}, grants: ingestGrant, graph: options, now: clock.Now, inProcess: true})
+	now := func() time.Time { return clock.Now().Add(in.ahead) }
+	in.house = furnish(t, furnishing{plugins: []string{"../plugins/ingest"}, grants: ingestGrant, graph: options, now: now, inProcess: true})
 	mailbox, err := in.graph.AddMailbox("intake@contoso.example")
 	if err != nil {
 		t.Fatal(err)
@@ -219,6 +221,38 @@ func TestMailIsPolled(t *testing.T) {
 		in.wants(t, 0, nil, "[]")
 		in.wants(t, time.Minute, nil, "[]")
 	})
+}
+
+func TestATriggerThatGetsAnotherMailboxBeginsAnew(t *testing.T) {
+	in := ingest(t)
+	in.mail(t, "inbox", "one", time.Hour)
+	in.wants(t, 0, nil, "[one]")
+	other, err := in.graph.AddMailbox("other@contoso.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]any{"email_address": "Other@contoso.example"}
+	for i, subject := range []string{"there", "there too"} {
+		if _, err := other.AddEML("inbox", strings.NewReader(eml(subject, in.clock.Now().Add(-time.Minute)))); err != nil {
+			t.Fatal(err)
+		}
+		in.mail(t, "inbox", fmt.Sprintf("missed %d", i), 0)
+		in.wants(t, time.Minute, there, "["+subject+"]")
+		there["email_address"] = "other@contoso.example"
+	}
+	in.wants(t, time.Minute, nil, "[missed 0 missed 1]")
+}
+
+func TestARunByAClockThatIsFarAheadIsRefused(t *testing.T) {
+	for ahead, refused := range map[time.Duration]bool{-24 * time.Hour: false, 9 * time.Minute: false, 11 * time.Minute: true, 365 * 24 * time.Hour: true} {
+		in := ingest(t)
+		in.mail(t, "inbox", "one", time.Minute)
+		in.ahead = ahead
+		got, err := in.poll(t, nil)
+		if refused != errors.Is(err, abi.Internal) || refused != (len(got) == 0) || refused && !strings.Contains(err.Error(), "the clock of this machine is") {
+			t.Errorf("%s ahead: %v, %v", ahead, got, err)
+		}
+	}
 }
 
 func TestAMessageThatCannotBeReadHoldsUpNoOther(t *testing.T) {

@@ -218,6 +218,9 @@ func (inv *invocation) finish(answer []byte, result *Result) error {
 	}
 	result.Message, result.Truncated = res.Message, res.Truncated
 	if inv.poll != nil {
+		if err := inv.poll.checkClock(); err != nil {
+			return err
+		}
 		inv.poll.more = res.More
 		if res.State != nil {
 			inv.poll.left = abi.AppendValue(nil, res.State)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/valyala/fastjson"
 
@@ -54,6 +55,23 @@ type polling struct {
 	records []trigger.Record
 	left    []byte
 	more    bool
+	// ahead is by how much this machine's clock is ahead of Graph's.
+	ahead time.Duration
+}
+
+// maxAhead is by how much a clock may be ahead that a trigger goes by. Plugins look back by a quarter of an hour and more for what becomes visible late.
+const maxAhead = 10 * time.Minute
+
+// checkClock refuses a run that went by a clock which is far ahead: it looked for what is newer than anything there is, and
+// would have the next runs do so, and it would have keys forgotten that are still needed.
+func (p *polling) checkClock() error {
+	if p.ahead <= maxAhead {
+		return nil
+	}
+	return &abi.Error{
+		Code:    abi.Internal,
+		Message: fmt.Sprintf("the clock of this machine is %s ahead of Graph's; set it, nothing of this run was kept", p.ahead.Round(time.Second)),
+	}
 }
 
 // polledState refuses what cannot be polled, and gives the state as the guest gets it.
@@ -89,6 +107,8 @@ func (inv *invocation) addRecord(row *fastjson.Value, text []byte) error {
 		}
 	}
 	blobs := inv.blobsIn(row, nil)
+	slices.Sort(blobs) // a guest may name one very often
+	blobs = slices.Compact(blobs)
 	if len(blobs) > trigger.MaxBlobs {
 		return &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the record %s names more than %d blobs", record.Key, trigger.MaxBlobs)}
 	}
@@ -96,11 +116,11 @@ func (inv *invocation) addRecord(row *fastjson.Value, text []byte) error {
 	return nil
 }
 
-// blobsIn lists the blobs of the invocation that v names anywhere, each once.
+// blobsIn lists the blobs of the invocation that v names anywhere, as often as it does.
 func (inv *invocation) blobsIn(v *fastjson.Value, names []string) []string {
 	switch v.Type() {
 	case fastjson.TypeString:
-		if name := string(v.GetStringBytes()); strings.HasPrefix(name, abi.BlobPrefix) && inv.blobs.Has(name) && !slices.Contains(names, name) {
+		if name := string(v.GetStringBytes()); strings.HasPrefix(name, abi.BlobPrefix) && inv.blobs.Has(name) {
 			names = append(names, name)
 		}
 	case fastjson.TypeArray:

@@ -182,6 +182,9 @@ func (inv *invocation) send(ctx context.Context, p *fastjson.Parser, req *graph.
 	o.Answer, o.Trace, o.Err = inv.client.graph.Do(ctx, p, req, inv.blobs)
 	inv.endWrite(req, o.Err)
 	inv.endRequest(span, req, o)
+	if inv.poll != nil && o.Trace.Ahead != 0 {
+		inv.poll.ahead = o.Trace.Ahead
+	}
 	return o
 }
 

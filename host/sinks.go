@@ -19,6 +19,8 @@ type sinks struct {
 	host    *Host
 	options TriggerOptions
 	open    map[string]trigger.NamedSink
+	// lines is the one on the output, which several names may mean.
+	lines *sink.Lines
 	// close closes what sinks leave open, after them.
 	close []func() error
 }
@@ -49,7 +51,10 @@ func (s *sinks) output() (trigger.Sink, error) {
 	if s.options.Output == nil {
 		return nil, errors.New("nobody reads the records of a trigger without sinks; name some in the operator's file")
 	}
-	return &sink.Lines{W: s.options.Output}, nil
+	if s.lines == nil {
+		s.lines = &sink.Lines{W: s.options.Output}
+	}
+	return s.lines, nil
 }
 
 func (s *sinks) make(ctx context.Context, c *manifests.Sink) (trigger.Sink, error) {
@@ -96,7 +101,7 @@ func (s *sinks) nats(ctx context.Context, c *manifests.Sink) (trigger.Sink, erro
 	if err != nil {
 		return nil, err
 	}
-	o.Servers = []string{c.URL}
+	o.Servers, o.Patient = []string{c.URL}, true // its records wait, and no other sink does
 	conn, err := bus.Connect(ctx, o)
 	if err != nil {
 		return nil, err

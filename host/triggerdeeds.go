@@ -3,10 +3,12 @@ package host
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
 	"github.com/postern-dev/postern/host/trigger"
+	"github.com/postern-dev/postern/manifests"
 )
 
 // PauseTrigger keeps a trigger from running until it is resumed, whichever process runs it. operator is who says so, for the record.
@@ -51,21 +53,28 @@ func (h *Host) ReplayTrigger(ctx context.Context, name, operator string, ids ...
 	return count, err
 }
 
+// replayAll replays the dead letters that are there now. One that is parked again meanwhile is not: that would have no end.
 func replayAll(ctx context.Context, store trigger.Store, name string) (count int, err error) {
-	for after := uint64(0); ; {
+	var ids []uint64
+	for after := uint64(0); ; after = ids[len(ids)-1] {
 		parked, err := store.Parked(ctx, name, after, trigger.MaxBatch)
-		if err != nil || len(parked) == 0 {
-			return count, err
+		if err != nil {
+			return 0, err
 		}
-		var ids []uint64
+		if len(parked) == 0 {
+			break
+		}
 		for _, p := range parked {
-			ids, after = append(ids, p.ID), p.ID
+			ids = append(ids, p.ID)
 		}
-		n, err := store.Replay(ctx, name, ids)
+	}
+	for some := range slices.Chunk(ids, trigger.MaxBatch) {
+		n, err := store.Replay(ctx, name, some)
 		if count += n; err != nil {
 			return count, err
 		}
 	}
+	return count, nil
 }
 
 // DropTrigger is described at [Host.ReplayTrigger].
@@ -73,6 +82,29 @@ func (h *Host) DropTrigger(ctx context.Context, name, operator string, ids ...ui
 	err = h.withTrigger(ctx, name, operator, func(store trigger.Store) (string, error) {
 		count, err = store.Drop(ctx, name, ids)
 		return fmt.Sprintf("%d dead letters dropped", count), err
+	})
+	return count, err
+}
+
+// ForgetSink drops all that waits for a sink which a trigger does not have any more, and its dead letters, and returns how many those were. The
+// trigger itself may be gone from the operator's file. The error is [abi.Conflict] if the file has the sink still.
+func (h *Host) ForgetSink(ctx context.Context, name, sink, operator string) (count int, err error) {
+	c, ok := h.operator.Trigger(name)
+	if !ok {
+		c = &manifests.Trigger{Name: name}
+	} else if hasSink(c, sink) {
+		return 0, &abi.Error{
+			Code:    abi.Conflict,
+			Message: fmt.Sprintf("the trigger %s delivers to the sink %s; take it out of its sinks first, and restart what follows the trigger", name, sink),
+		}
+	}
+	store, err := h.TriggerStore(ctx)
+	if err != nil {
+		return 0, err
+	}
+	err = h.recorded(c, operator, func() (string, error) {
+		count, err = store.Forget(ctx, name, sink)
+		return fmt.Sprintf("%d deliveries to the sink %s dropped", count, sink), err
 	})
 	return count, err
 }
@@ -87,16 +119,21 @@ func (h *Host) withTrigger(ctx context.Context, name, operator string, do func(t
 	if err != nil {
 		return err
 	}
+	return h.recorded(chosen[0], operator, func() (string, error) { return do(store) })
+}
+
+// recorded does something with a trigger, and puts on record what it says was done.
+func (h *Host) recorded(c *manifests.Trigger, operator string, do func() (done string, err error)) error {
 	log, err := h.auditLog()
 	if err != nil {
 		return err
 	}
-	done, err := do(store)
+	done, err := do()
 	if err != nil {
 		return err
 	}
 	r := audit.Record{
-		Time: h.config.Now(), Action: chosen[0].Action, Connection: chosen[0].Connection, Trigger: name,
+		Time: h.config.Now(), Action: c.Action, Connection: c.Connection, Trigger: c.Name,
 		Op: audit.OpTrigger, Operator: operator, Message: done, Decision: audit.Allowed,
 	}
 	if err := log.Write(r); err != nil {

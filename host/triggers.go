@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,17 +48,20 @@ type Triggers struct {
 	sinks  sinks
 	// receiver takes notifications; nil if no trigger wants any.
 	receiver *notify.Receiver
-	leave    func()
+	// running are what Close has to end.
+	running lifecycle
 }
 
 // Triggers makes triggers ready to run. The error is [abi.InvalidInput] for a name that the operator's file does not have, and tells what is
-// wrong with a sink. A trigger that may not run is no error: running it tells. Close them before the host.
+// wrong with a sink. A trigger that may not run is no error: running it tells. Close them before the host: closing that ends what they do as well,
+// but leaves their sinks open.
 func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err error) {
 	leave, ok := h.running.enter()
 	if !ok {
 		return nil, errClosed()
 	}
-	t := &Triggers{host: h, sinks: sinks{host: h, options: o, open: map[string]trigger.NamedSink{}}, leave: leave}
+	defer leave()
+	t := &Triggers{host: h, sinks: sinks{host: h, options: o, open: map[string]trigger.NamedSink{}}}
 	defer func() {
 		if err != nil {
 			_ = t.Close() // the reason why they cannot run is told
@@ -82,8 +87,10 @@ func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err
 		}
 		config.Triggers = append(config.Triggers, polled)
 	}
-	t.runner, err = trigger.NewRunner(config)
-	return t, err
+	if t.runner, err = trigger.NewRunner(config); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // triggersNamed finds triggers of the operator's file.
@@ -128,9 +135,11 @@ func (h *Host) TriggerStore(ctx context.Context) (trigger.Store, error) {
 		if !h.operator.Fleet.IsZero() {
 			return h.joinFleet(ctx)
 		}
-		return sqlite.Open(ctx, filepath.Join(h.operator.StateDir(), triggerDB), sqlite.Options{Now: h.config.Now})
+		return sqlite.Open(ctx, h.triggersPath(), sqlite.Options{Now: h.config.Now})
 	})
 }
+
+func (h *Host) triggersPath() string { return filepath.Join(h.operator.StateDir(), triggerDB) }
 
 // trigger makes one trigger of the operator's file ready.
 func (t *Triggers) trigger(ctx context.Context, c *manifests.Trigger, o TriggerOptions) (trigger.Trigger, error) {
@@ -173,14 +182,36 @@ func (t *Triggers) poll(ctx context.Context, c *manifests.Trigger, run trigger.R
 	return trigger.Page{Records: polled.Records, State: polled.State, More: polled.More, Truncated: polled.Result.Truncated}, nil
 }
 
-// Run runs the triggers until ctx ends, and then lets what is under way end in order. Nothing is lost when it does not.
+// enter notes that something runs that Close, of the triggers or of the host, ends and waits for.
+func (t *Triggers) enter(ctx context.Context) (_ context.Context, leave func(), err error) {
+	ofHost, open := t.host.running.enter()
+	if !open {
+		return nil, nil, errClosed()
+	}
+	own, open := t.running.enter()
+	if !open {
+		ofHost()
+		return nil, nil, &abi.Error{Code: abi.Internal, Message: "the triggers are closed; make them anew with Host.Triggers"}
+	}
+	ctx, cancelHost := t.host.running.context(ctx)
+	ctx, cancelOwn := t.running.context(ctx)
+	return ctx, func() { cancelOwn(); cancelHost(); own(); ofHost() }, nil
+}
+
+// Run runs the triggers until ctx ends, or they are closed, and then lets what is under way end in order. Nothing is lost when it does not. It is
+// called once at a time.
 func (t *Triggers) Run(ctx context.Context) error {
+	ctx, leave, err := t.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	var group sync.WaitGroup
 	defer group.Wait()
 	sweeping, stop := context.WithCancel(ctx)
 	defer stop()
 	group.Go(func() { t.host.sweepBlobs(sweeping, t.store) })
-	err := t.runner.Run(ctx)
+	err = t.runner.Run(ctx)
 	if t.receiver != nil {
 		err = errors.Join(err, t.receiver.Close())
 	}
@@ -190,8 +221,14 @@ func (t *Triggers) Run(ctx context.Context) error {
 // Names are those of the triggers, in the order of the operator's file.
 func (t *Triggers) Names() []string { return t.runner.Names() }
 
-// Once runs one trigger now, and delivers what waits for its sinks.
+// Once runs one trigger now, and delivers what waits for its sinks. The error is a [*trigger.HeldError] while another process, or Run, runs it:
+// then Wake is what to do.
 func (t *Triggers) Once(ctx context.Context, name string) (trigger.Report, error) {
+	ctx, leave, err := t.enter(ctx)
+	if err != nil {
+		return trigger.Report{Trigger: name}, err
+	}
+	defer leave()
 	return t.runner.Once(ctx, name)
 }
 
@@ -199,9 +236,11 @@ func (t *Triggers) Once(ctx context.Context, name string) (trigger.Report, error
 // good for. Those of Graph wake the triggers of the operator's file with notify by themselves.
 func (t *Triggers) Wake(name string) { t.runner.Wake(name) }
 
-// Close closes the sinks.
+// Close ends what runs, in order, waits for it, and closes the sinks. Doing it twice is no error.
 func (t *Triggers) Close() error {
-	defer t.leave()
+	if !t.running.end() {
+		return nil
+	}
 	return t.sinks.closeAll()
 }
 
@@ -236,29 +275,45 @@ func (h *Host) sweepOnce(ctx context.Context, store trigger.Store) error {
 	return err
 }
 
-// TriggerStatus is a trigger of the operator's file, and how it does.
+// TriggerStatus is a trigger, and how it does.
 type TriggerStatus struct {
 	// Config is what the operator's file says, and Known what the store does.
 	Config *manifests.Trigger
 	Known  trigger.Snapshot
+	// Removed says that the operator's file does not have the trigger any more, of which Config has the name alone.
+	Removed bool
+	// RemovedSinks are those that the trigger had, and something waits for still or is parked. Nothing is delivered to them.
+	RemovedSinks []string
 	// Every is the time between two runs, from the operator's file or else the action's manifest.
 	Every time.Duration
 	// Problem is why it may not run, as far as that is known without running it; nil if it may.
 	Problem *abi.Error
 }
 
-// TriggerStatus tells how triggers do, without running anything: those named, or all of the operator's file.
+// TriggerStatus tells how triggers do, without running anything: those named, or all of the operator's file, and those that it had and that have
+// something left to be delivered.
 func (h *Host) TriggerStatus(ctx context.Context, names ...string) ([]TriggerStatus, error) {
-	if len(h.operator.Triggers) == 0 && len(names) == 0 {
-		return nil, nil
-	}
-	chosen, err := h.triggersNamed(names)
-	if err != nil {
-		return nil, err
+	if len(h.operator.Triggers)+len(names) == 0 && h.operator.Fleet.IsZero() {
+		if _, err := os.Stat(h.triggersPath()); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil // there never was a trigger
+		}
 	}
 	store, err := h.TriggerStore(ctx)
 	if err != nil {
 		return nil, err
+	}
+	removed, err := h.removedTriggers(ctx, store, names)
+	if err != nil {
+		return nil, err
+	}
+	var chosen []*manifests.Trigger
+	if len(names) == 0 && len(h.operator.Triggers) > 0 || len(names) > len(removed) {
+		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+			return slices.ContainsFunc(removed, func(s TriggerStatus) bool { return s.Config.Name == name })
+		})
+		if chosen, err = h.triggersNamed(names); err != nil {
+			return nil, err
+		}
 	}
 	var all []TriggerStatus
 	for _, c := range chosen {
@@ -266,6 +321,7 @@ func (h *Host) TriggerStatus(ctx context.Context, names ...string) ([]TriggerSta
 		if s.Known, err = store.Load(ctx, c.Name); err != nil {
 			return nil, err
 		}
+		s.RemovedSinks = removedSinks(c, s.Known)
 		r, err := h.resolve(c.Action, c.Connection)
 		if err == nil {
 			s.Every = max(s.Every, r.action.Interval)
@@ -276,5 +332,39 @@ func (h *Host) TriggerStatus(ctx context.Context, names ...string) ([]TriggerSta
 		}
 		all = append(all, s)
 	}
-	return all, nil
+	return append(all, removed...), nil
+}
+
+// removedTriggers are those, of some names or all, that the operator's file does not have and that have something left to be delivered.
+func (h *Host) removedTriggers(ctx context.Context, store trigger.Store, names []string) (removed []TriggerStatus, err error) {
+	known, err := store.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range known {
+		if _, ok := h.operator.Trigger(k.Trigger); ok || len(names) > 0 && !slices.Contains(names, k.Trigger) {
+			continue
+		}
+		s := TriggerStatus{Config: &manifests.Trigger{Name: k.Trigger}, Known: k, Removed: true}
+		if s.RemovedSinks = removedSinks(nil, k); len(s.RemovedSinks) > 0 {
+			removed = append(removed, s)
+		}
+	}
+	return removed, nil
+}
+
+// removedSinks are those that something waits for, and that a trigger does not name; all of a trigger that is nil.
+func removedSinks(c *manifests.Trigger, known trigger.Snapshot) (names []string) {
+	for name, b := range known.Backlogs {
+		if b.Pending+b.Parked > 0 && (c == nil || !hasSink(c, name)) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// hasSink reports whether a trigger has a sink by the operator's file: one that it names, or standard output if it names none.
+func hasSink(c *manifests.Trigger, name string) bool {
+	return slices.Contains(c.Sinks, name) || len(c.Sinks) == 0 && name == manifests.StandardOutput
 }

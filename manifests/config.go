@@ -226,6 +226,7 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 	if hasNotifications {
 		c.Notifications = readNotifications(notifications)
 	}
+	checkPaths(c.Sinks, sinks)
 	checkSources(c, connections, sinks, hostTable, fleet, notifications)
 	names, grants := root.named("grant", MaxGrants)
 	for i, t := range grants {

@@ -289,6 +289,7 @@ func TestConfigIsRefused(t *testing.T) {
 		{"sink without kind", "kind = \"webhook\"\n", ""},
 		{"key of another kind of sink", "kind = \"directory\"", "kind = \"directory\"\nin_doubt = \"park\""},
 		{"unknown key of a sink", `path = "records"`, `folder = "records"`},
+		{"one folder for two sinks", `[sink.archive]`, "[sink.again]\nkind = \"directory\"\npath = \"./records/\"\n[sink.archive]"},
 		{"webhook without secret", "secret = { env = \"SIEM_SECRET\" }\n", ""},
 		{"secret of a webhook in the file", `secret = { env = "SIEM_SECRET" }`, `secret = "s3cret"`},
 		{"webhook without protection", `"https://siem.example:8443/postern?tenant=contoso"`, `"http://siem.example/postern"`},

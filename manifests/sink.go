@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -155,6 +156,21 @@ func readSink(name string, t *table) Sink {
 		t.flaw("path", flawf("name a file or folder", "standard output is one stream of lines"))
 	}
 	return s
+}
+
+// checkPaths refuses two sinks with one file or folder: each would find there what the other has put, and take it for its own.
+func checkPaths(sinks []Sink, tables []*table) {
+	taken := map[string]string{}
+	for i, s := range sinks {
+		if s.Path == "" || s.Path == "-" {
+			continue
+		}
+		path := filepath.Clean(s.Path)
+		if other, ok := taken[path]; ok {
+			tables[i].flaw("path", flawf("name another, or one sink in both places", "it is that of the sink %q", other))
+		}
+		taken[path] = s.Name
+	}
 }
 
 func (k SinkKind) example(key string) string {

@@ -90,6 +90,7 @@ type listedSink struct {
 	Attempts  int        `json:"attempts"`
 	Reason    string     `json:"reason,omitempty"`
 	NotBefore *time.Time `json:"not_before,omitempty"`
+	Removed   bool       `json:"removed,omitempty"`
 }
 
 // listedLetter is a record in the dead-letter list.
@@ -117,6 +118,8 @@ func listTrigger(s host.TriggerStatus) listedTrigger {
 		l.Next = moment(k.Next)
 	}
 	switch {
+	case s.Removed:
+		l.State, l.Every = "removed", ""
 	case k.Paused:
 		l.State = "paused"
 	case s.Problem != nil:
@@ -134,7 +137,8 @@ func listTrigger(s host.TriggerStatus) listedTrigger {
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.Backlogs)) {
 		b := k.Backlogs[name]
-		l.Sinks = append(l.Sinks, listedSink{name, b.Pending, b.Parked, b.Delivered, b.Attempts, b.Reason, moment(b.NotBefore)})
+		removed := slices.Contains(s.RemovedSinks, name)
+		l.Sinks = append(l.Sinks, listedSink{name, b.Pending, b.Parked, b.Delivered, b.Attempts, b.Reason, moment(b.NotBefore), removed})
 	}
 	return l
 }
@@ -267,7 +271,7 @@ func (c *cli) writeTrigger(b *strings.Builder, r triggerReport) {
 		var rows [][]string
 		for _, s := range r.Sinks {
 			rows = append(rows, []string{
-				s.Sink, strconv.FormatUint(s.Delivered, 10), strconv.Itoa(s.Waiting), strconv.Itoa(s.Parked), momentText(s.NotBefore), s.Reason,
+				s.Sink, strconv.FormatUint(s.Delivered, 10), strconv.Itoa(s.Waiting), strconv.Itoa(s.Parked), momentText(s.NotBefore), s.why(r.Trigger),
 			})
 		}
 		writeTable(b, c.width, wrap, []string{"sink", "delivered", "waiting", "parked", "not before", "reason"}, rows)
@@ -280,6 +284,14 @@ func (c *cli) writeTrigger(b *strings.Builder, r triggerReport) {
 		}
 		writeTable(b, c.width, wrap, []string{"dead letter", "sink", "key", "since", "reason"}, rows)
 	}
+}
+
+// why says why the sink has not got what waits for it.
+func (s *listedSink) why(trigger string) string {
+	if !s.Removed {
+		return s.Reason
+	}
+	return fmt.Sprintf(`not in postern.toml any more, nothing is delivered: put it back, or "postern trigger drop %s --sink %s"`, trigger, s.Sink)
 }
 
 func (c *cli) triggerPauseCommand() *cobra.Command {
@@ -389,17 +401,33 @@ it has them.`,
 
 func (c *cli) triggerDropCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "drop TRIGGER ID...", Short: "Forget dead letters, which are never delivered then",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return usagef(`name a trigger and the ids of dead letters; "postern trigger status TRIGGER" lists them`)
-			}
-			return nil
-		},
+		Use: "drop TRIGGER [ID]...", Short: "Forget dead letters, or all that waits for a sink, which are never delivered then",
+		Long: `Forget dead letters, which are never delivered then. With --sink forget all that waits for
+a sink which the trigger does not have any more, and its dead letters; the trigger itself
+may be gone from postern.toml too.`,
+		Example: `  postern trigger drop soc-inbox 7 8
+  postern trigger drop soc-inbox --sink archive`,
 		ValidArgsFunction: c.completeLetters,
+	}
+	sink := cmd.Flags().String("sink", "", "forget all that waits for this sink, which postern.toml does not name for the trigger any more")
+	must(cmd.RegisterFlagCompletionFunc("sink", c.completeRemovedSinks))
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		switch {
+		case *sink == "" && len(args) < 2:
+			return usagef(`name a trigger and the ids of dead letters; "postern trigger status TRIGGER" lists them`)
+		case *sink != "" && len(args) != 1:
+			return usagef("--sink takes one trigger, and no ids of dead letters")
+		}
+		return nil
 	}
 	flags, operator := c.hostFlags(cmd), operatorFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *sink != "" {
+			return c.eachTrigger(flags, args, func(h *host.Host, name string) (string, error) {
+				count, err := h.ForgetSink(cmd.Context(), name, *sink, *operator)
+				return fmt.Sprintf("dropped %d deliveries of %s to %s", count, name, *sink), err
+			})
+		}
 		return c.letters(flags, args, "dropped", func(h *host.Host, name string, ids []uint64) (int, error) {
 			return h.DropTrigger(cmd.Context(), name, *operator, ids...)
 		})
@@ -441,6 +469,21 @@ func (c *cli) completeTrigger(cmd *cobra.Command, args []string, toComplete stri
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return c.completeTriggers(cmd, args, toComplete)
+}
+
+// completeRemovedSinks completes the sinks that something waits for and that a trigger does not have any more.
+func (c *cli) completeRemovedSinks(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return c.withHost(cmd, func(h *host.Host, _ *manifests.Config) []string {
+		all, err := h.TriggerStatus(cmd.Context(), args...)
+		if err != nil {
+			return nil
+		}
+		var names []string
+		for _, s := range all {
+			names = append(names, s.RemovedSinks...)
+		}
+		return names
+	}), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeLetters completes a trigger, and then the ids of its dead letters.

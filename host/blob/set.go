@@ -20,13 +20,17 @@ type Set struct {
 	mu    sync.Mutex
 	taken int64
 	blobs []abi.Blob
+	// places are where the blobs are in blobs, by name.
+	places map[string]int
 	// lent are the sizes of the blobs that others made, by name.
 	lent map[string]int64
 }
 
 // NewSet starts a set that may write limit bytes in all. Every byte counts, also those of a blob that failed or
 // whose content is kept already, so that a guest cannot keep the host writing without end.
-func (s *Store) NewSet(limit int64) *Set { return &Set{store: s, limit: limit} }
+func (s *Store) NewSet(limit int64) *Set {
+	return &Set{store: s, limit: limit, places: map[string]int{}}
+}
 
 // Create stores what r gives until its end, and describes it. contentType is what the sender says the bytes are;
 // one that is no printable ASCII text of at most [abi.MaxWord] bytes is dropped. The error is [abi.ExchangeLimit]
@@ -40,7 +44,8 @@ func (set *Set) Create(ctx context.Context, r io.Reader, contentType string) (ab
 	blob.ContentType = plain(contentType)
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	if set.find(blob.Name) < 0 {
+	if _, ok := set.places[blob.Name]; !ok {
+		set.places[blob.Name] = len(set.blobs)
 		set.blobs = append(set.blobs, blob)
 	}
 	return blob, nil
@@ -83,7 +88,7 @@ func (set *Set) take(n int64) error {
 func (set *Set) Open(name string) (io.ReadSeekCloser, int64, error) {
 	set.mu.Lock()
 	size, known := set.lent[name]
-	if i := set.find(name); i >= 0 {
+	if i, ok := set.places[name]; ok {
 		size, known = set.blobs[i].Size, true
 	}
 	set.mu.Unlock()
@@ -105,7 +110,8 @@ func (set *Set) Open(name string) (io.ReadSeekCloser, int64, error) {
 func (set *Set) Has(name string) bool {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	return set.find(name) >= 0
+	_, ok := set.places[name]
+	return ok
 }
 
 // List describes the blobs that were written into the set, in the order of their creation.
@@ -113,10 +119,6 @@ func (set *Set) List() []abi.Blob {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	return slices.Clone(set.blobs)
-}
-
-func (set *Set) find(name string) int {
-	return slices.IndexFunc(set.blobs, func(b abi.Blob) bool { return b.Name == name })
 }
 
 // plain returns s if it can stand in a header, a log and a terminal.

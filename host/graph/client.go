@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/valyala/fastjson"
@@ -134,6 +135,8 @@ type Trace struct {
 	RequestID, ClientRequestID string
 	// BytesOut and BytesIn count bodies.
 	BytesOut, BytesIn int64
+	// Ahead is by how much this machine's clock was ahead of the server's, by the Date of the last answer that had one.
+	Ahead time.Duration
 }
 
 // Client makes the requests of one connection. It is safe for concurrent use.

@@ -95,6 +95,9 @@ func (c *call) exchange(ctx context.Context, p *fastjson.Parser, target string) 
 	defer func() { c.trace.BytesIn += counted.n }()
 	content := newGuard(contentOf(res, counted), c.token)
 	c.trace.Status = res.StatusCode
+	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		c.trace.Ahead = c.now().Sub(date)
+	}
 	c.trace.RequestID = word(content.header(res, "request-id"))
 	if res.StatusCode < http.StatusOK { // another protocol begins here, which no time bounds
 		return nil, c.refusal(res, nil, c.now())

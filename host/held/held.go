@@ -21,6 +21,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -150,7 +151,30 @@ func (s *Store) Put(r Request, blob func(name string) (io.ReadCloser, error), no
 			return r, err
 		}
 	}
-	return r, s.root.Rename(draft, path.Join(string(Waiting), r.ID))
+	if err := s.sync(draft); err != nil {
+		return r, err
+	}
+	return r, s.move(r.ID, drafts, Waiting)
+}
+
+// move changes the state of a request. It outlives a power failure when move returns: else a request that was sent would be waiting again.
+func (s *Store) move(id string, from, to State) error {
+	if err := s.root.Rename(path.Join(string(from), id), path.Join(string(to), id)); err != nil {
+		return err
+	}
+	return errors.Join(s.sync(string(to)), s.sync(string(from)))
+}
+
+// sync has what was made in a folder, or moved, outlive a power failure. Windows cannot synchronise a folder and needs not.
+func (s *Store) sync(folder string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := s.root.Open(folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 const (
@@ -309,7 +333,7 @@ func (s *Store) Claim(id string, now time.Time) (*Claim, error) {
 	case !r.Expires.After(now):
 		return nil, &abi.Error{Code: abi.NotFound, Message: "the held request " + id + " has expired; ask for it anew"}
 	}
-	if err := s.root.Rename(path.Join(string(Waiting), id), path.Join(string(Releasing), id)); err != nil {
+	if err := s.move(id, Waiting, Releasing); err != nil {
 		return nil, moved(id, err)
 	}
 	return &Claim{Request: r, store: s}, nil
@@ -330,11 +354,7 @@ func (c *Claim) Blob(name string) (io.ReadCloser, error) {
 func (c *Claim) Done() error { return c.store.root.RemoveAll(path.Join(string(Releasing), c.ID)) }
 
 // Return lets it wait again: it was certainly not carried out.
-func (c *Claim) Return() error { return c.move(Waiting) }
+func (c *Claim) Return() error { return c.store.move(c.ID, Releasing, Waiting) }
 
 // Doubt keeps it for the operator to see: it may have been carried out.
-func (c *Claim) Doubt() error { return c.move(Unknown) }
-
-func (c *Claim) move(to State) error {
-	return c.store.root.Rename(path.Join(string(Releasing), c.ID), path.Join(string(to), c.ID))
-}
+func (c *Claim) Doubt() error { return c.store.move(c.ID, Releasing, Unknown) }

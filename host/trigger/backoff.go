@@ -68,7 +68,7 @@ func (b Backoff) failed(o *Outcome, attempts int, err error, now time.Time) {
 	wait := b.Wait(attempts)
 	var later *LaterError
 	if errors.As(err, &later) {
-		wait = max(wait, later.After)
+		wait = max(wait, min(later.After, longestDelay))
 	}
 	o.NotBefore = now.Add(wait)
 }

@@ -66,6 +66,9 @@ type delivered struct {
 
 // deliver hands the next records over, or asks for those in doubt. The error is about the store, or about a sink that cannot be asked.
 func (s *session) deliver(sink NamedSink) (d delivered, err error) {
+	if err := s.note(sink, nil); err != nil { // what could not be noted before: nothing of it is in doubt
+		return d, err
+	}
 	pending, err := s.runner.store.Pending(s.working, s.Name, sink.Name, batch)
 	if err != nil || len(pending) == 0 {
 		return d, err
@@ -74,13 +77,13 @@ func (s *session) deliver(sink NamedSink) (d delivered, err error) {
 		return s.ask(sink, pending[0])
 	}
 	now := s.runner.now()
-	if wait := pending[0].NotBefore.Sub(now); wait > 0 {
+	if wait := until(pending[0].NotBefore, now); wait > 0 {
 		return delivered{wait: wait}, nil
 	}
 	var seqs []uint64
 	for i := range pending {
 		p := &pending[i]
-		if p.InDoubt || p.NotBefore.After(now) {
+		if p.InDoubt || until(p.NotBefore, now) > 0 {
 			break
 		}
 		seqs, p.Begun = append(seqs, p.Seq), now
@@ -92,8 +95,16 @@ func (s *session) deliver(sink NamedSink) (d delivered, err error) {
 	if err := s.runner.store.Begin(s.working, s.current(), sink.Name, seqs); err != nil {
 		return d, err
 	}
-	n, err := sink.Sink.Deliver(s.working, pending)
+	n, err := sink.Sink.Deliver(leased{s.working, s}, pending)
 	return s.settle(sink, pending, n, err)
+}
+
+// until is how long a delivery that failed has to wait. One that had to for longer than any is asked to was noted before the clock was set back.
+func until(notBefore, now time.Time) time.Duration {
+	if wait := notBefore.Sub(now); wait <= longestDelay+clockSlack {
+		return wait
+	}
+	return 0
 }
 
 // settle notes what became of records that were handed over: n were acknowledged, the next one as err says, and the rest was
@@ -181,12 +192,23 @@ func (s *session) ended(sink string) time.Time {
 	return s.taken
 }
 
-// note settles, also when everything else has to stop: what cannot be noted is in doubt.
+// note settles, also when everything else has to stop, and first what could not be settled before. What this process knows is not in doubt
+// because the disk is full, or the servers are away; what it has not noted when it ends, is.
 func (s *session) note(sink NamedSink, outcomes []Outcome) error {
-	if len(outcomes) == 0 {
+	s.mu.Lock()
+	all := append(s.unnoted[sink.Name], outcomes...)
+	s.unnoted[sink.Name] = all
+	s.mu.Unlock()
+	if len(all) == 0 {
 		return nil
 	}
 	ctx, cancel := s.unstoppable()
 	defer cancel()
-	return s.runner.store.Settle(ctx, s.current(), sink.Name, outcomes)
+	if err := s.runner.store.Settle(ctx, s.current(), sink.Name, all); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	delete(s.unnoted, sink.Name)
+	s.mu.Unlock()
+	return nil
 }

@@ -20,10 +20,10 @@ func (s *session) run(known Snapshot) (Report, error) {
 		return report, s.failed(known, err)
 	}
 	state, passed := known.State, known.Passed
-	if s.Changed.After(known.LastRun) {
-		passed = time.Time{} // that run may have read something else
+	if s.Changed.After(known.LastRun) || isAhead(passed, began) {
+		passed = time.Time{} // that run may have read something else, or by another clock
 	}
-	for more := true; more; {
+	for more, looked := true, 0; more; {
 		page, err := s.Poll(s.working, Run{State: state, Seen: s.seen})
 		if err != nil {
 			return report, s.failed(known, err)
@@ -53,13 +53,25 @@ func (s *session) run(known Snapshot) (Report, error) {
 		report.Late += done.Late
 		report.Next = c.Next
 		s.signal(nil)
-		if page.More && done.New == 0 && bytes.Equal(page.State, state) {
+		if page.More && done.New == 0 && (page.State == nil || bytes.Equal(page.State, state)) {
 			return report, s.failed(known, &abi.Error{
 				Code: abi.PluginFailed, Message: "the trigger asks for more, and comes no further; tell the plugin's author",
 			})
 		}
 		if page.State != nil {
 			state = page.State
+		}
+		if more && report.Records-looked >= lookAgain {
+			looked = report.Records
+			now, err := s.runner.store.Load(s.working, s.Name)
+			if err != nil {
+				return report, err
+			}
+			if sink := s.full(now.Backlogs); sink != "" {
+				s.log.Warn("the trigger waits in the midst of a run", "for", "the sink "+sink)
+				report.Next = began.Add(s.Floor)
+				return report, s.runner.store.Schedule(s.working, s.current(), report.Next, nil)
+			}
 		}
 	}
 	s.log.Info("the trigger ran", "pages", report.Pages, "records", report.Records, "repeated", report.Repeated, "late", report.Late,

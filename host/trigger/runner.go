@@ -25,10 +25,14 @@ const (
 	settling = 5 * time.Second
 	// defaultGrace is how long what is under way may go on after the end was asked for.
 	defaultGrace = 20 * time.Second
+	// clockSlack is by how much the clocks of hosts may differ.
+	clockSlack = time.Minute
 	// maxPages bounds one run. What is left is taken up by the next.
 	maxPages = 1000
 	// maxBacklog is how many records may wait for a sink before the trigger waits for it too: the folder must not fill the disk.
 	maxBacklog = 100_000
+	// lookAgain is how many records a run commits before it looks at what waits.
+	lookAgain = maxBacklog / 100
 )
 
 // Trigger is what a [Runner] polls.
@@ -104,6 +108,9 @@ type Runner struct {
 	grace    time.Duration
 	log      *slog.Logger
 	now      func() time.Time
+
+	mu   sync.Mutex
+	held map[string]bool // triggers that have a session
 }
 
 // NewRunner checks the config. It starts nothing yet.
@@ -112,7 +119,7 @@ func NewRunner(config Config) (*Runner, error) {
 		return nil, errors.New("trigger: Config.Store must be set")
 	}
 	r := &Runner{
-		store: config.Store, wakes: map[string]chan struct{}{}, holder: config.Holder,
+		store: config.Store, wakes: map[string]chan struct{}{}, held: map[string]bool{}, holder: config.Holder,
 		lease: cmp.Or(config.Lease, defaultLease), grace: cmp.Or(config.Grace, defaultGrace), log: config.Logger, now: config.Now,
 	}
 	if r.holder == "" {
@@ -262,8 +269,8 @@ type Report struct {
 }
 
 // Once runs one trigger now, or as soon as its action allows, whether it is due, paused or stopped or not, and delivers what waits for its
-// sinks, each at most once. The error is [abi.Conflict] if another host runs the trigger; that of a sink is an [*abi.Error] too, and what
-// it did not take stays in the outbox.
+// sinks, each at most once. The error is a [*HeldError] if another host runs the trigger, or [Runner.Run] does; that of a sink is an
+// [*abi.Error] too, and what it did not take stays in the outbox.
 func (r *Runner) Once(ctx context.Context, trigger string) (Report, error) {
 	report := Report{Trigger: trigger}
 	for _, t := range r.triggers {

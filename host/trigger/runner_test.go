@@ -104,6 +104,9 @@ type receiver struct {
 
 func (r *receiver) Deliver(ctx context.Context, records []trigger.Delivery) (int, error) {
 	for n, d := range records {
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
 		r.mu.Lock()
 		if r.most > 0 && n == r.most {
 			r.mu.Unlock()
@@ -179,7 +182,13 @@ func newStage(t *testing.T) *stage {
 
 func (s *stage) open(t *testing.T) trigger.Store {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(s.dir, "triggers.db"), sqlite.Options{})
+	return s.opened(t, nil)
+}
+
+// opened is open with a clock.
+func (s *stage) opened(t *testing.T, now func() time.Time) trigger.Store {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), filepath.Join(s.dir, "triggers.db"), sqlite.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

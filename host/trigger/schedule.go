@@ -12,6 +12,8 @@ const (
 	jitterPart = 10
 	// longestWait bounds the time between two runs that fail, unless the trigger is due less often anyway.
 	longestWait = 15 * time.Minute
+	// longestDelay bounds how long Graph, a plugin or a sink can ask to be left alone.
+	longestDelay = 24 * time.Hour
 	// firstRetry is the least wait after something has failed.
 	firstRetry = time.Second
 )
@@ -38,7 +40,7 @@ func afterFailure(failure *abi.Error, failures int, every time.Duration, failed 
 	if stops(failure.Code) {
 		return never()
 	}
-	wait := max(doubled(every, failures, max(every, longestWait)), failure.Detail.RetryAfter)
+	wait := max(doubled(every, failures, max(every, longestWait)), min(failure.Detail.RetryAfter, longestDelay))
 	return failed.Add(jittered(wait))
 }
 

@@ -27,6 +27,8 @@ type session struct {
 	lease Lease
 	// doubts are when a delivery to a sink last ended in doubt.
 	doubts map[string]time.Time
+	// unnoted are how deliveries to a sink ended, as long as the store could not take it.
+	unnoted map[string][]Outcome
 
 	// began is when the last run of this session did.
 	began time.Time
@@ -39,13 +41,17 @@ var errGrace = errors.New("the host is closing")
 
 // hold takes the trigger's lease, and renews it until release. The session ends early when it is lost.
 func (r *Runner) hold(ctx context.Context, t *Trigger) (*session, error) {
+	if !r.enter(t.Name) {
+		return nil, &HeldError{Lease: Lease{Trigger: t.Name, Holder: r.holder, Until: r.now().Add(r.lease)}}
+	}
 	lease, err := r.store.Lease(ctx, t.Name, r.holder, r.lease)
 	if err != nil {
+		r.leave(t.Name)
 		return nil, err
 	}
 	s := &session{
 		Trigger: t, runner: r, log: r.log.With("trigger", t.Name), ending: ctx, taken: r.now(), lease: lease,
-		doubts: map[string]time.Time{}, committed: map[string]chan struct{}{},
+		doubts: map[string]time.Time{}, unnoted: map[string][]Outcome{}, committed: map[string]chan struct{}{},
 	}
 	for _, sink := range t.Sinks {
 		s.committed[sink.Name] = make(chan struct{}, 1)
@@ -53,6 +59,24 @@ func (r *Runner) hold(ctx context.Context, t *Trigger) (*session, error) {
 	s.working, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	s.renewing.Go(s.renew)
 	return s, nil
+}
+
+// enter notes that a session of this runner has a trigger; false if one has already. The store cannot tell two of them apart, and would have
+// the second renew the lease of the first. leave ends that.
+func (r *Runner) enter(trigger string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held[trigger] {
+		return false
+	}
+	r.held[trigger] = true
+	return true
+}
+
+func (r *Runner) leave(trigger string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.held, trigger)
 }
 
 // renew renews the lease in time, and stops the session if it cannot. It also ends what takes longer than its grace.
@@ -114,13 +138,29 @@ func (s *session) current() Lease {
 }
 
 // good reports whether the lease lasts for long enough to begin something. It is looked at by the wall clock, which a machine
-// that slept has moved on.
+// that slept has moved on, and by the one that nobody can set back.
 func (s *session) good() bool {
-	return s.runner.now().Before(s.current().Until.Add(-s.runner.lease / renewals / 2))
+	now, last := s.runner.now(), s.current().Until.Add(-s.runner.lease/renewals/2)
+	return now.Before(last) && now.Round(0).Before(last.Round(0)) // which is without the monotonic reading
+}
+
+// leased is the context of a delivery. Err looks at the lease by itself: a process that was stopped, or a machine that slept, must find out before
+// it sends what another host may have sent since, and not when its timers come round to it.
+type leased struct {
+	context.Context
+	session *session
+}
+
+func (l leased) Err() error {
+	if l.Context.Err() == nil && !l.session.good() {
+		l.session.stop(ErrLost)
+	}
+	return l.Context.Err()
 }
 
 // release ends the session and gives the lease back.
 func (s *session) release() {
+	defer s.runner.leave(s.Name)
 	s.stop(nil)
 	s.renewing.Wait()
 	ctx, cancel := s.unstoppable()
@@ -213,13 +253,11 @@ func (s *session) due(known Snapshot, awake bool) (wait time.Duration, why strin
 	case known.Stopped() && !changed:
 		return look, "resume, or another version of the operator's file"
 	}
-	for name, backlog := range known.Backlogs {
-		if ours := s.committed[name]; ours != nil && backlog.Pending >= maxBacklog {
-			return look, "the sink " + name
-		}
+	if sink := s.full(known.Backlogs); sink != "" {
+		return look, "the sink " + sink
 	}
 	next := known.Next
-	if awake && known.Failures == 0 || known.Stopped() { // a notification is no reason to ask sooner what just failed
+	if awake && known.Failures == 0 || known.Stopped() || isAhead(known.LastRun, now) { // a notification is no reason to ask sooner what just failed
 		next = now
 	}
 	if earliest := s.earliest(known); next.Before(earliest) {
@@ -228,13 +266,31 @@ func (s *session) due(known Snapshot, awake bool) (wait time.Duration, why strin
 	return next.Sub(now), ""
 }
 
+// full names a sink that so much waits for that the trigger has to wait too; empty if there is none.
+func (s *session) full(backlogs map[string]Backlog) string {
+	for name, backlog := range backlogs {
+		if s.committed[name] != nil && backlog.Pending >= maxBacklog {
+			return name
+		}
+	}
+	return ""
+}
+
 // earliest is when the action allows the next run.
 func (s *session) earliest(known Snapshot) time.Time {
-	if s.began.IsZero() { // by another process: when it began is not known, so the end has to do
+	switch {
+	case !s.began.IsZero():
+		return s.began.Add(s.Floor)
+	case isAhead(known.LastRun, s.runner.now()):
+		return time.Time{}
+	default: // by another process: when it began is not known, so the end has to do
 		return known.LastRun.Add(s.Floor)
 	}
-	return s.began.Add(s.Floor)
 }
+
+// isAhead reports whether a time that was kept as past is still to come. Then the clock was set back since, and the times that it gave before
+// mean nothing any more: a trigger must not stand still until they have come again.
+func isAhead(past, now time.Time) bool { return past.After(now.Add(clockSlack)) }
 
 // coded gives every error a code.
 func coded(err error) *abi.Error {

@@ -15,6 +15,9 @@ type Sink interface {
 	//   - a [*PermanentError]: the sink certainly has not got it, and never takes it. It is parked.
 	//   - a [*DoubtError]: the sink may have got it. It stays in doubt until [Sink.Holds] has told.
 	//   - any other: the sink certainly has not got it, and it is tried again, not before a [*LaterError] says.
+	//
+	// ctx.Err is to be looked at right before a record leaves. It says at once that the lease is over, as it may be for a process that was
+	// stopped for a while: another host may be delivering the same record by then.
 	Deliver(ctx context.Context, records []Delivery) (acknowledged int, err error)
 	// Holds tells of each record that is in doubt whether the sink has it. The error is [ErrCannotTell] if it has no way to know, and any
 	// other if it could not be asked now.

@@ -61,6 +61,9 @@ type Store interface {
 	// there are passed over; both return how many were.
 	Replay(ctx context.Context, trigger string, ids []uint64) (int, error)
 	Drop(ctx context.Context, trigger string, ids []uint64) (int, error)
+	// Forget drops all that a sink has still to get, and its dead letters, and what is known of it: a sink that the trigger does not have any more.
+	// It returns how many deliveries those were.
+	Forget(ctx context.Context, trigger, sink string) (int, error)
 
 	// Blobs tells of each name whether a record that waits for a sink, or is parked, refers to it. At most [MaxBlobs].
 	Blobs(ctx context.Context, names []string) ([]bool, error)

@@ -12,8 +12,12 @@ import (
 	"github.com/postern-dev/postern/sdk"
 )
 
-// maxRead is how many conversations are remembered as read. More than that within the overlap are read again by every run.
-const maxRead = 5000
+const (
+	// maxRead is how many conversations are remembered as read. More than that within the overlap are read again by every run.
+	maxRead = 5000
+	// maxFailing is how many conversations may wait for another try. With more, the run fails: that is no matter of single conversations.
+	maxFailing = 500
+)
 
 // progress is how far the trigger of a group has come.
 type progress struct {
@@ -29,11 +33,15 @@ type progress struct {
 	read map[string]time.Time
 	// floor is how far back posts can be new.
 	floor time.Time
+	// failing has how far back the posts of a conversation can be new that could not be read, by its fingerprint: the floor when that began.
+	failing map[string]time.Time
+	// lists counts those of threads and posts that this invocation has begun.
+	lists int
 }
 
 // readProgress reads the state, or begins: then with nothing older than the overlap. By hand there is no bound.
 func readProgress(call *sdk.Call) (*progress, error) {
-	s := &progress{group: call.String("groupId"), now: call.Now().UTC(), read: map[string]time.Time{}}
+	s := &progress{group: call.String("groupId"), now: call.Now().UTC(), read: map[string]time.Time{}, failing: map[string]time.Time{}}
 	if call.Trigger() == "" {
 		return s, nil
 	}
@@ -49,9 +57,9 @@ func readProgress(call *sdk.Call) (*progress, error) {
 			return nil, sdk.NewError(abi.PluginFailed, "the trigger's state has no "+name+"; tell the plugin's author")
 		}
 	}
-	state.GetObject("read").Visit(func(id []byte, v *sdk.Value) {
-		s.read[string(id)] = time.UnixMilli(v.GetInt64()).UTC()
-	})
+	for name, to := range map[string]map[string]time.Time{"read": s.read, "failing": s.failing} {
+		state.GetObject(name).Visit(func(id []byte, v *sdk.Value) { to[string(id)] = time.UnixMilli(v.GetInt64()).UTC() })
+	}
 	s.floor = s.earlier().Add(-deepOverlap)
 	if s.floor.Before(s.since) {
 		s.floor = s.since
@@ -76,7 +84,7 @@ func (s *progress) due(all []delivered) []delivered {
 	var due []delivered
 	for _, d := range all {
 		switch {
-		case d.last.Before(s.floor):
+		case d.last.Before(s.floorOf(d.id)):
 			continue
 		case !d.last.Before(s.watermark.Add(-overlap)) && !s.read[fingerprint(d.id)].Equal(d.last):
 		case !d.last.Before(s.scanned.Add(-overlap)):
@@ -92,6 +100,20 @@ func (s *progress) due(all []delivered) []delivered {
 		return cmp.Or(a.turn.Compare(b.turn), a.last.Compare(b.last))
 	})
 	return due
+}
+
+// floorOf is how far back the posts of a conversation can be new.
+func (s *progress) floorOf(conversation string) time.Time {
+	if from, ok := s.failing[fingerprint(conversation)]; ok && from.Before(s.floor) {
+		return from
+	}
+	return s.floor
+}
+
+// fail notes that a conversation could not be read: it is tried again however old its mail is by then. It is false if there are too many.
+func (s *progress) fail(conversation string) bool {
+	s.failing[fingerprint(conversation)] = s.floorOf(conversation)
+	return len(s.failing) <= maxFailing
 }
 
 // turn is the latest time, up to now, at which a conversation is to be read again that is every so often. Each has its own.
@@ -137,7 +159,11 @@ func (s *progress) advance(to time.Time) {
 func (s *progress) object(all []delivered) sdk.Object {
 	within := s.watermark.Add(-overlap)
 	current := make(map[string]time.Time)
+	failing := sdk.NewObject()
 	for _, d := range all {
+		if from, ok := s.failing[fingerprint(d.id)]; ok {
+			failing.Int(fingerprint(d.id), from.UnixMilli())
+		}
 		if d.last.Before(within) {
 			continue
 		}
@@ -153,5 +179,5 @@ func (s *progress) object(all []delivered) sdk.Object {
 		read.Int(name, current[name].UnixMilli())
 	}
 	return sdk.NewObject().Text("since", s.since.Format(time.RFC3339Nano)).Text("watermark", s.watermark.Format(time.RFC3339Nano)).
-		Text("scanned", s.scanned.Format(time.RFC3339Nano)).Nested("read", read)
+		Text("scanned", s.scanned.Format(time.RFC3339Nano)).Nested("read", read).Nested("failing", failing)
 }

@@ -22,6 +22,8 @@ const (
 	deepEvery  = time.Hour
 	// maxAtOnce is how many conversations are read between two commits. Each takes two requests or more, of 100 a minute.
 	maxAtOnce = 50
+	// maxLists is how many lists of threads and posts are begun between two: conversations may have many threads.
+	maxLists = 150
 	// pageSize is how many items of a list are asked for at once. Graph documents no page size for groups and may give fewer.
 	pageSize = "odata.maxpagesize=500"
 )
@@ -44,12 +46,12 @@ func mailReceived(call *sdk.Call) error {
 		return err
 	}
 	due := s.due(all)
-	left := len(due) > maxAtOnce
-	now := due[:min(len(due), maxAtOnce)]
-	if err := s.readAll(call, now); err != nil {
+	now, err := s.readAll(call, due[:min(len(due), maxAtOnce)])
+	if err != nil {
 		return err
 	}
-	call.Message(fmt.Sprintf("Read %d of %d conversations; new posts: %d.", len(now), len(all), call.Rows()))
+	left := len(due) > now
+	call.Message(fmt.Sprintf("Read %d of %d conversations; new posts: %d.", now, len(all), call.Rows()))
 	if call.Trigger() == "" {
 		if left {
 			call.Truncate()
@@ -57,7 +59,7 @@ func mailReceived(call *sdk.Call) error {
 		return nil
 	}
 	if left {
-		s.stop(due[maxAtOnce])
+		s.stop(due[now])
 		call.More()
 	} else {
 		s.complete(all)
@@ -106,37 +108,56 @@ func timeOf(item *sdk.Value, name string) (time.Time, error) {
 	return t, nil
 }
 
-// readAll reads conversations and hands over their new posts. A conversation that is gone is passed over, and so is one that
-// cannot be read while others can; both are looked at again by later runs.
-func (s *progress) readAll(call *sdk.Call, conversations []delivered) error {
+// readAll reads conversations and hands over their new posts, and returns with how many it is through, from the first. A conversation that
+// is gone is passed over. One that cannot be read while others can holds them not up, and is tried again by later runs until it can.
+func (s *progress) readAll(call *sdk.Call, conversations []delivered) (through int, err error) {
 	var found []received
 	var failed error
 	read := 0
+	s.lists = 0
 	for chunk := range slices.Chunk(conversations, abi.MaxBatch) {
+		if s.lists >= maxLists {
+			break
+		}
+		through += len(chunk)
+		s.lists += len(chunk)
 		threads, err := listAll(call, chunk, s.threadsOf)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		for i, conversation := range chunk {
 			posts, err := s.posts(call, &conversation, &threads[i])
 			switch {
 			case errors.Is(err, abi.NotFound):
-			case errors.Is(err, abi.Upstream):
+			case isolated(err):
 				call.Log(abi.Warn, "a conversation could not be read, and will be again: "+err.Error())
-				failed = cmp.Or(failed, err)
+				if failed = cmp.Or(failed, err); !s.fail(conversation.id) {
+					return 0, failed
+				}
 			case err != nil:
-				return err
+				return 0, err
 			default:
 				read++
+				delete(s.failing, fingerprint(conversation.id))
 				s.read[fingerprint(conversation.id)] = conversation.last
 				found = append(found, posts...)
 			}
 		}
 	}
 	if read == 0 && failed != nil {
-		return failed
+		return 0, failed
 	}
-	return handOver(call, found)
+	return through, handOver(call, found)
+}
+
+// isolated reports whether a failure can be that of one conversation.
+func isolated(err error) bool {
+	for _, code := range []abi.Code{abi.Upstream, abi.InvalidID, abi.BadQuery, abi.TooLarge, abi.NotSupported, abi.Conflict} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	return false
 }
 
 // received is a post that may be new.
@@ -170,17 +191,19 @@ func (s *progress) posts(call *sdk.Call, conversation *delivered, threads *pages
 	if threads.err != nil {
 		return nil, threads.err
 	}
+	floor := s.floorOf(conversation.id)
 	var inThreads []string
 	for _, thread := range threads.items {
 		last, err := timeOf(thread, "lastDeliveredDateTime")
 		if err != nil {
 			return nil, err
 		}
-		if !last.Before(s.floor) {
+		if !last.Before(floor) {
 			inThreads = append(inThreads, string(thread.GetStringBytes("id")))
 		}
 	}
 	var found []received
+	s.lists += len(inThreads)
 	for chunk := range slices.Chunk(inThreads, abi.MaxBatch) {
 		lists, err := listAll(call, chunk, s.postsOf)
 		if err != nil {
@@ -195,7 +218,7 @@ func (s *progress) posts(call *sdk.Call, conversation *delivered, threads *pages
 				if err != nil {
 					return nil, err
 				}
-				if !at.Before(s.floor) {
+				if !at.Before(floor) {
 					found = append(found, newReceived(conversation, thread, post))
 				}
 			}

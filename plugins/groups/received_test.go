@@ -201,3 +201,59 @@ func TestByHandTheNewestConversationsAreListed(t *testing.T) {
 		batch([]string{postsOf("T1")}, []string{`{"status":200,"body":{"value":[` + aPost("P1", old) + `]}}`})).WantRows(t,
 		`{"id":"C1","lastDeliveredDateTime":"`+old+`","threads":[{"id":"T1","posts":[`+aPost("P1", old)+`]}],"time":"`+old+`","key":"P1"}`)
 }
+
+func TestAConversationThatCannotBeReadIsTriedUntilItCan(t *testing.T) {
+	now, old := ago(0), ago(72*time.Hour)
+	first := plugintest.Resume(t, plugin, "group.mail.received", `{`+group+`}`, "",
+		conversations([2]string{"C1", now}, [2]string{"C2", now}),
+		batch([]string{threadsOf("C1"), threadsOf("C2")}, []string{`{"error":{"code":"bad_query","message":"odd"}}`, `{"status":200,"body":{"value":[]}}`}))
+	if failing := first.State.(map[string]any)["failing"].(map[string]any); len(failing) != 1 || failing[fingerprint("C1")] == nil {
+		t.Fatalf("failing are %v", failing)
+	}
+	// Three days later, when it is long out of the overlap.
+	state := fmt.Sprintf(`{"since":%q,"watermark":%q,"scanned":%q,"read":{},"failing":{%q:%d}}`, ago(1000*time.Hour), now, ago(2*time.Hour),
+		fingerprint("C1"), plugintest.Now().Add(-96*time.Hour).UnixMilli())
+	later := plugintest.Resume(t, plugin, "group.mail.received", `{`+group+`}`, state,
+		conversations([2]string{"C1", old}, [2]string{"C3", old}),
+		batch([]string{threadsOf("C1")}, []string{`{"status":200,"body":` + delivery([2]string{"T1", old}, [2]string{"T0", ago(97 * time.Hour)}) + `}`}),
+		batch([]string{postsOf("T1")}, []string{`{"status":200,"body":{"value":[` + aPost("P1", old) + `]}}`}),
+		seen(`["P1"]`, `[false]`))
+	if len(later.Data) != 1 || later.Data[0]["key"] != "P1" {
+		t.Errorf("got %v", later.Data)
+	}
+	if failing := later.State.(map[string]any)["failing"].(map[string]any); len(failing) != 0 {
+		t.Errorf("failing are %v", failing)
+	}
+}
+
+func TestConversationsOfManyThreadsAreReadInPieces(t *testing.T) {
+	const conversationsInAll, threadsOfEach = 40, 10
+	var list [][2]string
+	script := []plugintest.Exchange{{}}
+	var requests, replies []string
+	for i := range conversationsInAll {
+		list = append(list, [2]string{fmt.Sprintf("C%02d", i), ago(time.Duration(conversationsInAll-i) * time.Second)})
+	}
+	script[0] = conversations(list...)
+	var threads [][2]string
+	for i := range threadsOfEach {
+		threads = append(threads, [2]string{fmt.Sprint("T", i), ago(0)})
+	}
+	for _, c := range list[:20] {
+		requests = append(requests, threadsOf(c[0]))
+		replies = append(replies, `{"status":200,"body":`+delivery(threads...)+`}`)
+	}
+	script = append(script, batch(requests, replies))
+	for range 20 {
+		requests, replies = nil, nil
+		for _, thread := range threads {
+			requests = append(requests, postsOf(thread[0]))
+			replies = append(replies, `{"status":200,"body":{"value":[]}}`)
+		}
+		script = append(script, batch(requests, replies))
+	}
+	result := plugintest.Resume(t, plugin, "group.mail.received", `{`+group+`}`, "", script...)
+	if result.Error != nil || !result.More || result.State.(map[string]any)["watermark"] != list[20][1] {
+		t.Errorf("%v, more %v, %v", result.Error, result.More, result.State)
+	}
+}

@@ -34,8 +34,9 @@ const messageFields = "id,internetMessageId,conversationId,subject,from,sender,r
 func (p *poll) read(messages []listed) (int, error) {
 	count, well := 0, 0
 	var failed []failure
+chunks:
 	for chunk := range slices.Chunk(messages, together) {
-		if p.handed >= pageful || p.bytes >= pagefulBytes {
+		if p.full() {
 			break
 		}
 		replies, err := p.message.get(p.call, chunk)
@@ -43,11 +44,17 @@ func (p *poll) read(messages []listed) (int, error) {
 			return count, err
 		}
 		for i, m := range chunk {
+			if p.bytes >= pagefulBytes { // what comes now may be as long again
+				break chunks
+			}
 			switch err := p.hand(m, &replies[i]); {
 			case err == nil:
 				well++
 			case isolated(err):
 				failed = append(failed, failure{m, err})
+			case errors.Is(err, abi.ExchangeLimit) && p.handed == 0: // it takes more than an invocation has, and leaves nothing for others
+				failed = append(failed, failure{m, err})
+				p.bytes = pagefulBytes
 			default:
 				return count, err
 			}

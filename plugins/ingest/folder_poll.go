@@ -223,12 +223,10 @@ func (p *poll) walk(f *folder) error {
 		return nil
 	}
 	last, err := timeOf(items[len(items)-1], w.why.property())
-	if err != nil {
-		return err
-	}
 	w.link = ""
-	if last.Equal(w.at) {
+	if err != nil || last.Equal(w.at) {
 		w.link = page.Next
+		return nil
 	}
 	w.at = last
 	return nil
@@ -297,11 +295,8 @@ func (p *poll) take(f *folder, items []*sdk.Value, most int) (whole bool, err er
 	var unseen []listed
 	for i, item := range items {
 		id := idOf(item)
-		at, err := timeOf(item, "receivedDateTime")
-		if err != nil {
-			return false, err
-		}
-		if seen[i] || p.taken[id] || p.state.failing[id] != nil || at.Before(f.floor) && !f.movedIn(item) {
+		at, err := timeOf(item, "receivedDateTime") // without one it is handed over: one message holds up no other
+		if seen[i] || p.taken[id] || p.state.failing[id] != nil || err == nil && at.Before(f.floor) && !f.movedIn(item) {
 			continue
 		}
 		unseen = append(unseen, listed{id, at})

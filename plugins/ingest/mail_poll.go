@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/sdk"
 )
 
@@ -13,6 +14,10 @@ const (
 	// pageful is how many messages one invocation hands over before the host commits them, and pagefulBytes how many bytes of sources.
 	pageful      = 50
 	pagefulBytes = 64 << 20
+	// maxSteps is how many pages of lists one invocation reads: those of a large folder that are all known would take longer than it may.
+	maxSteps = 50
+	// maxFolderSteps is how many one run reads of a folder, so that one whose list does not end leaves the others their turn.
+	maxFolderSteps = 5000
 	// maxFolders is how many folders one trigger reads.
 	maxFolders = 20
 )
@@ -60,9 +65,9 @@ type poll struct {
 	now   time.Time
 	// taken are the messages that this invocation has handed over or given up, which the host does not know yet.
 	taken map[string]bool
-	// handed counts those that were handed over, and bytes their sources.
-	handed int
-	bytes  int64
+	// handed counts those that were handed over, and bytes their sources; steps the pages of lists that were read.
+	handed, steps int
+	bytes         int64
 }
 
 // pollMail hands over the messages of folders, each once, as records.
@@ -77,7 +82,7 @@ func pollMail(call *sdk.Call) error {
 	if call.Trigger() == "" {
 		return listMail(call, settings)
 	}
-	state, err := readState(call)
+	state, err := readState(call, settings.user)
 	if err != nil {
 		return err
 	}
@@ -107,7 +112,7 @@ func (p *poll) run() (more bool, err error) {
 		s.run, s.taken = p.now, 0
 		p.forget()
 		for _, f := range s.folders {
-			f.stage = changes
+			f.stage, f.steps = changes, 0
 		}
 	}
 	for _, name := range p.folders {
@@ -120,9 +125,16 @@ func (p *poll) run() (more bool, err error) {
 			case s.taken >= p.most():
 				p.call.Truncate()
 				return false, p.retry()
-			case p.handed >= pageful || p.bytes >= pagefulBytes:
+			case p.full() || p.steps >= maxSteps:
 				return true, nil
+			case f.steps >= maxFolderSteps:
+				p.call.Log(abi.Warn, fmt.Sprintf("the list of %s did not end in %d pages; the next run goes on with it", name, f.steps))
+				p.call.Truncate()
+				f.stage = done
+				continue
 			}
+			p.steps++
+			f.steps++
 			if err := p.step(name, f); err != nil {
 				return false, err
 			}
@@ -130,6 +142,9 @@ func (p *poll) run() (more bool, err error) {
 	}
 	return false, p.retry()
 }
+
+// full reports whether this invocation has handed over enough.
+func (p *poll) full() bool { return p.handed >= pageful || p.bytes >= pagefulBytes }
 
 // end ends a run.
 func (p *poll) end() { p.state.run, p.state.isFirst, p.state.taken = time.Time{}, false, 0 }

@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
@@ -11,6 +12,8 @@ import (
 
 // state is what mail.poll keeps from one invocation to the next. It grows with the folders and with what fails, not with the mails.
 type state struct {
+	// user is the mailbox that it is of, as the parameter names it.
+	user string
 	// isFirst says that the first run has not ended yet.
 	isFirst bool
 	// run is when the run began that goes on, zero between two; taken is how many messages it has handed over.
@@ -31,6 +34,8 @@ type folder struct {
 	within bool
 	// stage is how far the present run has come with the folder.
 	stage stage
+	// steps are the pages of lists that the present run has read of it.
+	steps int
 	// tracked is how many items the chain of links has given.
 	tracked int
 	// synced is when the last round ended that left nothing behind.
@@ -87,17 +92,23 @@ type failing struct {
 	at time.Time
 }
 
-func readState(call *sdk.Call) (*state, error) {
-	s := &state{isFirst: true, folders: map[string]*folder{}, failing: map[string]*failing{}}
+func readState(call *sdk.Call, user string) (*state, error) {
+	s := &state{user: user, isFirst: true, folders: map[string]*folder{}, failing: map[string]*failing{}}
 	v := call.State()
 	if v == nil {
+		return s, nil
+	}
+	if was := string(v.GetStringBytes("user")); was != "" && !strings.EqualFold(was, user) {
+		// Its links lead to the other mailbox, whose messages are not to be found in this one.
+		call.Log(abi.Warn, "the trigger has another mailbox than before, and begins anew")
 		return s, nil
 	}
 	r := stateReader{}
 	s.isFirst, s.run, s.taken = v.GetBool("first"), r.time(v, "run"), v.GetInt("taken")
 	v.GetObject("folders").Visit(func(name []byte, v *sdk.Value) {
 		f := &folder{
-			id: string(v.GetStringBytes("id")), link: string(v.GetStringBytes("link")), within: v.GetBool("within"), stage: stage(v.GetInt("stage")), tracked: v.GetInt("tracked"),
+			id: string(v.GetStringBytes("id")), link: string(v.GetStringBytes("link")), within: v.GetBool("within"),
+			stage: stage(v.GetInt("stage")), steps: v.GetInt("steps"), tracked: v.GetInt("tracked"),
 			began: r.time(v, "began"), synced: r.time(v, "synced"), floor: r.time(v, "floor"), swept: r.time(v, "swept"), counted: r.time(v, "counted"),
 		}
 		for _, w := range v.GetArray("walks") {
@@ -142,7 +153,7 @@ func (s *state) object() sdk.Object {
 		putTime(o, "at", f.at)
 		failures.Nested(id, o)
 	}
-	o := sdk.NewObject().Bool("first", s.isFirst).Int("taken", int64(s.taken))
+	o := sdk.NewObject().Text("user", s.user).Bool("first", s.isFirst).Int("taken", int64(s.taken))
 	putTime(o, "run", s.run)
 	return o.Nested("folders", folders).Nested("failing", failures)
 }
@@ -154,7 +165,7 @@ func (f *folder) object() sdk.Object {
 		some(list[i], "link", w.link)
 		putTime(list[i], "at", w.at)
 	}
-	o := sdk.NewObject().Text("id", f.id).Bool("within", f.within).Int("stage", int64(f.stage)).Int("tracked", int64(f.tracked))
+	o := sdk.NewObject().Text("id", f.id).Bool("within", f.within).Int("stage", int64(f.stage)).Int("steps", int64(f.steps)).Int("tracked", int64(f.tracked))
 	some(o, "link", f.link)
 	putTime(o, "began", f.began)
 	putTime(o, "synced", f.synced)

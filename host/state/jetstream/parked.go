@@ -109,6 +109,72 @@ func (s *Store) Drop(ctx context.Context, name string, ids []uint64) (int, error
 	return s.takeParked(ctx, name, ids, func(h *head, l *letter) { h.Follow.Drop = append(h.Follow.Drop, l.Data.ID) })
 }
 
+// maxForgotten is how many batches are removed at once with what waits for a sink. The rest is removed by who takes the lease next.
+const maxForgotten = 500
+
+// Forget drops what waits for a sink, and its dead letters.
+func (s *Store) Forget(ctx context.Context, name, sink string) (n int, err error) {
+	if err := errors.Join(trigger.CheckName("trigger", name), trigger.CheckName("sink", sink)); err != nil {
+		return 0, err
+	}
+	for {
+		some, err := s.lettersOf(ctx, name, sink)
+		if err != nil {
+			return n, explain(err)
+		}
+		if len(some) == 0 {
+			break
+		}
+		dropped, err := s.Drop(ctx, name, some)
+		if n += dropped; err != nil {
+			return n, err
+		}
+	}
+	waited := 0
+	err = s.update(ctx, name, func(h *head) ([]trigger.Record, error) {
+		c := h.Sinks[sink]
+		if c == nil {
+			return nil, errNothing
+		}
+		waited = c.Pending
+		before := h.first()
+		delete(h.Sinks, sink)
+		finished, err := s.finished(ctx, name, h, before)
+		if err != nil {
+			return nil, err
+		}
+		if finished = finished[:min(len(finished), maxForgotten)]; len(finished) > 0 {
+			h.Follow = &follow{Finished: finished}
+		}
+		return nil, nil
+	})
+	return n + waited, err
+}
+
+// lettersOf are numbers of a sink's dead letters, at most as many as can be dropped at once.
+func (s *Store) lettersOf(ctx context.Context, name, sink string) (some []uint64, err error) {
+	if _, _, err := s.settled(ctx, name); err != nil {
+		return nil, err
+	}
+	all, err := s.letters(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range all {
+		l, err := s.letter(ctx, name, id)
+		if err != nil {
+			return nil, err
+		}
+		if l != nil && l.Sink == sink {
+			some = append(some, id)
+		}
+		if len(some) == trigger.MaxBatch {
+			break
+		}
+	}
+	return some, nil
+}
+
 // takeParked takes dead letters off the list, and returns how many there were.
 func (s *Store) takeParked(ctx context.Context, name string, ids []uint64, take func(*head, *letter)) (n int, err error) {
 	if err := errors.Join(trigger.CheckName("trigger", name), trigger.CheckSeqs(len(ids))); err != nil {

@@ -87,8 +87,9 @@ func (s *Store) Commit(ctx context.Context, l trigger.Lease, c trigger.Commit) (
 	err := s.fenced(ctx, l, func(tx *sql.Tx, id int64) error {
 		now := s.now()
 		var counters trigger.Counters
-		row := tx.QueryRow(`SELECT runs, records, repeated, late, greatest_lateness FROM trigger WHERE id = ?`, id)
-		if err := row.Scan(&counters.Runs, &counters.Records, &counters.Repeated, &counters.Late, &counters.GreatestLateness); err != nil {
+		var lastSuccess int64
+		row := tx.QueryRow(`SELECT runs, records, repeated, late, greatest_lateness, last_success FROM trigger WHERE id = ?`, id)
+		if err := row.Scan(&counters.Runs, &counters.Records, &counters.Repeated, &counters.Late, &counters.GreatestLateness, &lastSuccess); err != nil {
 			return err
 		}
 		fresh, err := remember(tx, id, c.Records, now)
@@ -126,8 +127,9 @@ func (s *Store) Commit(ctx context.Context, l trigger.Lease, c trigger.Commit) (
 			counters.Runs, counters.Records, counters.Repeated, counters.Late, counters.GreatestLateness, id); err != nil {
 			return err
 		}
+		// Not from now: after a long time in which the trigger stood still, its first run asks for keys page by page.
 		_, err = tx.Exec(`DELETE FROM seen WHERE (trigger, digest) IN (SELECT trigger, digest FROM seen WHERE trigger = ? AND asked < ? LIMIT ?)`,
-			id, micro(now.Add(-c.Retain-refresh)), sweep)
+			id, min(micro(now), lastSuccess)-(c.Retain+refresh).Microseconds(), sweep)
 		return err
 	})
 	if err != nil {

@@ -70,6 +70,60 @@ func (s *Store) Drop(ctx context.Context, name string, ids []uint64) (int, error
 	return s.takeParked(ctx, name, ids, func(*sql.Tx, int64) error { return nil })
 }
 
+// Forget drops what waits for a sink, and its dead letters.
+func (s *Store) Forget(ctx context.Context, name, sink string) (n int, err error) {
+	if err := errors.Join(trigger.CheckName("trigger", name), trigger.CheckName("sink", sink)); err != nil {
+		return 0, err
+	}
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		n = 0
+		var id int64
+		if err := tx.QueryRow(`SELECT id FROM trigger WHERE name = ?`, name).Scan(&id); err != nil {
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil
+			}
+			return err
+		}
+		for _, statement := range []string{
+			`DELETE FROM outbox WHERE trigger = ? AND sink = ? RETURNING record`, `DELETE FROM parked WHERE trigger = ? AND sink = ? RETURNING record`,
+		} {
+			records, err := numbers(tx, statement, id, sink)
+			if err != nil {
+				return err
+			}
+			for _, record := range records {
+				if err := forget(tx, record); err != nil {
+					return err
+				}
+			}
+			n += len(records)
+		}
+		_, err := tx.Exec(`DELETE FROM sink WHERE trigger = ? AND name = ?`, id, sink)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// numbers are those that a statement returns.
+func numbers(tx *sql.Tx, statement string, arguments ...any) (all []int64, err error) {
+	rows, err := tx.Query(statement, arguments...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	return all, rows.Err()
+}
+
 // takeParked takes dead letters off the list, after before has seen each, and returns how many there were.
 func (s *Store) takeParked(ctx context.Context, name string, ids []uint64, before func(tx *sql.Tx, id int64) error) (n int, err error) {
 	if err := errors.Join(trigger.CheckName("trigger", name), trigger.CheckSeqs(len(ids))); err != nil {

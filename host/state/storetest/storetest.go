@@ -44,6 +44,7 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		{"a delivery without an end is in doubt", testDoubt},
 		{"what a sink spoils waits for the operator", testParked},
 		{"sinks come and go", testSinks},
+		{"what waits for a sink is forgotten", testForget},
 		{"a lease has one holder", testLease},
 		{"a lease ends in time", testExpiry},
 		{"a fence that is old changes nothing", testFence},
@@ -698,6 +699,50 @@ func testLate(t *testing.T, p Place) {
 	c := known.Counters
 	if c.Late != 2 || c.GreatestLateness < time.Hour-time.Minute || c.GreatestLateness > time.Hour+time.Minute {
 		t.Errorf("counters %+v", c)
+	}
+}
+
+func testForget(t *testing.T, p Place) {
+	s := p.Open(t)
+	l := lease(t, s, "a")
+	all := records("a", "b", "c", "d")
+	blob := "sha256:" + strings.Repeat("0b", 32)
+	all[3].Blobs = []string{blob}
+	commit(t, s, l, trigger.Commit{Records: all[:2], Sinks: []string{"siem", "old"}})
+	commit(t, s, l, trigger.Commit{Records: all[2:], Sinks: []string{"old"}})
+	old := pending(t, s, "old")
+	begin(t, s, l, "old", old[:2])
+	settle(t, s, l, "old", trigger.Outcome{Seq: old[0].Seq, Result: trigger.Spoiled}, trigger.Outcome{Seq: old[1].Seq, Result: trigger.Acknowledged})
+	forget := func(sink string, want int) {
+		t.Helper()
+		if n, err := s.Forget(t.Context(), name, sink); n != want || err != nil {
+			t.Errorf("%s: %d forgotten, %v; want %d", sink, n, err, want)
+		}
+	}
+	forget("never", 0)
+	forget("old", 3)
+	forget("old", 0)
+	if n, err := s.Forget(t.Context(), "another", "old"); n != 0 || err != nil {
+		t.Errorf("of a trigger that never ran: %d, %v", n, err)
+	}
+	wantSinks(t, s, map[string][3]int{"siem": {2, 0, 0}})
+	settle(t, s, l, "old", outcomes(trigger.Acknowledged, old)...) // by a host that delivers to it still
+	if parked, err := s.Parked(t.Context(), name, 0, 10); err != nil || len(parked) != 0 {
+		t.Errorf("parked: %v, %v", parked, err)
+	}
+	commit(t, s, l, trigger.Commit{Records: records("e"), Sinks: []string{"siem", "old"}})
+	if got := keys(pending(t, s, "old")); got != "e" {
+		t.Errorf("once it is back: %s", got)
+	}
+	if got := keys(pending(t, s, "siem")); got != "a b e" {
+		t.Errorf("the other: %s", got)
+	}
+	siem := pending(t, s, "siem")
+	begin(t, s, l, "siem", siem)
+	settle(t, s, l, "siem", outcomes(trigger.Acknowledged, siem)...)
+	wantSinks(t, s, map[string][3]int{"siem": {0, 0, 3}, "old": {1, 0, 0}})
+	if needed, err := s.Blobs(t.Context(), []string{blob}); err != nil || needed[0] {
+		t.Errorf("the blob is needed: %v, %v", needed, err)
 	}
 }
 

@@ -139,6 +139,9 @@ func (d *Directory) deliver(ctx context.Context, r *trigger.Delivery) error {
 	if err := errors.Join(mark.Close(), d.sync(path.Dir(p.mark))); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return err // the draft stays: it may be another host's by now
+	}
 	if err := d.root.Rename(p.draft, p.final); err != nil {
 		return err
 	}

@@ -88,7 +88,12 @@ func (f *File) Deliver(ctx context.Context, records []trigger.Delivery) (int, er
 		}
 		lines = append(append(lines, line...), '\n')
 	}
-	err := f.locked(ctx, func() error { return f.append(lines) })
+	err := f.locked(ctx, func() error {
+		if err := ctx.Err(); err != nil { // nobody else can look into the file from here on, so that what is written is found
+			return err
+		}
+		return f.append(lines)
+	})
 	if err != nil {
 		return 0, err
 	}
@@ -167,20 +172,20 @@ func (f *File) open() (_ *os.File, size int64, err error) {
 	if size, err = lastEnd(file, info.Size()); err != nil || size == info.Size() {
 		return file, size, err
 	}
-	if err = isOurs(file, size); err == nil {
+	if err = isOurs(file, size, info.Size()); err == nil {
 		err = errors.Join(file.Truncate(size), file.Sync())
 	}
 	return file, size, err
 }
 
-// isOurs refuses to cut off what does not begin as a line of this sink's.
-func isOurs(file io.ReaderAt, at int64) error {
-	begin := make([]byte, len(idMember))
-	n, err := file.ReadAt(begin, at)
-	if err != nil && !errors.Is(err, io.EOF) {
+// isOurs refuses to cut off what does not begin as a line of this sink's, and is not what a power failure leaves of one: zeros, where the file
+// had grown already and the bytes had not come.
+func isOurs(file io.ReaderAt, at, end int64) error {
+	tail := make([]byte, end-at) // which lastEnd has bounded
+	if _, err := file.ReadAt(tail, at); err != nil {
 		return err
 	}
-	if !strings.HasPrefix(idMember, string(begin[:n])) {
+	if !strings.HasPrefix(idMember, string(tail[:min(len(tail), len(idMember))])) && len(bytes.Trim(tail, "\x00")) > 0 {
 		return errForeign
 	}
 	return nil

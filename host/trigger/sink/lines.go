@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"io"
+	"sync"
 
 	"github.com/postern-dev/postern/host/trigger"
 )
@@ -10,8 +11,10 @@ import (
 // Lines is a [trigger.Sink] that writes JSON Lines to a stream, such as standard output. A line is delivered once it is written; after a
 // crash nobody can tell which were.
 type Lines struct {
-	// W gets one line for each record, in one write.
+	// W gets one line for each record, in one write, and one write at a time.
 	W io.Writer
+
+	mu sync.Mutex
 }
 
 var _ trigger.Sink = (*Lines)(nil)
@@ -26,7 +29,7 @@ func (l *Lines) Deliver(ctx context.Context, records []trigger.Delivery) (int, e
 		if err != nil {
 			return i, err
 		}
-		n, err := l.W.Write(append(line, '\n'))
+		n, err := l.write(append(line, '\n'))
 		if err == nil {
 			continue
 		}
@@ -36,6 +39,12 @@ func (l *Lines) Deliver(ctx context.Context, records []trigger.Delivery) (int, e
 		return i, err
 	}
 	return len(records), nil
+}
+
+func (l *Lines) write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.W.Write(line)
 }
 
 // Holds cannot tell: what was written to a stream is gone.

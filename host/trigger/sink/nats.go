@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,6 +77,9 @@ func (n *NATS) Close() error { return nil }
 // Deliver publishes one record after the other.
 func (n *NATS) Deliver(ctx context.Context, records []trigger.Delivery) (int, error) {
 	for i := range records {
+		if err := ctx.Err(); err != nil {
+			return i, err
+		}
 		if err := n.publish(ctx, &records[i]); err != nil {
 			return i, err
 		}
@@ -87,6 +91,9 @@ func (n *NATS) publish(ctx context.Context, r *trigger.Delivery) error {
 	body, err := message(r)
 	if err != nil {
 		return err
+	}
+	if !n.js.Conn().IsConnected() {
+		return errNoConnection
 	}
 	if most := n.js.Conn().MaxPayload(); most > 0 && int64(len(body)) > most {
 		return &trigger.PermanentError{Reason: fmt.Sprintf("the record is %d bytes long, and the server takes %d; raise its max_payload", len(body), most)}
@@ -104,12 +111,14 @@ func (n *NATS) publish(ctx context.Context, r *trigger.Delivery) error {
 		return fmt.Errorf("the stream refused the record: %w", refused)
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("no stream takes the subject %s; make one", n.options.Subject)
-	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrDisconnected):
-		return errors.New("there is no connection to NATS")
+	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrDisconnected): // not one that was closed: the record may have left
+		return errNoConnection
 	default:
 		return &trigger.DoubtError{Reason: "the stream did not acknowledge the record: " + err.Error()}
 	}
 }
+
+var errNoConnection = errors.New("there is no connection to NATS")
 
 // Holds looks for the records among the messages that the stream has got since the first of them began.
 func (n *NATS) Holds(ctx context.Context, records []trigger.Delivery) ([]bool, error) {
@@ -127,7 +136,11 @@ func (n *NATS) Holds(ctx context.Context, records []trigger.Delivery) ([]bool, e
 		return nil, fmt.Errorf("stream %s: %w", n.options.Stream, err)
 	}
 	from := oldest.Add(-clockSlack)
-	if complete := n.keepsAll(stream, from); !complete {
+	complete, err := n.keepsAll(ctx, stream, from)
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", n.options.Stream, err)
+	}
+	if !complete {
 		// Then the stream's own memory of ids has to tell, while there is enough of it left for publishing once more.
 		if time.Since(oldest) > stream.CachedInfo().Config.Duplicates/2 {
 			return nil, trigger.ErrCannotTell
@@ -165,8 +178,25 @@ func (n *NATS) Holds(ctx context.Context, records []trigger.Delivery) ([]bool, e
 }
 
 // keepsAll reports whether a stream still has every message that it got after a time.
-func (n *NATS) keepsAll(stream jetstream.Stream, from time.Time) bool {
+func (n *NATS) keepsAll(ctx context.Context, stream jetstream.Stream, from time.Time) (bool, error) {
 	info := stream.CachedInfo()
-	nothingGone := info.State.FirstSeq <= 1 && info.State.NumDeleted == 0 || info.State.Msgs > 0 && info.State.FirstTime.Before(from)
-	return info.Config.Retention == jetstream.LimitsPolicy && info.Config.MaxMsgsPerSubject <= 0 && nothingGone
+	if info.Config.Retention != jetstream.LimitsPolicy || info.Config.MaxMsgsPerSubject > 0 {
+		return false, nil
+	}
+	if info.State.FirstSeq > 1 && (info.State.Msgs == 0 || !info.State.FirstTime.Before(from)) {
+		return false, nil // what was first is gone
+	}
+	if info.State.NumDeleted == 0 {
+		return true, nil
+	}
+	// Some were removed in between, one by one. All of them are from before the time if one that came after them is.
+	detailed, err := stream.Info(ctx, jetstream.WithDeletedDetails(true))
+	if err != nil || len(detailed.State.Deleted) == 0 {
+		return false, err
+	}
+	next, err := stream.GetMsg(ctx, slices.Max(detailed.State.Deleted)+1, jetstream.WithGetMsgSubject(">"))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	return err == nil && next.Time.Before(from), err
 }

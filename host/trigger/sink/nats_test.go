@@ -159,3 +159,27 @@ func TestAStreamThatForgetsCannotTellForLong(t *testing.T) {
 		wantHolds(t, s, deliveries("a"), false)
 	}
 }
+
+func TestAMessageThatWasTakenOutOfItsStreamIsNotTakenForNeverSent(t *testing.T) {
+	url, _ := bustest.Start(t, t.TempDir())
+	conn := connect(t, url)
+	newStream(t, conn, jetstream.StreamConfig{Name: "SOC", Subjects: []string{"soc.>"}})
+	s := newNATS(t, conn, "soc.a", "SOC")
+	deliver(t, s, deliveries("a", "b", "c"))
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(t.Context(), "SOC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.DeleteMsg(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	records := deliveries("b")
+	records[0].Begun = time.Now().Add(-time.Hour)
+	if holds, err := s.Holds(t.Context(), records); !errors.Is(err, trigger.ErrCannotTell) {
+		t.Errorf("%v, %v", holds, err)
+	}
+}

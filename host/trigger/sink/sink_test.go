@@ -172,6 +172,7 @@ func TestAFileKeepsWholeLinesOnly(t *testing.T) {
 		"cut at its end":  {linesOf("a") + strings.TrimSuffix(lineOf("b"), "\n"), linesOf("a", "b")},
 		"only that":       {lineOf("b")[:20], linesOf("b")},
 		"a long one":      {linesOf("a") + lineOf("b")[:90] + strings.Repeat("x", 1<<20), linesOf("a", "b")},
+		"zeros":           {linesOf("a") + strings.Repeat("\x00", 5000), linesOf("a", "b")},
 		"whole":           {linesOf("a"), linesOf("a", "b")},
 		"foreign lines":   {"hello\n", "hello\n" + linesOf("b")},
 	} {
@@ -191,7 +192,7 @@ func TestAFileKeepsWholeLinesOnly(t *testing.T) {
 
 func TestAFileOfSomebodyElseIsNotCut(t *testing.T) {
 	dir := t.TempDir()
-	for name, content := range map[string]string{"text": "hello", "json": `{"idea":1}`, "long": strings.Repeat("x", 10<<20)} {
+	for name, content := range map[string]string{"text": "hello", "zeros": "\x00\x00hello", "json": `{"idea":1}`, "long": strings.Repeat("x", 10<<20)} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)

@@ -34,6 +34,8 @@ const (
 	// is only known when what it sent began, and so when it must have ended.
 	sending = 10 * time.Second
 
+	// hostSlack is by how much the clock of the host that began a delivery may be behind.
+	hostSlack = 30 * time.Second
 	// maxAnswer is how much of an answer is read, so that its connection can be used again. Nothing of it is looked at.
 	maxAnswer = 64 << 10
 	// maxRetryAfter bounds how long a receiver can ask to be left alone.
@@ -128,6 +130,9 @@ func (w *Webhook) Deliver(ctx context.Context, records []trigger.Delivery) (int,
 		if i > 0 && w.options.Now().Sub(records[0].Begun) > sending {
 			return i, nil
 		}
+		if err := ctx.Err(); err != nil {
+			return i, err
+		}
 		if err := w.post(ctx, &records[i]); err != nil {
 			return i, err
 		}
@@ -140,10 +145,10 @@ func (w *Webhook) post(ctx context.Context, r *trigger.Delivery) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.options.Timeout)
+	within, cancel := context.WithTimeout(ctx, w.options.Timeout)
 	defer cancel()
 	var left atomic.Bool // whether anything of the request has left; the transport tells so on another goroutine
-	req, err := w.request(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	req, err := w.request(httptrace.WithClientTrace(within, &httptrace.ClientTrace{
 		WroteHeaderField: func(string, []string) { left.Store(true) },
 	}), http.MethodPost, ID(r.Trigger, r.Key), body)
 	if err != nil {
@@ -152,6 +157,7 @@ func (w *Webhook) post(ctx context.Context, r *trigger.Delivery) error {
 	req.Header.Set("Content-Type", "application/json")
 	// The transport sends a request again by itself only if it may be sent twice, or if nothing of it has left.
 	req.GetBody = nil
+	req.Body = io.NopCloser(&leasedBody{ctx, bytes.NewReader(body)})
 	res, err := w.transport.RoundTrip(req)
 	if err != nil {
 		if left.Load() {
@@ -160,8 +166,30 @@ func (w *Webhook) post(ctx context.Context, r *trigger.Delivery) error {
 		return errors.New("the receiver cannot be reached: " + plain(err))
 	}
 	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer)) // the status has said it, whatever becomes of the rest
+	finish(res)
 	return judge(res)
+}
+
+// leasedBody is the body of a request that is not sent if the lease has ended while the connection was made. The transport reads it before anything
+// has left, but for headers that are longer than ours.
+type leasedBody struct {
+	ctx  context.Context
+	body io.Reader
+}
+
+func (b *leasedBody) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return b.body.Read(p)
+}
+
+// finish reads an answer as far as that lets its connection be used again, whatever becomes of it: the status has said all. After 101 the
+// connection speaks something else, which nothing bounds.
+func finish(res *http.Response) {
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer))
+	}
 }
 
 // request makes a signed request.
@@ -244,7 +272,7 @@ func retryAfter(res *http.Response) time.Duration {
 // Holds asks the receiver for one record after the other.
 func (w *Webhook) Holds(ctx context.Context, records []trigger.Delivery) ([]bool, error) {
 	for i := range records {
-		ended := records[i].Begun.Add(sending + w.options.Timeout)
+		ended := records[i].Begun.Add(sending + w.options.Timeout + hostSlack)
 		if known := records[i].Ended; !known.IsZero() && known.Before(ended) {
 			ended = known
 		}
@@ -275,7 +303,7 @@ func (w *Webhook) ask(ctx context.Context, id string) (bool, error) {
 		return false, errors.New("the receiver cannot be asked whether it has the record: " + plain(err))
 	}
 	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer)) // as in post
+	finish(res)
 	knows := res.Header.Get(RecordHeader) == id
 	switch code := res.StatusCode; {
 	case knows && (code == http.StatusOK || code == http.StatusNoContent):

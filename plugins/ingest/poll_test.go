@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/postern-dev/postern/sdk/plugintest"
+)
+
+// endless are the exchanges for so many pages of a list of which each is empty and leads to another.
+func endless(n int) []plugintest.Exchange {
+	script := make([]plugintest.Exchange, n)
+	for i := range script {
+		script[i] = plugintest.Exchange{Want: `{"op":"graph","link":"L"}`, Reply: `{"status":200,"body":{"value":[]},"next":"L"}`}
+	}
+	return script
+}
+
+// polledFolders is the state in the midst of a run, in which so many pages of the Inbox were read.
+func polledFolders(steps int) string {
+	const folder = `{"id":"F","link":"L","within":true,"stage":0,"steps":%d,
+		"began":"2026-01-01T00:00:00Z","swept":"2026-01-02T03:00:00Z","counted":"2026-01-02T03:00:00Z"}`
+	return `{"user":"ann@contoso.example","run":"2026-01-02T03:04:05Z","folders":{"Inbox":` + fmt.Sprintf(folder, steps) +
+		`,"Junk":` + fmt.Sprintf(folder, 0) + `}}`
+}
+
+const twoFolders = `{"email_address":"ann@contoso.example","folder":["Inbox","Junk"],"max_containers":100}`
+
+func TestAListWithoutEndIsReadInPieces(t *testing.T) {
+	result := plugintest.Resume(t, plugin, "mail.poll", twoFolders, polledFolders(0), endless(maxSteps)...)
+	if result.Error != nil || !result.More {
+		t.Fatalf("%v, more %v", result.Error, result.More)
+	}
+	state, err := json.Marshal(result.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Resume(t, plugin, "mail.poll", twoFolders, string(state), endless(maxSteps)...)
+}
+
+func TestAListWithoutEndLeavesOtherFoldersTheirTurn(t *testing.T) {
+	script := append(endless(5), plugintest.Exchange{Want: `{"op":"graph","link":"L"}`, Reply: `{"status":200,"body":{"value":[]},"delta":"D"}`})
+	result := plugintest.Resume(t, plugin, "mail.poll", twoFolders, polledFolders(maxFolderSteps-5), script...)
+	if result.Error != nil || result.More || !result.Truncated {
+		t.Fatalf("%v, more %v, truncated %v", result.Error, result.More, result.Truncated)
+	}
+	folders := result.State.(map[string]any)["folders"].(map[string]any)
+	if folders["Inbox"].(map[string]any)["link"] != "L" || folders["Junk"].(map[string]any)["link"] != "D" {
+		t.Errorf("the folders are %v", folders)
+	}
+}
+
+// get is one request of a batch, for a message.
+func get(id string) string {
+	return `{"capability":"mail.ingest","method":"GET","path":"/users/{user}/messages/{message}",` +
+		`"params":{"user":"ann@contoso.example","message":"` + id + `"},"query":{"$select":"` + messageFields + `"},"headers":{"Prefer":"IdType=\"ImmutableId\""}}`
+}
+
+func TestAMessageThatIsTooMuchForAnInvocationHoldsUpNoOther(t *testing.T) {
+	script := []plugintest.Exchange{
+		{
+			Want: `{"op":"graph","link":"L"}`,
+			Reply: `{"status":200,"body":{"value":[{"id":"A","receivedDateTime":"2026-01-02T02:00:00Z"},
+				{"id":"B","receivedDateTime":"2026-01-02T03:00:00Z"}]},"delta":"D"}`,
+		},
+		{Want: `{"op":"seen","keys":["A","B"]}`, Reply: `{"seen":[false,false]}`},
+		{
+			Want:  `{"op":"batch","requests":[` + get("A") + `,` + get("B") + `]}`,
+			Reply: `{"replies":[{"status":200,"body":{"id":"A"}},{"status":200,"body":{"id":"B"}}]}`,
+		},
+		{
+			Want: `{"op":"graph","capability":"mail.ingest","method":"GET","path":"/users/{user}/messages/{message}/$value",
+				"params":{"user":"ann@contoso.example","message":"A"},"headers":{"Prefer":"IdType=\"ImmutableId\""},"save":true}`,
+			Reply: `{"error":{"code":"exchange_limit","message":"the invocation's blobs are over 1073741824 bytes"}}`,
+		},
+	}
+	one := `{"email_address":"ann@contoso.example","folder":["Inbox"],"max_containers":100,"extract_eml":true}`
+	result := plugintest.Resume(t, plugin, "mail.poll", one, polledFolders(0), script...)
+	if result.Error != nil || !result.More || len(result.Data) != 0 {
+		t.Fatalf("%v, more %v, %v", result.Error, result.More, result.Data)
+	}
+	if failing := result.State.(map[string]any)["failing"].(map[string]any); len(failing) != 1 || failing["A"] == nil {
+		t.Errorf("failing are %v", failing)
+	}
+}
+
+func TestAMessageWithoutATimeHoldsUpNoOther(t *testing.T) {
+	list := plugintest.Exchange{Want: `{"op":"graph","link":"L"}`, Reply: `
+		{"status":200,"body":{"value":[{"id":"A"},{"id":"B","receivedDateTime":"2026-01-02T03:00:00Z"}]},"delta":"D"}`}
+	seen := plugintest.Exchange{Want: `{"op":"seen","keys":["A","B"]}`, Reply: `{"seen":[false,false]}`}
+	both := plugintest.Exchange{
+		Want:  `{"op":"batch","requests":[` + get("A") + `,` + get("B") + `]}`,
+		Reply: `{"replies":[{"status":200,"body":{"id":"A"}},{"status":200,"body":{"id":"B"}}]}`,
+	}
+	one := `{"email_address":"ann@contoso.example","folder":["Inbox"],"max_containers":100}`
+	result := plugintest.Resume(t, plugin, "mail.poll", one, polledFolders(0), list, seen, both)
+	if result.Error != nil || len(result.Data) != 2 || result.Data[0]["key"] != "A" || result.Data[0]["time"] != nil || result.Data[1]["time"] == nil {
+		t.Errorf("%v, %v", result.Error, result.Data)
+	}
+}
