@@ -63,6 +63,8 @@ type poll struct {
 	// handed counts those that were handed over, and bytes their sources.
 	handed int
 	bytes  int64
+	// isBrief has lists tell no more of messages than which there are.
+	isBrief bool
 }
 
 // pollMail hands over the messages of folders, each once, as records.
@@ -120,7 +122,7 @@ func (p *poll) run() (more bool, err error) {
 			case s.taken >= p.most():
 				p.call.Truncate()
 				return false, p.retry()
-			case p.handed >= pageful || p.bytes >= pagefulBytes:
+			case p.isFull():
 				return true, nil
 			}
 			if err := p.step(name, f); err != nil {
