@@ -95,7 +95,7 @@ func (s *messageSettings) readSource(call *sdk.Call, m *ingested) (err error) {
 		}
 		return keeper{call.NewBlob()}
 	}
-	if m.report, err = extract.Message(call.BlobReader(m.source.Name, chunk), extract.Options{NoBodies: true, Keep: keep}); err != nil {
+	if m.report, err = extract.Message(call.BlobReader(m.source.Name, chunk), extract.Options{NoBodies: true, NoHashes: true, Keep: keep}); err != nil {
 		return err
 	}
 	for i := range m.report.Findings {
