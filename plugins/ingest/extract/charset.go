@@ -27,6 +27,16 @@ func toUTF8(text string) string {
 	return decoded
 }
 
+// isASCII reports whether a text is of ASCII alone.
+func isASCII(text []byte) bool {
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
 // decodeCharset decodes text by the name of its charset, and gives the one that it was decoded by. A charset that is unknown, missing or
 // plainly not the text's is guessed.
 func decodeCharset(text []byte, name string) (decoded, charset string) {
@@ -42,7 +52,7 @@ func decodeCharset(text []byte, name string) (decoded, charset string) {
 		return decodeUTF7(text), "utf-7"
 	}
 	found, canonical := findCharset(name)
-	isASCII := bytes.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+	isASCII := isASCII(text)
 	switch {
 	case found == nil || canonical == charsetUTF8 || canonical == "us-ascii":
 		if isASCII && bytes.Contains(text, []byte("\x1b$")) {

@@ -165,7 +165,7 @@ func joinDots(text string) string {
 	for _, marker := range []string{"dot", "at"} {
 		for _, form := range []string{"(" + marker + ")", "[" + marker + "]", "{" + marker + "}"} {
 			if lower == "" {
-				if !strings.ContainsAny(text, "([{") {
+				if !isBracketed(text) {
 					return text
 				}
 				lower = strings.ToLower(text)
@@ -416,7 +416,7 @@ func replacer(pairs ...string) *strings.Replacer {
 
 // refang undoes the ways in which people make an indicator safe to write: hxxp, [.], (dot), [:]//, [at].
 func refang(text string) string {
-	if strings.ContainsAny(text, `[({\`) {
+	if isBracketed(text) || strings.IndexByte(text, '\\') >= 0 {
 		text = fangs.Replace(text)
 	}
 	for from := 0; ; {
@@ -510,8 +510,25 @@ func hasMark(text string) bool {
 	return false
 }
 
+// isBracketed reports whether a text has brackets, which those who defang one put around its dots.
+func isBracketed(text string) bool {
+	for i := range len(text) {
+		switch text[i] {
+		case '(', '[', '{':
+			return true
+		}
+	}
+	return false
+}
+
 // parts reports characters that part words.
-func parts(c byte) bool { return strings.IndexByte(",;()[]{}!*^~$?#&'", c) >= 0 }
+func parts(c byte) bool {
+	switch c {
+	case ',', ';', '(', ')', '[', ']', '{', '}', '!', '*', '^', '~', '$', '?', '#', '&', '\'':
+		return true
+	}
+	return false
+}
 
 // word searches one word. prior is the character before it.
 func (c *scan) word(word string, prior byte, isCalled bool, original func(string) string) {
