@@ -10,12 +10,21 @@ import (
 	"time"
 )
 
-// writeMails writes mails to a mailbox as an mbox, the oldest first: those of the numbers from first on. A number stands for the same mail
-// everywhere. Most mails are letters of a few KB, many are newsletters of some ten, and a few have files of up to 250 KB or another mail attached.
-func writeMails(to io.Writer, first, count int, address string) error {
+// mixture is what mails are drained.
+type mixture string
+
+const (
+	// mixed mails are letters of a few KB, newsletters of some ten, and a few with files of up to 250 KB or another mail attached: 18 KB on average.
+	mixed mixture = "mixed"
+	// short mails are notes of 1 KB; every tenth is one of the others, so that the largest are as large.
+	short mixture = "short"
+)
+
+// write writes mails as an mbox, the oldest first: those of the numbers from first on. A number stands for the same mail everywhere.
+func (kind mixture) write(to io.Writer, first, count int, address string) error {
 	w := bufio.NewWriter(to)
 	for n := first; n < first+count; n++ {
-		mail := forged{rand.New(rand.NewPCG(uint64(n), 0)), n}
+		mail := forged{rand.New(rand.NewPCG(uint64(n), 0)), n, kind == short && n%10 > 0}
 		// The separator of an mbox; see RFC 4155.
 		fmt.Fprintf(w, "From ann@elsewhere.example Thu Jan  1 00:00:00 2026\r\n%s\r\n", mail.source(address))
 	}
@@ -25,7 +34,8 @@ func writeMails(to io.Writer, first, count int, address string) error {
 // forged is a made-up mail.
 type forged struct {
 	*rand.Rand
-	number int
+	number  int
+	isShort bool
 }
 
 // forgedSince is when the first of all mails came. Each comes 30 seconds after the one before.
@@ -43,6 +53,9 @@ func (m forged) source(to string) string {
 
 // content is what follows the header.
 func (m forged) content() string {
+	if m.isShort {
+		return fmt.Sprintf("Content-Type: text/plain; charset=utf-8\r\n\r\nYour parcel %d is at https://www.shop%d.example.com/%x\r\n", m.number, m.IntN(300), m.Uint32())
+	}
 	switch kind := m.IntN(100); {
 	case kind < 60:
 		return m.letter(1 + m.IntN(8))
@@ -51,7 +64,7 @@ func (m forged) content() string {
 	case kind < 99:
 		return multipart("mixed", m.number, m.letter(1+m.IntN(8)), m.file(20_000+m.IntN(160_000)))
 	default:
-		inner := forged{m.Rand, m.number}
+		inner := forged{Rand: m.Rand, number: m.number}
 		return multipart("mixed", m.number, m.letter(2), "Content-Type: message/rfc822\r\nContent-Disposition: attachment; filename=\"reported.eml\"\r\n\r\n"+
 			"From: Bank <no-reply@bank.example>\r\nTo: dana@contoso.example\r\nSubject: Reported\r\nMIME-Version: 1.0\r\n"+
 			multipart("report", m.number, inner.letter(6), inner.file(10_000)))
