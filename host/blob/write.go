@@ -37,7 +37,9 @@ func (s *Store) write(ctx context.Context, r io.Reader, take func(n int64) error
 	}()
 
 	sums := newDigests()
-	size, err := transfer(ctx, io.MultiWriter(file, sums), r, take)
+	buffer := s.buffers.Get().(*[chunk]byte)
+	defer s.buffers.Put(buffer)
+	size, err := transfer(ctx, io.MultiWriter(file, sums), r, buffer[:], take)
 	if err == nil {
 		err = file.Sync()
 	}
@@ -51,9 +53,8 @@ func (s *Store) write(ctx context.Context, r io.Reader, take func(n int64) error
 	return blob, nil
 }
 
-// transfer copies r to w in pieces that take allows, until ctx ends.
-func transfer(ctx context.Context, w io.Writer, r io.Reader, take func(n int64) error) (size int64, err error) {
-	buffer := make([]byte, chunk)
+// transfer copies r to w through buffer, in pieces that take allows, until ctx ends.
+func transfer(ctx context.Context, w io.Writer, r io.Reader, buffer []byte, take func(n int64) error) (size int64, err error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return size, err
