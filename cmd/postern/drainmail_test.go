@@ -24,7 +24,8 @@ const (
 func (kind mixture) write(to io.Writer, first, count int, address string) error {
 	w := bufio.NewWriter(to)
 	for n := first; n < first+count; n++ {
-		mail := forged{rand.New(rand.NewPCG(uint64(n), 0)), n, kind == short && n%10 > 0}
+		// The same shapes come again and again, so that what a few mails take of memory is what many do.
+		mail := forged{rand.New(rand.NewPCG(uint64(n%500), 0)), n, kind == short && n%10 > 0}
 		// The separator of an mbox; see RFC 4155.
 		fmt.Fprintf(w, "From ann@elsewhere.example Thu Jan  1 00:00:00 2026\r\n%s\r\n", mail.source(address))
 	}
@@ -93,9 +94,9 @@ func (m forged) letter(paragraphs int) string {
 
 // file is an attachment of so many bytes.
 func (m forged) file(size int) string {
-	content := make([]byte, size)
-	for i := range content {
-		content[i] = byte(m.Uint32())
+	content := fmt.Appendf(make([]byte, 0, size), "%%PDF-1.7 %d\n", m.number)
+	for len(content) < size {
+		content = append(content, byte(m.Uint32()))
 	}
 	encoded := base64.StdEncoding.EncodeToString(content)
 	var lines strings.Builder
