@@ -38,10 +38,8 @@ const messageFields = "id,internetMessageId,conversationId,subject,from,sender,r
 func (p *poll) read(messages []listed) (int, error) {
 	count, well := 0, 0
 	var failed []failure
-	for chunk := range slices.Chunk(messages, together) {
-		if p.isFull() {
-			break
-		}
+	for count < len(messages) && !p.isFull() {
+		chunk := messages[count:min(len(messages), count+min(together, pageful-p.handed))]
 		fetched, err := p.message.fetch(p.call, chunk)
 		if err != nil {
 			return count, err
