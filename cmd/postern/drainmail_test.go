@@ -47,7 +47,8 @@ func (m forged) source(to string) string {
 	at := forgedSince().Add(time.Duration(m.number) * 30 * time.Second).Format(time.RFC1123Z)
 	head := fmt.Sprintf("Received: from mx%d.elsewhere.example (mx%d.elsewhere.example [198.51.100.%d]) by mail.contoso.example with ESMTPS; %s\r\n"+
 		"Authentication-Results: mail.contoso.example; spf=pass smtp.mailfrom=elsewhere.example; dkim=pass header.d=elsewhere.example\r\n"+
-		"From: \"Ann %d\" <ann%d@elsewhere.example>\r\nTo: %s\r\nSubject: Delivery %d\r\nDate: %s\r\nMessage-ID: <%d@elsewhere.example>\r\nMIME-Version: 1.0\r\n",
+		"From: \"Ann %d\" <ann%d@elsewhere.example>\r\nTo: %s\r\nSubject: Delivery %d\r\nDate: %s\r\n"+
+		"Message-ID: <%d@elsewhere.example>\r\nMIME-Version: 1.0\r\n",
 		m.IntN(9), m.IntN(9), m.IntN(250), at, m.IntN(50), m.IntN(50), to, m.number, at, m.number)
 	return head + m.content()
 }
@@ -55,7 +56,8 @@ func (m forged) source(to string) string {
 // content is what follows the header.
 func (m forged) content() string {
 	if m.isShort {
-		return fmt.Sprintf("Content-Type: text/plain; charset=utf-8\r\n\r\nYour parcel %d is at https://www.shop%d.example.com/%x\r\n", m.number, m.IntN(300), m.Uint32())
+		return fmt.Sprintf("Content-Type: text/plain; charset=utf-8\r\n\r\nYour parcel %d is at https://www.shop%d.example.com/%x\r\n",
+			m.number, m.IntN(300), m.Uint32())
 	}
 	switch kind := m.IntN(100); {
 	case kind < 60:
@@ -66,9 +68,10 @@ func (m forged) content() string {
 		return multipart("mixed", m.number, m.letter(1+m.IntN(8)), m.file(20_000+m.IntN(160_000)))
 	default:
 		inner := forged{Rand: m.Rand, number: m.number}
-		return multipart("mixed", m.number, m.letter(2), "Content-Type: message/rfc822\r\nContent-Disposition: attachment; filename=\"reported.eml\"\r\n\r\n"+
-			"From: Bank <no-reply@bank.example>\r\nTo: dana@contoso.example\r\nSubject: Reported\r\nMIME-Version: 1.0\r\n"+
-			multipart("report", m.number, inner.letter(6), inner.file(10_000)))
+		return multipart("mixed", m.number, m.letter(2),
+			"Content-Type: message/rfc822\r\nContent-Disposition: attachment; filename=\"reported.eml\"\r\n\r\n"+
+				"From: Bank <no-reply@bank.example>\r\nTo: dana@contoso.example\r\nSubject: Reported\r\nMIME-Version: 1.0\r\n"+
+				multipart("report", m.number, inner.letter(6), inner.file(10_000)))
 	}
 }
 
@@ -79,7 +82,8 @@ func (m forged) letter(paragraphs int) string {
 		words := strings.Repeat("The parcel waits for you, and the figures came in this morning. ", 1+m.IntN(4))
 		url := fmt.Sprintf("https://www%d.shop%d.example.com/track/%08x?id=%d&lang=en", m.IntN(5), m.IntN(300), m.Uint32(), m.IntN(1000))
 		fmt.Fprintf(&text, "%s\r\n%s\r\n", words, url)
-		fmt.Fprintf(&markup, "<tr><td style=3D\"padding:4px\"><p>%s=\r\n<a href=3D\"%s\">Track it</a></p></td></tr>\r\n", words, strings.ReplaceAll(url, "=", "=3D"))
+		fmt.Fprintf(&markup, "<tr><td style=3D\"padding:4px\"><p>%s=\r\n<a href=3D\"%s\">Track it</a></p></td></tr>\r\n",
+			words, strings.ReplaceAll(url, "=", "=3D"))
 		switch m.IntN(6) {
 		case 0:
 			fmt.Fprintf(&text, "It came from hxxp://203[.]0[.]113[.]%d:8080/in and 2001:db8::%x.\r\n", m.IntN(250), m.IntN(1<<16))
@@ -89,7 +93,8 @@ func (m forged) letter(paragraphs int) string {
 	}
 	return multipart("alternative", m.number,
 		"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"+text.String(),
-		"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<html><body><table>\r\n"+markup.String()+"</table></body></html>\r\n")
+		"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<html><body><table>\r\n"+
+			markup.String()+"</table></body></html>\r\n")
 }
 
 // file is an attachment of so many bytes.

@@ -7,7 +7,7 @@ import (
 )
 
 // TestTimeGrowsWithTheSizeAndNoFaster reads what makes patterns and parsers slow: what is eight times as long may take little more than eight
-// times the time. Small times are noise.
+// times the time. Small times are noise, and so is what a busy machine takes once.
 func TestTimeGrowsWithTheSizeAndNoFaster(t *testing.T) {
 	const small, factor, noise = 128 << 10, 8, 300 * time.Millisecond
 	for _, piece := range []string{
@@ -22,7 +22,11 @@ func TestTimeGrowsWithTheSizeAndNoFaster(t *testing.T) {
 				return time.Since(started)
 			}
 			short, long := took(small), took(factor*small)
-			if long > noise && long > 3*factor*short {
+			isSlow := func() bool { return long > noise && long > 3*factor*short }
+			for tries := 0; isSlow() && tries < 3; tries++ { // a machine that does other things is slow now and then
+				short, long = min(short, took(small)), min(long, took(factor*small))
+			}
+			if isSlow() {
 				t.Errorf("%q behind %q: %v for %d KiB, %v for %d KiB", piece, head, short, small>>10, long, factor*small>>10)
 			}
 		}
