@@ -18,6 +18,14 @@ func packages() []string {
 	return []string{"./bench/peers", "./host", "./cmd/postern", "./plugins/ingest/extract"}
 }
 
+// once is the benchmark that takes minutes, and its package. It is run once, whatever the count.
+const (
+	once        = "^BenchmarkDrain$"
+	oncePackage = "./cmd/postern"
+	// onceTimeout is how long it may take.
+	onceTimeout = "40m"
+)
+
 func claims() []claim {
 	const (
 		extism       = "extism/go-sdk: Instance + Call + Close"
@@ -177,17 +185,47 @@ func claims() []claim {
 			Peer: "Mail/action=mail.move/latency=0s/path=native", PeerName: same,
 		},
 		{
-			Name:      "taking a message apart, natively, one processor",
+			Name:      "taking a message apart natively, on one processor (500 a second are 2 ms each)",
 			Benchmark: "Messages", Unit: "sec/message", Reach: 1.0 / 500,
 		},
 		{
-			Name:      "taking a message apart in the sandbox, one after the other",
+			Name:      "taking a message apart in the sandbox, on one processor",
 			Benchmark: "Extract", Unit: "sec/message",
 			Peer: "Messages", PeerName: "the same natively",
 		},
 		{
 			Name:      "taking a message apart in the sandbox: the most memory of a guest",
 			Benchmark: "Extract", Unit: "B/guest", Reach: 32 << 20,
+		},
+		{
+			Name:      "draining 5,000 mails with their sources, attachments and indicators: mails a second",
+			Benchmark: "Drain/kind=mixed/mails=5000", Unit: "mails/s",
+		},
+		{
+			Name:      "the same: processor time for each mail",
+			Benchmark: "Drain/kind=mixed/mails=5000", Unit: "cpu-sec/mail",
+		},
+		{
+			Name:      "the same: requests for each mail, as Microsoft counts them",
+			Benchmark: "Drain/kind=mixed/mails=5000", Unit: "requests/mail",
+		},
+		{
+			Name:      "the same: requests sent for each mail, of which some carry many",
+			Benchmark: "Drain/kind=mixed/mails=5000", Unit: "sent/mail",
+		},
+		{
+			Name:      "the same: most resident memory",
+			Benchmark: "Drain/kind=mixed/mails=5000", Unit: "peak-B",
+			Peer: "Drain/kind=mixed/mails=500", PeerName: "500 such mails", Reach: flat,
+		},
+		{
+			Name:      "draining 50,000 short mails: mails a second",
+			Benchmark: "Drain/kind=short/mails=50000", Unit: "mails/s",
+		},
+		{
+			Name:      "draining 50,000 short mails: most resident memory",
+			Benchmark: "Drain/kind=short/mails=50000", Unit: "peak-B",
+			Peer: "Drain/kind=short/mails=500", PeerName: "500 such mails", Reach: flat,
 		},
 		{
 			Name:      "postern.toml and plugin.toml: read and checked",
@@ -220,6 +258,8 @@ const (
 	largestModule = 4_000_000
 	// promptly is how late a runaway guest may end, and how long others may wait, in seconds.
 	promptly = 20e-3
+	// flat is how much more memory a hundred times as many mails may take: what a collection of garbage that comes later leaves, and no more.
+	flat = 1.25
 	// noise is what resident memory goes up and down by between two readings, in bytes.
 	noise = 2 << 20
 )

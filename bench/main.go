@@ -51,13 +51,17 @@ type row struct {
 }
 
 func run(path string, count int, readme string) error {
-	args := append([]string{"test", "-run", "^$", "-bench", ".", "-benchmem", "-count", strconv.Itoa(count)}, packages()...)
-	command := exec.Command("go", args...)
 	var output bytes.Buffer
-	command.Stdout = io.MultiWriter(&output, os.Stderr)
-	command.Stderr = os.Stderr
-	if err := command.Run(); err != nil {
-		return fmt.Errorf("go test: %w", err)
+	for _, args := range [][]string{
+		append([]string{"-bench", ".", "-skip", once, "-benchmem", "-count", strconv.Itoa(count)}, packages()...),
+		{"-bench", once, "-benchtime", "1x", "-timeout", onceTimeout, oncePackage},
+	} {
+		command := exec.Command("go", append([]string{"test", "-run", "^$"}, args...)...)
+		command.Stdout = io.MultiWriter(&output, os.Stderr)
+		command.Stderr = os.Stderr
+		if err := command.Run(); err != nil {
+			return fmt.Errorf("go test: %w", err)
+		}
 	}
 	samples, err := read(&output)
 	if err != nil {

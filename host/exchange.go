@@ -27,6 +27,7 @@ type exchanges struct {
 	blobs    *blob.Set
 	rows     []json.RawMessage
 	rowBytes int
+	row      []byte // the last one as it was written
 	lines    int
 	request  fastjson.Parser
 	answer   fastjson.Parser
@@ -242,11 +243,11 @@ func (x *exchanges) addRows(rows []*fastjson.Value) error {
 
 // written is a row written anew from what was read, if there is room for it after so many.
 func (x *exchanges) written(row *fastjson.Value, before int) ([]byte, error) {
-	text := abi.AppendValue(nil, row)
-	if x.rowBytes += len(text); before == maxRows || x.rowBytes > maxRowBytes {
+	x.row = abi.AppendValue(x.row[:0], row)
+	if x.rowBytes += len(x.row); before == maxRows || x.rowBytes > maxRowBytes {
 		return nil, &abi.Error{Code: abi.ExchangeLimit, Message: fmt.Sprintf("the result is over %d rows or %d MiB; ask for less at a time", maxRows, maxRowBytes>>20)}
 	}
-	return text, nil
+	return bytes.Clone(x.row), nil
 }
 
 func (x *exchanges) blob(ctx context.Context, b *abi.BlobRequest, reply *abi.Reply) error {

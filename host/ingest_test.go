@@ -127,7 +127,11 @@ func (in *intake) wants(t *testing.T, after time.Duration, parameters map[string
 	}
 }
 
-func (in *intake) fault(f graphtest.Fault) { in.graph.Fault(f) }
+func (in *intake) fault(faults ...graphtest.Fault) {
+	for _, f := range faults {
+		in.graph.Fault(f)
+	}
+}
 
 func TestMailIsPolled(t *testing.T) {
 	old := func(t *testing.T, in *intake) {
@@ -217,9 +221,24 @@ func TestMailIsPolled(t *testing.T) {
 	t.Run("but for what was deleted before it was read", func(t *testing.T) {
 		in := ingest(t)
 		in.mail(t, "inbox", "one", time.Hour)
-		in.fault(graphtest.Fault{Path: "/users/{user}/messages/{message}", Status: 404, Code: "ErrorItemNotFound"})
-		in.wants(t, 0, nil, "[]")
-		in.wants(t, time.Minute, nil, "[]")
+		for _, path := range []string{"/users/{user}/messages/{message}", sourcePath} {
+			in.fault(graphtest.Fault{Path: path, Status: 404, Code: "ErrorItemNotFound"})
+		}
+		in.wants(t, 0, sources(), "[]")
+		in.wants(t, time.Minute, sources(), "[]")
+	})
+	t.Run("although its source is not found at first", func(t *testing.T) {
+		in := ingest(t)
+		in.mail(t, "inbox", "one", time.Hour)
+		in.fault(graphtest.Fault{Path: sourcePath, Status: 404, Code: "ErrorItemNotFound"})
+		in.wants(t, 0, sources(), "[]")
+		in.wants(t, time.Minute, sources(), "[one]")
+	})
+	t.Run("when a list cannot tell all of its messages", func(t *testing.T) {
+		in := ingest(t)
+		old(t, in)
+		in.fault(withholding())
+		in.wants(t, 0, nil, "[old 0 old 1 old 2 old 3 old 4]")
 	})
 }
 
@@ -255,57 +274,98 @@ func TestARunByAClockThatIsFarAheadIsRefused(t *testing.T) {
 	}
 }
 
-func TestAMessageThatCannotBeReadHoldsUpNoOther(t *testing.T) {
-	in := ingest(t)
-	in.mail(t, "inbox", "one", 3*time.Hour)
-	in.mail(t, "inbox", "broken", 2*time.Hour)
-	in.mail(t, "inbox", "two", time.Hour)
-	id := in.keyOf(t, "broken")
-	in.fault(graphtest.Fault{Path: "/users/{user}/messages/" + id, Status: 400, Code: "ErrorInvalidIdMalformed", Times: -1})
-	in.wants(t, 0, nil, "[one two]")
-	in.wants(t, time.Minute, nil, "[]")
-	in.wants(t, time.Minute, nil, "[]") // the last try waits, lest an outage be taken for a fault of the message
-	in.wants(t, 15*time.Minute, nil, "[A message that could not be read]")
-	last := in.records[len(in.records)-1]
-	if last["key"] != id || !strings.Contains(fmt.Sprint(last["error"]), "tries:3") {
-		t.Errorf("got %v", last)
+// sourcePath is where the sources of messages are.
+const sourcePath = "/users/{user}/messages/{message}/$value"
+
+// sources are parameters that want the source of each message.
+func sources() map[string]any { return map[string]any{"extract_eml": true} }
+
+// withholding has Graph refuse one list.
+func withholding() graphtest.Fault {
+	return graphtest.Fault{Path: "/users/{user}/mailFolders/{folder}/messages", Status: 400, Code: "ErrorInvalidRequest"}
+}
+
+// failing is a way in which a message cannot be read: what is asked for below it, by what parameters, and what else has to fail for that.
+type failing struct {
+	below      string
+	parameters map[string]any
+	faults     []graphtest.Fault
+}
+
+// unreadable are the ways: the source cannot be read, or the message itself where no list told it.
+func unreadable() map[string]failing {
+	return map[string]failing{
+		"its source":   {"/$value", sources(), nil},
+		"it by itself": {"", nil, []graphtest.Fault{withholding()}},
 	}
-	in.wants(t, 3*time.Hour, nil, "[]")
+}
+
+func TestAMessageThatCannotBeReadHoldsUpNoOther(t *testing.T) {
+	for name, way := range unreadable() {
+		t.Run(name, func(t *testing.T) {
+			in := ingest(t)
+			in.mail(t, "inbox", "one", 3*time.Hour)
+			in.mail(t, "inbox", "broken", 2*time.Hour)
+			in.mail(t, "inbox", "two", time.Hour)
+			id := in.keyOf(t, "broken")
+			in.fault(append(way.faults, graphtest.Fault{
+				Path: "/users/{user}/messages/" + id + way.below, Status: 400, Code: "ErrorInvalidIdMalformed", Times: -1,
+			})...)
+			in.wants(t, 0, way.parameters, "[one two]")
+			in.wants(t, time.Minute, way.parameters, "[]")
+			in.wants(t, time.Minute, way.parameters, "[]") // the last try waits, lest an outage be taken for a fault of the message
+			in.wants(t, 15*time.Minute, way.parameters, "[A message that could not be read]")
+			last := in.records[len(in.records)-1]
+			if last["key"] != id || !strings.Contains(fmt.Sprint(last["error"]), "tries:3") {
+				t.Errorf("got %v", last)
+			}
+			in.wants(t, 3*time.Hour, way.parameters, "[]")
+		})
+	}
 }
 
 func TestOneMessageIsNotGivenUpForAnOutage(t *testing.T) {
-	in := ingest(t)
-	in.mail(t, "inbox", "unlucky", time.Hour)
-	id := in.keyOf(t, "unlucky")
-	in.fault(graphtest.Fault{Path: "/users/{user}/messages/" + id, Status: 503, Times: -1})
-	for range 5 {
-		in.wants(t, time.Hour, nil, "[]")
+	for name, way := range unreadable() {
+		t.Run(name, func(t *testing.T) {
+			in := ingest(t)
+			in.mail(t, "inbox", "unlucky", time.Hour)
+			id := in.keyOf(t, "unlucky")
+			in.fault(append(way.faults, graphtest.Fault{Path: "/users/{user}/messages/" + id + way.below, Status: 503, Times: -1})...)
+			for range 5 {
+				in.wants(t, time.Hour, way.parameters, "[]")
+			}
+			in.graph.ClearFaults()
+			in.wants(t, time.Minute, way.parameters, "[unlucky]")
+			in.mail(t, "inbox", "broken", 0)
+			id = in.keyOf(t, "broken")
+			in.fault(graphtest.Fault{Path: "/users/{user}/messages/" + id + way.below, Status: 503, Times: -1})
+			for range 6 {
+				in.wants(t, time.Hour, way.parameters, "[]")
+			}
+			in.wants(t, time.Hour, way.parameters, "[A message that could not be read]")
+		})
 	}
-	in.graph.ClearFaults()
-	in.wants(t, time.Minute, nil, "[unlucky]")
-	in.mail(t, "inbox", "broken", 0)
-	id = in.keyOf(t, "broken")
-	in.fault(graphtest.Fault{Path: "/users/{user}/messages/" + id, Status: 503, Times: -1})
-	for range 6 {
-		in.wants(t, time.Hour, nil, "[]")
-	}
-	in.wants(t, time.Hour, nil, "[A message that could not be read]")
 }
 
 func TestAnOutageIsNoFaultOfTheMessages(t *testing.T) {
-	in := ingest(t)
-	for i := range 3 {
-		in.mail(t, "inbox", fmt.Sprintf("mail %d", i), time.Duration(3-i)*time.Hour)
+	for name, way := range unreadable() {
+		t.Run(name, func(t *testing.T) {
+			in := ingest(t)
+			for i := range 3 {
+				in.mail(t, "inbox", fmt.Sprintf("mail %d", i), time.Duration(3-i)*time.Hour)
+			}
+			in.fault(graphtest.Fault{Path: "/users/{user}/messages/{message}" + way.below, Status: 503, Times: -1})
+			for range 5 {
+				in.fault(way.faults...)
+				if got, err := in.poll(t, way.parameters); len(got) != 0 || !errors.Is(err, abi.Upstream) {
+					t.Errorf("got %v, %v", got, err)
+				}
+				in.clock.Advance(20 * time.Minute)
+			}
+			in.graph.ClearFaults()
+			in.wants(t, 0, way.parameters, "[mail 0 mail 1 mail 2]")
+		})
 	}
-	in.fault(graphtest.Fault{Path: "/users/{user}/messages/{message}", Status: 503, Times: -1})
-	for range 5 {
-		if got, err := in.poll(t, nil); len(got) != 0 || !errors.Is(err, abi.Upstream) {
-			t.Errorf("got %v, %v", got, err)
-		}
-		in.clock.Advance(20 * time.Minute)
-	}
-	in.graph.ClearFaults()
-	in.wants(t, 0, nil, "[mail 0 mail 1 mail 2]")
 }
 
 func TestPollingAFolderThatIsNotThere(t *testing.T) {

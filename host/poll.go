@@ -1,10 +1,10 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -120,7 +120,11 @@ func (inv *invocation) addRecord(row *fastjson.Value, text []byte) error {
 func (inv *invocation) blobsIn(v *fastjson.Value, names []string) []string {
 	switch v.Type() {
 	case fastjson.TypeString:
-		if name := string(v.GetStringBytes()); strings.HasPrefix(name, abi.BlobPrefix) && inv.blobs.Has(name) {
+		text := v.GetStringBytes()
+		if !bytes.HasPrefix(text, []byte(abi.BlobPrefix)) { // as of most, which may be long
+			break
+		}
+		if name := string(text); inv.blobs.Has(name) {
 			names = append(names, name)
 		}
 	case fastjson.TypeArray:

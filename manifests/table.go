@@ -63,7 +63,7 @@ func suggest(key string, known []string) string {
 	if best != "" {
 		return fmt.Sprintf("did you mean %s?", best)
 	}
-	return "known here: " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
+	return "known here: " + strings.Join(slices.Compact(slices.Sorted(slices.Values(known))), ", ")
 }
 
 // value reads a key of type T: string, bool, int64, float64, time.Time, map[string]any or []any.

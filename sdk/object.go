@@ -46,7 +46,18 @@ func (o Object) Put(name string, v *Value) Object {
 }
 
 // Text sets a member to a text.
-func (o Object) Text(name, s string) Object { return o.Put(name, o.arena.NewString(s)) }
+func (o Object) Text(name, s string) Object { return o.Put(name, o.text(s)) }
+
+// text makes a value of a text. The arena writes those that need escapes by the rules of Go, of which some mean nothing in JSON: \x7f or
+// \U000e0001 would stay there as they are.
+func (o Object) text(s string) *Value {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
+			return fastjson.MustParseBytes(abi.AppendString(nil, s))
+		}
+	}
+	return o.arena.NewString(s)
+}
 
 // Int sets a member to a whole number.
 func (o Object) Int(name string, n int64) Object {
@@ -65,7 +76,7 @@ func (o Object) Bool(name string, is bool) Object {
 func (o Object) Texts(name string, texts []string) Object {
 	list := o.arena.NewArray()
 	for i, s := range texts {
-		list.SetArrayItem(i, o.arena.NewString(s))
+		list.SetArrayItem(i, o.text(s))
 	}
 	return o.Put(name, list)
 }

@@ -373,6 +373,16 @@ func TestPickFillsAndStrips(t *testing.T) {
 		`{"id":null}`)
 }
 
+func TestTextsStayWhatTheyAre(t *testing.T) {
+	for _, text := range []string{"", "plain", "a\tb\n", "\x00\x01\a\v\x7f\n", `"\u0041"`, "\n\u200b\U000e0041\U0001f600 \ufffd"} {
+		o := sdk.NewObject().Text("text", text).Texts("texts", []string{text})
+		v := fastjson.MustParseBytes(abi.AppendValue(nil, o.Value))
+		if got, listed := string(v.GetStringBytes("text")), string(v.GetStringBytes("texts", "0")); got != text || listed != text {
+			t.Errorf("%q became %q and %q", text, got, listed)
+		}
+	}
+}
+
 func TestLongListsAreHandedOver(t *testing.T) {
 	const rows = 2000
 	text := strings.Repeat("ü", 300)

@@ -25,6 +25,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
@@ -46,6 +47,8 @@ const (
 // at the same time.
 type Store struct {
 	root *os.Root
+	// buffers are pieces of memory that content goes through, as pointers to arrays.
+	buffers sync.Pool
 }
 
 // Open opens the folder, creating it if needed, and removes unfinished files that are older than a day. Close the
@@ -58,7 +61,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the blob folder: %w", err)
 	}
-	s := &Store{root}
+	s := &Store{root: root, buffers: sync.Pool{New: func() any { return new([chunk]byte) }}}
 	if err := s.sweep(); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot clear the blob folder of unfinished files: %w", err), root.Close())
 	}

@@ -24,9 +24,11 @@ const chunk = 64 << 10
 func (s *Store) write(ctx context.Context, r io.Reader, take func(n int64) error) (abi.Blob, error) {
 	temporary := unfinished + rand.Text()
 	sums := newDigests()
+	buffer := s.buffers.Get().(*[chunk]byte)
+	defer s.buffers.Put(buffer)
 	var size int64
 	err := durable.Create(s.root, temporary, func(w io.Writer) (err error) {
-		size, err = transfer(ctx, io.MultiWriter(w, sums), r, take)
+		size, err = transfer(ctx, io.MultiWriter(w, sums), r, buffer[:], take)
 		return err
 	})
 	if err != nil {
@@ -43,9 +45,8 @@ func (s *Store) write(ctx context.Context, r io.Reader, take func(n int64) error
 	return blob, nil
 }
 
-// transfer copies r to w in pieces that take allows, until ctx ends.
-func transfer(ctx context.Context, w io.Writer, r io.Reader, take func(n int64) error) (size int64, err error) {
-	buffer := make([]byte, chunk)
+// transfer copies r to w through buffer, in pieces that take allows, until ctx ends.
+func transfer(ctx context.Context, w io.Writer, r io.Reader, buffer []byte, take func(n int64) error) (size int64, err error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return size, err

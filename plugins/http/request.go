@@ -95,7 +95,7 @@ func body(call *sdk.Call) (*sdk.Value, string, error) {
 		return nil, "", sdk.InvalidInput("ContentType", "the content type is not application/json or text/…, in UTF-8")
 	}
 	if media != "application/json" {
-		return new(fastjson.Arena).NewString(text), media, nil
+		return sdk.NewObject().Text("text", text).Get("text"), media, nil
 	}
 	v, err := abi.Parse(new(fastjson.Parser), []byte(text), abi.MaxExchange)
 	if err != nil {

@@ -15,7 +15,11 @@ import (
 
 const (
 	// together is how many messages are asked for in one exchange: bodies are long, and the reply has a bound.
-	together = 10
+	together = abi.MaxBatch / 2
+	// atOnce is how many sources are asked for in one exchange: as many as Outlook serves at once for one mailbox
+	// (https://learn.microsoft.com/graph/throttling-limits#outlook-service-limits). All of them, at their largest of 150 MB, are what one
+	// invocation may save.
+	atOnce = 4
 	// maxTries is how often a message is tried, each in a run of its own, and the last time not before lastTry has passed since the first.
 	maxTries = 3
 	lastTry  = 15 * time.Minute
@@ -34,31 +38,46 @@ const messageFields = "id,internetMessageId,conversationId,subject,from,sender,r
 func (p *poll) read(messages []listed) (int, error) {
 	count, well := 0, 0
 	var failed []failure
-chunks:
-	for chunk := range slices.Chunk(messages, together) {
-		if p.full() {
-			break
-		}
-		replies, err := p.message.get(p.call, chunk)
+	for count < len(messages) && !p.isFull() {
+		chunk := messages[count:min(len(messages), count+min(together, pageful-p.handed))]
+		fetched, err := p.message.fetch(p.call, chunk)
 		if err != nil {
 			return count, err
 		}
-		for i, m := range chunk {
-			if p.bytes >= pagefulBytes { // what comes now may be as long again
-				break chunks
+		for some := range slices.Chunk(fetched, p.abreast()) {
+			if p.isFull() {
+				break
 			}
-			switch err := p.hand(m, &replies[i]); {
-			case err == nil:
-				well++
-			case isolated(err):
-				failed = append(failed, failure{m, err})
-			case errors.Is(err, abi.ExchangeLimit) && p.handed == 0: // it takes more than an invocation has, and leaves nothing for others
-				failed = append(failed, failure{m, err})
-				p.bytes = pagefulBytes
-			default:
-				return count, err
+			tooMuch := p.message.fetchSources(p.call, some)
+			if tooMuch != nil && !errors.Is(tooMuch, abi.ExchangeLimit) {
+				return count, tooMuch
 			}
-			count++
+			for i := range some {
+				if i > 0 && p.isFull() { // what comes now may be as long again
+					p.state.isAlone = true
+					break
+				}
+				err := tooMuch
+				if err == nil {
+					err = p.hand(&some[i])
+				}
+				switch {
+				case err == nil:
+					well++
+				case isolated(err):
+					failed = append(failed, failure{some[i].listed, err})
+				case errors.Is(err, abi.ExchangeLimit) && p.handed == 0: // it takes more than an invocation has, and leaves nothing for others
+					p.bytes = pagefulBytes
+					if len(some) > 1 { // maybe only with those that came with it
+						p.state.isAlone = true
+						continue
+					}
+					failed = append(failed, failure{some[i].listed, err})
+				default:
+					return count, err
+				}
+				count++
+			}
 		}
 	}
 	if well == 0 && len(failed) > 1 && !slices.ContainsFunc(failed, func(f failure) bool { return !errors.Is(f.err, abi.Upstream) }) {
@@ -72,6 +91,17 @@ chunks:
 	return count, nil
 }
 
+// abreast is how many sources are fetched at once.
+func (p *poll) abreast() int {
+	if p.state.isAlone {
+		return 1
+	}
+	return atOnce
+}
+
+// isFull reports whether this invocation has handed over enough.
+func (p *poll) isFull() bool { return p.handed >= pageful || p.bytes >= pagefulBytes }
+
 // failure is why a message could not be read.
 type failure struct {
 	listed
@@ -79,21 +109,20 @@ type failure struct {
 }
 
 // hand hands over a message, unless it is gone.
-func (p *poll) hand(m listed, reply *sdk.Reply) error {
-	if reply.Error != nil {
-		if errors.Is(reply.Error, abi.NotFound) {
-			p.taken[m.id] = true
-			delete(p.state.failing, m.id)
-			return nil
-		}
-		return reply.Error
-	}
-	record, size, err := p.message.record(p.call, reply.Body)
+func (p *poll) hand(f *fetched) error {
+	record, size, err := p.message.record(p.call, f)
 	p.bytes += size
+	if errors.Is(err, abi.NotFound) {
+		if err = p.message.missing(p.call, f, err); err == nil {
+			p.taken[f.id] = true
+			delete(p.state.failing, f.id)
+		}
+		return err
+	}
 	if err != nil {
 		return err
 	}
-	p.give(m, record)
+	p.give(f.listed, record)
 	return nil
 }
 
@@ -147,42 +176,136 @@ func (p *poll) retry() error {
 	var due []listed
 	for _, id := range slices.Sorted(maps.Keys(p.state.failing)) {
 		if f := p.state.failing[id]; f.last.Before(p.state.run) && (f.tries < maxTries-1 || p.now.Sub(f.since) >= lastTry) {
-			due = append(due, listed{id, f.at})
+			due = append(due, listed{id: id, at: f.at})
 		}
 	}
 	slices.SortFunc(due, func(a, b listed) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) })
+	p.state.isAlone = true
 	_, err := p.read(due)
 	return err
 }
 
-// get asks for messages. If they are too long for one reply, each is asked for alone.
-func (s *messageSettings) get(call *sdk.Call, messages []listed) ([]sdk.Reply, error) {
-	requests := make([]sdk.Request, len(messages))
+// fetched is what was asked for of a message.
+type fetched struct {
+	listed
+	// message is the message itself.
+	message sdk.Reply
+	// attachments is the list of what is attached, and source the MIME source as a blob; both empty if they are not wanted.
+	attachments, source sdk.Reply
+}
+
+// fetch asks for messages, as far as the list has not told them, and for the lists of their attachments: at most together.
+func (s *messageSettings) fetch(call *sdk.Call, messages []listed) ([]fetched, error) {
+	all := make([]fetched, len(messages))
+	var requests []sdk.Request
+	var into []*sdk.Reply
 	for i, m := range messages {
-		requests[i] = sdk.Request{
-			Capability: "mail.ingest",
-			Path:       "/users/{user}/messages/{message}",
-			Params:     sdk.Params{"user": s.user, "message": m.id},
-			Query:      sdk.Query{"$select": messageFields},
-			Headers:    outlook.Prefer(),
+		all[i].listed = m
+		if m.message != nil {
+			all[i].message.Body = m.message
+		} else {
+			requests, into = append(requests, s.messageRequest(m.id)), append(into, &all[i].message)
 		}
+		if s.files {
+			requests, into = append(requests, s.attachmentsRequest(m.id)), append(into, &all[i].attachments)
+		}
+	}
+	return all, ask(call, requests, into)
+}
+
+// fetchSources asks for the MIME sources of messages that were fetched well.
+func (s *messageSettings) fetchSources(call *sdk.Call, messages []fetched) error {
+	if !s.needsSource() {
+		return nil
+	}
+	var requests []sdk.Request
+	var into []*sdk.Reply
+	for i := range messages {
+		if f := &messages[i]; f.message.Error == nil && f.attachments.Error == nil {
+			requests, into = append(requests, s.sourceRequest(f.id)), append(into, &f.source)
+		}
+	}
+	return ask(call, requests, into)
+}
+
+// ask makes requests in one exchange. Those whose answers are too long for one reply together are made alone.
+func ask(call *sdk.Call, requests []sdk.Request, into []*sdk.Reply) error {
+	if len(requests) == 0 {
+		return nil
 	}
 	replies, err := call.Batch(requests...)
-	if !errors.Is(err, abi.TooLarge) {
-		return replies, err
+	isTooLarge := errors.Is(err, abi.TooLarge)
+	if err != nil && !isTooLarge {
+		return err
 	}
-	replies = make([]sdk.Reply, len(requests))
 	for i, request := range requests {
-		reply, err := call.Graph(request)
-		var e *abi.Error
-		switch {
-		case err == nil:
-			replies[i] = *reply
-		case errors.As(err, &e):
-			replies[i].Error = e
-		default:
-			return nil, err
+		if !isTooLarge {
+			*into[i] = replies[i]
+		}
+		if isTooLarge || replies[i].Error != nil && replies[i].Error.Code == abi.TooLarge {
+			if *into[i], err = alone(call, request); err != nil {
+				return err
+			}
 		}
 	}
-	return replies, nil
+	return nil
+}
+
+// alone makes a request in an exchange of its own. What Graph or the host says against it is in the reply.
+func alone(call *sdk.Call, request sdk.Request) (sdk.Reply, error) {
+	reply, err := call.Graph(request)
+	var e *abi.Error
+	switch {
+	case err == nil:
+		return *reply, nil
+	case errors.As(err, &e):
+		reply = new(sdk.Reply)
+		reply.Error = e
+		return *reply, nil
+	default:
+		return sdk.Reply{}, err
+	}
+}
+
+// missing tells what it means that something of a message is not found: nothing is wrong if the message itself is gone, else it is the failure why.
+func (s *messageSettings) missing(call *sdk.Call, f *fetched, why error) error {
+	if f.message.Error != nil {
+		return nil
+	}
+	again, err := alone(call, s.messageRequest(f.id))
+	switch {
+	case err != nil:
+		return err
+	case again.Error != nil && again.Error.Code == abi.NotFound:
+		return nil
+	default:
+		return why
+	}
+}
+
+// messageRequest asks for a message itself.
+func (s *messageSettings) messageRequest(id string) sdk.Request {
+	return s.request("/users/{user}/messages/{message}", id, sdk.Query{"$select": messageFields})
+}
+
+// attachmentsRequest asks what is attached to a message. MIME does not have links to files elsewhere.
+func (s *messageSettings) attachmentsRequest(id string) sdk.Request {
+	return s.request("/users/{user}/messages/{message}/attachments", id, sdk.Query{"$select": "id,name,contentType,size,isInline"})
+}
+
+// sourceRequest asks for the MIME source of a message, as a blob.
+func (s *messageSettings) sourceRequest(id string) sdk.Request {
+	r := s.request("/users/{user}/messages/{message}/$value", id, nil)
+	r.Save = true
+	return r
+}
+
+func (s *messageSettings) request(path, id string, query sdk.Query) sdk.Request {
+	return sdk.Request{
+		Capability: "mail.ingest",
+		Path:       path,
+		Params:     sdk.Params{"user": s.user, "message": id},
+		Query:      query,
+		Headers:    outlook.Prefer(),
+	}
 }

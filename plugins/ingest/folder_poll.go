@@ -198,6 +198,10 @@ func (p *poll) walk(f *folder) error {
 		w.link = ""
 		return nil
 	}
+	if err != nil && p.tellsAll(w) && isolated(err) && !errors.Is(err, abi.NotFound) {
+		p.isBrief, w.link = true, "" // one message that is too long, or cannot be read, must not hold up the others
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -260,13 +264,19 @@ func (why purpose) property() string {
 	return "receivedDateTime"
 }
 
+// tellsAll reports whether a walk lists messages with all that records are made of: where most are new, that is one request less for each.
+func (p *poll) tellsAll(w *walk) bool { return !p.isBrief && w.why != sweep && w.why != census }
+
 func (p *poll) listing(f *folder, w *walk) sdk.Request {
-	property, comparison, order, size := w.why.property(), " ge ", "", pageful
-	switch w.why {
-	case newest:
-		comparison, order = " le ", " desc"
-	case sweep, census:
+	property, comparison, order, size, fields := w.why.property(), " ge ", "", pageful, listFields
+	switch {
+	case p.tellsAll(w):
+		size, fields = together, messageFields
+	case w.why == sweep, w.why == census:
 		size = longPage
+	}
+	if w.why == newest {
+		comparison, order = " le ", " desc"
 	}
 	at := w.at
 	if w.why == newest && at.IsZero() {
@@ -280,7 +290,7 @@ func (p *poll) listing(f *folder, w *walk) sdk.Request {
 		Capability: "mail.ingest",
 		Path:       "/users/{user}/mailFolders/{folder}/messages",
 		Params:     sdk.Params{"user": p.user, "folder": f.id},
-		Query:      sdk.Query{"$select": listFields, "$filter": filter, "$orderby": property + order, "$top": strconv.Itoa(size)},
+		Query:      sdk.Query{"$select": fields, "$filter": filter, "$orderby": property + order, "$top": strconv.Itoa(size)},
 		Headers:    outlook.Prefer(),
 	}
 }
@@ -299,7 +309,7 @@ func (p *poll) take(f *folder, items []*sdk.Value, most int) (whole bool, err er
 		if seen[i] || p.taken[id] || p.state.failing[id] != nil || err == nil && at.Before(f.floor) && !f.movedIn(item) {
 			continue
 		}
-		unseen = append(unseen, listed{id, at})
+		unseen = append(unseen, listed{id, at, told(item)})
 	}
 	slices.SortStableFunc(unseen, func(a, b listed) int {
 		if p.latest {
@@ -326,6 +336,16 @@ func (f *folder) movedIn(item *sdk.Value) bool {
 type listed struct {
 	id string
 	at time.Time // receivedDateTime
+	// message is all of it; nil if the list did not tell.
+	message *sdk.Value
+}
+
+// told is an item of a list that has all that a record is made of; nil if it has not.
+func told(item *sdk.Value) *sdk.Value {
+	if item.Get("body") == nil || item.Get("internetMessageHeaders") == nil {
+		return nil
+	}
+	return item
 }
 
 func idOf(item *sdk.Value) string { return string(item.GetStringBytes("id")) }

@@ -24,16 +24,21 @@ func listMail(call *sdk.Call, s *settings) error {
 		}
 	}
 	for chunk := range slices.Chunk(messages, together) {
-		replies, err := s.message.get(call, chunk)
+		fetched, err := s.message.fetch(call, chunk)
 		if err != nil {
 			return err
 		}
-		for i, m := range chunk {
-			record, err := s.message.listed(call, m, &replies[i])
-			if err != nil {
+		for some := range slices.Chunk(fetched, atOnce) {
+			if err := s.message.fetchSources(call, some); err != nil {
 				return err
 			}
-			call.Record(m.id, record)
+			for i := range some {
+				record, err := s.message.listed(call, &some[i])
+				if err != nil {
+					return err
+				}
+				call.Record(some[i].id, record)
+			}
 		}
 	}
 	call.Message("Messages: " + strconv.Itoa(call.Rows()) + ".")
@@ -41,21 +46,16 @@ func listMail(call *sdk.Call, s *settings) error {
 }
 
 // listed is the record of a message that was asked for by hand.
-func (s *messageSettings) listed(call *sdk.Call, m listed, reply *sdk.Reply) (sdk.Object, error) {
-	if reply.Error == nil {
-		record, _, err := s.record(call, reply.Body)
-		if err == nil {
-			return record.Text("time", string(reply.Body.GetStringBytes("receivedDateTime"))), nil
-		}
-		if !isolated(err) {
-			return record, err
-		}
-		return s.lost(m, &failing{tries: 1, since: call.Now()}, err), nil
+func (s *messageSettings) listed(call *sdk.Call, f *fetched) (sdk.Object, error) {
+	record, _, err := s.record(call, f)
+	switch {
+	case err == nil:
+		return record.Text("time", string(f.message.Body.GetStringBytes("receivedDateTime"))), nil
+	case isolated(err):
+		return s.lost(f.listed, &failing{tries: 1, since: call.Now()}, err), nil
+	default:
+		return record, err
 	}
-	if !isolated(reply.Error) {
-		return sdk.Object{}, reply.Error
-	}
-	return s.lost(m, &failing{tries: 1, since: call.Now()}, reply.Error), nil
 }
 
 // named are the messages of a list of ids.
@@ -104,7 +104,7 @@ func (s *settings) listFolder(call *sdk.Call, name string) ([]listed, error) {
 		if err != nil {
 			return nil, err
 		}
-		messages = append(messages, listed{idOf(item), at})
+		messages = append(messages, listed{id: idOf(item), at: at})
 	}
 	if !s.latest {
 		slices.Reverse(messages)

@@ -68,6 +68,8 @@ type poll struct {
 	// handed counts those that were handed over, and bytes their sources; steps the pages of lists that were read.
 	handed, steps int
 	bytes         int64
+	// isBrief has lists tell no more of messages than which there are.
+	isBrief bool
 }
 
 // pollMail hands over the messages of folders, each once, as records.
@@ -125,7 +127,7 @@ func (p *poll) run() (more bool, err error) {
 			case s.taken >= p.most():
 				p.call.Truncate()
 				return false, p.retry()
-			case p.full() || p.steps >= maxSteps:
+			case p.isFull() || p.steps >= maxSteps:
 				return true, nil
 			case f.steps >= maxFolderSteps:
 				p.call.Log(abi.Warn, fmt.Sprintf("the list of %s did not end in %d pages; the next run goes on with it", name, f.steps))
@@ -143,11 +145,10 @@ func (p *poll) run() (more bool, err error) {
 	return false, p.retry()
 }
 
-// full reports whether this invocation has handed over enough.
-func (p *poll) full() bool { return p.handed >= pageful || p.bytes >= pagefulBytes }
-
 // end ends a run.
-func (p *poll) end() { p.state.run, p.state.isFirst, p.state.taken = time.Time{}, false, 0 }
+func (p *poll) end() {
+	p.state.run, p.state.isFirst, p.state.isAlone, p.state.taken = time.Time{}, false, false, 0
+}
 
 // most is the cap of the run.
 func (p *poll) most() int {

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/postern-dev/postern/sdk/plugintest"
@@ -57,8 +59,15 @@ func get(id string) string {
 		`"params":{"user":"ann@contoso.example","message":"` + id + `"},"query":{"$select":"` + messageFields + `"},"headers":{"Prefer":"IdType=\"ImmutableId\""}}`
 }
 
+// sourceOf is one request of a batch, for the source of a message.
+func sourceOf(id string) string {
+	return `{"capability":"mail.ingest","method":"GET","path":"/users/{user}/messages/{message}/$value",` +
+		`"params":{"user":"ann@contoso.example","message":"` + id + `"},"headers":{"Prefer":"IdType=\"ImmutableId\""},"save":true}`
+}
+
 func TestAMessageThatIsTooMuchForAnInvocationHoldsUpNoOther(t *testing.T) {
-	script := []plugintest.Exchange{
+	const tooMuch = `{"error":{"code":"exchange_limit","message":"the invocation's blobs are over 1073741824 bytes"}}`
+	listed := []plugintest.Exchange{
 		{
 			Want: `{"op":"graph","link":"L"}`,
 			Reply: `{"status":200,"body":{"value":[{"id":"A","receivedDateTime":"2026-01-02T02:00:00Z"},
@@ -69,19 +78,29 @@ func TestAMessageThatIsTooMuchForAnInvocationHoldsUpNoOther(t *testing.T) {
 			Want:  `{"op":"batch","requests":[` + get("A") + `,` + get("B") + `]}`,
 			Reply: `{"replies":[{"status":200,"body":{"id":"A"}},{"status":200,"body":{"id":"B"}}]}`,
 		},
-		{
-			Want: `{"op":"graph","capability":"mail.ingest","method":"GET","path":"/users/{user}/messages/{message}/$value",
-				"params":{"user":"ann@contoso.example","message":"A"},"headers":{"Prefer":"IdType=\"ImmutableId\""},"save":true}`,
-			Reply: `{"error":{"code":"exchange_limit","message":"the invocation's blobs are over 1073741824 bytes"}}`,
-		},
 	}
-	one := `{"email_address":"ann@contoso.example","folder":["Inbox"],"max_containers":100,"extract_eml":true}`
-	result := plugintest.Resume(t, plugin, "mail.poll", one, polledFolders(0), script...)
-	if result.Error != nil || !result.More || len(result.Data) != 0 {
-		t.Fatalf("%v, more %v, %v", result.Error, result.More, result.Data)
-	}
-	if failing := result.State.(map[string]any)["failing"].(map[string]any); len(failing) != 1 || failing["A"] == nil {
-		t.Errorf("failing are %v", failing)
+	state := polledFolders(0)
+	for _, run := range []struct {
+		asked, failing string
+	}{
+		{sourceOf("A") + `,` + sourceOf("B"), "[]"}, // it may be both together that are too much
+		{sourceOf("A"), "[A]"},
+	} {
+		script := append(slices.Clone(listed), plugintest.Exchange{Want: `{"op":"batch","requests":[` + run.asked + `]}`, Reply: tooMuch})
+		one := `{"email_address":"ann@contoso.example","folder":["Inbox"],"max_containers":100,"extract_eml":true}`
+		result := plugintest.Resume(t, plugin, "mail.poll", one, state, script...)
+		if result.Error != nil || !result.More || len(result.Data) != 0 {
+			t.Fatalf("%v, more %v, %v", result.Error, result.More, result.Data)
+		}
+		failing := result.State.(map[string]any)["failing"].(map[string]any)
+		if got := fmt.Sprint(slices.Collect(maps.Keys(failing))); got != run.failing {
+			t.Errorf("failing are %s, want %s", got, run.failing)
+		}
+		text, err := json.Marshal(result.State)
+		if err != nil {
+			t.Fatal(err)
+		}
+		state = string(text)
 	}
 }
 

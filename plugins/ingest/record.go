@@ -8,7 +8,6 @@ import (
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/plugins/ingest/extract"
 	"github.com/postern-dev/postern/sdk"
-	"github.com/postern-dev/postern/sdk/outlook"
 )
 
 const (
@@ -67,18 +66,18 @@ type ingested struct {
 	isCut bool
 }
 
-// record reads what else is wanted of a message, and makes its record. size is that of its source, in bytes.
-func (s *messageSettings) record(call *sdk.Call, message *sdk.Value) (record sdk.Object, size int64, err error) {
-	m := &ingested{Value: message}
-	m.shorten()
-	if s.needsSource() {
-		if err := s.readSource(call, m); err != nil {
-			return record, 0, err
+// record makes the record of a message of which all that is wanted was fetched. size is that of its source, in bytes.
+func (s *messageSettings) record(call *sdk.Call, f *fetched) (record sdk.Object, size int64, err error) {
+	for _, reply := range []*sdk.Reply{&f.message, &f.attachments, &f.source} {
+		if reply.Error != nil {
+			return record, 0, reply.Error
 		}
-		size = m.source.Size
 	}
-	if s.files {
-		if m.references, err = s.listReferences(call, idOf(message)); err != nil {
+	m := &ingested{Value: f.message.Body, source: f.source.Blob, references: references(f.attachments.Items())}
+	m.shorten()
+	if m.source != nil {
+		size = m.source.Size
+		if err := s.readSource(call, m); err != nil {
 			return record, size, err
 		}
 	}
@@ -89,25 +88,14 @@ func (s *messageSettings) record(call *sdk.Call, message *sdk.Value) (record sdk
 }
 
 // readSource takes the MIME source apart, byte by byte as it was received. Attachments come with it, to any depth.
-func (s *messageSettings) readSource(call *sdk.Call, m *ingested) error {
-	reply, err := call.Graph(sdk.Request{
-		Capability: "mail.ingest",
-		Path:       "/users/{user}/messages/{message}/$value",
-		Params:     sdk.Params{"user": s.user, "message": idOf(m.Value)},
-		Headers:    outlook.Prefer(),
-		Save:       true,
-	})
-	if err != nil {
-		return err
-	}
-	m.source = reply.Blob
+func (s *messageSettings) readSource(call *sdk.Call, m *ingested) (err error) {
 	keep := func(part *extract.Part) extract.Keeper {
 		if part.IsMessage && !s.mails || !part.IsMessage && !s.files {
 			return nil
 		}
 		return keeper{call.NewBlob()}
 	}
-	if m.report, err = extract.Message(call.BlobReader(m.source.Name, chunk), extract.Options{NoBodies: true, Keep: keep}); err != nil {
+	if m.report, err = extract.Message(call.BlobReader(m.source.Name, chunk), extract.Options{NoBodies: true, NoHashes: true, Keep: keep}); err != nil {
 		return err
 	}
 	for i := range m.report.Findings {
@@ -118,25 +106,14 @@ func (s *messageSettings) readSource(call *sdk.Call, m *ingested) error {
 	return nil
 }
 
-// listReferences lists the attachments that MIME does not have: links to files elsewhere, which are not fetched.
-func (s *messageSettings) listReferences(call *sdk.Call, id string) ([]sdk.Object, error) {
-	list, err := call.Graph(sdk.Request{
-		Capability: "mail.ingest",
-		Path:       "/users/{user}/messages/{message}/attachments",
-		Params:     sdk.Params{"user": s.user, "message": id},
-		Query:      sdk.Query{"$select": "id,name,contentType,size,isInline"},
-		Headers:    outlook.Prefer(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	var references []sdk.Object
-	for _, item := range list.Items() {
+// references are those of attachments that MIME does not have: links to files elsewhere, which are not fetched.
+func references(attachments []*sdk.Value) (links []sdk.Object) {
+	for _, item := range attachments {
 		if string(item.GetStringBytes("@odata.type")) == "#microsoft.graph.referenceAttachment" {
-			references = append(references, sdk.Pick(item, "id", "name", "contentType", "size", "sourceUrl"))
+			links = append(links, sdk.Pick(item, "id", "name", "contentType", "size", "sourceUrl"))
 		}
 	}
-	return references, nil
+	return links
 }
 
 // shorten keeps a record within what the host takes of one.

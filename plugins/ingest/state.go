@@ -16,6 +16,8 @@ type state struct {
 	user string
 	// isFirst says that the first run has not ended yet.
 	isFirst bool
+	// isAlone has the present run fetch one source at a time, as several together were more than one invocation takes.
+	isAlone bool
 	// run is when the run began that goes on, zero between two; taken is how many messages it has handed over.
 	run     time.Time
 	taken   int
@@ -104,7 +106,7 @@ func readState(call *sdk.Call, user string) (*state, error) {
 		return s, nil
 	}
 	r := stateReader{}
-	s.isFirst, s.run, s.taken = v.GetBool("first"), r.time(v, "run"), v.GetInt("taken")
+	s.isFirst, s.isAlone, s.run, s.taken = v.GetBool("first"), v.GetBool("alone"), r.time(v, "run"), v.GetInt("taken")
 	v.GetObject("folders").Visit(func(name []byte, v *sdk.Value) {
 		f := &folder{
 			id: string(v.GetStringBytes("id")), link: string(v.GetStringBytes("link")), within: v.GetBool("within"),
@@ -153,7 +155,7 @@ func (s *state) object() sdk.Object {
 		putTime(o, "at", f.at)
 		failures.Nested(id, o)
 	}
-	o := sdk.NewObject().Text("user", s.user).Bool("first", s.isFirst).Int("taken", int64(s.taken))
+	o := sdk.NewObject().Text("user", s.user).Bool("first", s.isFirst).Bool("alone", s.isAlone).Int("taken", int64(s.taken))
 	putTime(o, "run", s.run)
 	return o.Nested("folders", folders).Nested("failing", failures)
 }

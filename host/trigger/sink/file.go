@@ -27,6 +27,8 @@ const (
 	DefaultMaxSize = 100 << 20
 	// maxLine bounds a line that is read back: a record, its key, and what is around them.
 	maxLine = abi.MaxRecord + 16<<10
+	// aroundContent is what usually stands around the content of a record in its line, in bytes.
+	aroundContent = 1 << 10
 	// clockSlack is by how much clocks may differ, when it is told from the time of a file whether it can hold a line.
 	clockSlack = time.Hour
 	// lockPoll is how often the lock is asked for that another process has.
@@ -77,7 +79,11 @@ func (f *File) Close() error { return nil }
 
 // Deliver appends the records and synchronises the file once.
 func (f *File) Deliver(ctx context.Context, records []trigger.Delivery) (int, error) {
-	var lines []byte
+	size := 0
+	for i := range records {
+		size += len(records[i].Content) + aroundContent
+	}
+	lines := make([]byte, 0, size)
 	var refused error
 	n := len(records)
 	for i := range records {

@@ -39,6 +39,7 @@ func message(d *trigger.Delivery) ([]byte, error) {
 	}
 	b = abi.AppendString(append(b, `,"committed":`...), d.Committed.UTC().Format(time.RFC3339Nano))
 	line := bytes.NewBuffer(append(b, `,"record":`...))
+	line.Grow(len(d.Content) + len("}"))
 	if err := json.Compact(line, d.Content); err != nil {
 		return nil, &trigger.PermanentError{Reason: "the record is no JSON"}
 	}

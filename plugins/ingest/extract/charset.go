@@ -29,6 +29,16 @@ func toUTF8(text string) string {
 	return decoded
 }
 
+// isASCII reports whether a text is of ASCII alone.
+func isASCII[T string | []byte](text T) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
 // decodeCharset decodes text by the name of its charset, and gives the one that it was decoded by. A charset that is unknown, missing or
 // plainly not the text's is guessed.
 func decodeCharset(text []byte, name string) (decoded, charset string) {
@@ -50,7 +60,7 @@ func decodeCharset(text []byte, name string) (decoded, charset string) {
 		return decodeUTF7(text), "utf-7"
 	}
 	found, canonical := findCharset(name)
-	isASCII := bytes.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+	isASCII := isASCII(text)
 	switch {
 	case isASCII && bytes.Contains(text, []byte("\x1b$)C")):
 		return decodeBy(korean.EUCKR, shiftedOut(text)), "iso-2022-kr"

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -125,6 +126,7 @@ func TestNoFileIsMissedThatAnotherParserFinds(t *testing.T) {
 // BenchmarkMessages reads the messages of the corpus on one processor.
 func BenchmarkMessages(b *testing.B) {
 	all := messages(b)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // of which the collector of garbage has its share
 	for b.Loop() {
 		for _, source := range all {
 			if _, err := extract.Message(bytes.NewReader(source), extract.Options{}); err != nil {

@@ -106,14 +106,14 @@ func isName(name string) bool {
 // parseNumbers reads an IPv4 address as browsers do: one to four numbers, each decimal, octal or hexadecimal, the last of which fills what is
 // left. isNumber says that the last piece is a number, so that the text is an address or nothing.
 func parseNumbers(text string) (address netip.Addr, isNumber, ok bool) {
-	pieces := strings.Split(text, ".")
-	last := pieces[len(pieces)-1]
-	if _, isNumber = parseNumber(last); !isNumber {
-		if last == "" || strings.Trim(last, "0123456789") != "" {
-			return address, false, false
-		}
-		return address, true, false
+	last := text[strings.LastIndexByte(text, '.')+1:]
+	if last == "" || !isDigit(last[0]) {
+		return address, false, false
 	}
+	if _, isNumber = parseNumber(last); !isNumber {
+		return address, strings.Trim(last, "0123456789") == "", false
+	}
+	pieces := strings.Split(text, ".")
 	if len(pieces) > 4 {
 		return address, true, false
 	}
@@ -139,6 +139,9 @@ func parseNumbers(text string) (address netip.Addr, isNumber, ok bool) {
 }
 
 func parseNumber(text string) (uint64, bool) {
+	if text == "" || !isDigit(text[0]) { // as of nearly all names
+		return 0, false
+	}
 	base := 10
 	switch {
 	case len(text) > 1 && text[0] == '0' && text[1]|0x20 == 'x':

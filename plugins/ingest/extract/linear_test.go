@@ -29,13 +29,11 @@ func TestTimeGrowsWithTheSizeAndNoFaster(t *testing.T) {
 				return time.Since(started)
 			}
 			short, long := took(small), took(factor*small)
-			for range tries {
-				if long <= noise || long <= 3*factor*short {
-					break
-				}
-				short, long = max(short, took(small)), min(long, took(factor*small))
+			isSlow := func() bool { return long > noise && long > 3*factor*short }
+			for tries := 0; isSlow() && tries < 3; tries++ { // a machine that does other things is slow now and then
+				short, long = min(short, took(small)), min(long, took(factor*small))
 			}
-			if long > noise && long > 3*factor*short {
+			if isSlow() {
 				t.Errorf("%q behind %q: %v for %d KiB, %v for %d KiB", piece, head, short, small>>10, long, factor*small>>10)
 			}
 		}

@@ -23,15 +23,6 @@ func fileName(disposition, kind structured, h header) string {
 	return ""
 }
 
-func isASCII(text string) bool {
-	for i := 0; i < len(text); i++ {
-		if text[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
 // MessageName is a name for the file of a message with this subject, safe for any file system.
 func MessageName(subject string) string { return nameOfMessage(safeName(subject)) }
 

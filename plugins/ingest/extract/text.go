@@ -32,9 +32,14 @@ type scan struct {
 	bare bool
 	// isHeader says that the text is of a header, where versions stand beside addresses.
 	isHeader bool
-	// before is the last word, in lower case.
-	before string
+	before   lastWord
 }
+
+// lastWord is the word before the one that is searched. It is seldom looked at, and there are many.
+type lastWord struct{ text, around string }
+
+// lower is the word in lower case, without what is around it.
+func (w lastWord) lower() string { return strings.ToLower(strings.Trim(w.text, w.around)) }
 
 func (c *scan) run(text string) {
 	text = visible(text)
@@ -57,6 +62,10 @@ func (c *scan) run(text string) {
 		}
 		end := size
 		for end < len(text) && end < maxToken {
+			if c := text[end]; c > ' ' && c < '`' && c != '<' && c != '>' && c != '"' || 'a' <= c && c <= 'z' { // of most, it is plain
+				end++
+				continue
+			}
 			r, size := decodeRune(text[end:])
 			if isBreak(r) && (r != '。' || !isHostSoFar(text[:end]) || !startsWord(text[end+size:])) {
 				break
@@ -189,7 +198,7 @@ func joinDots(text string) string {
 	for _, marker := range []string{"dot", "at", ".", "@"} {
 		for _, form := range []string{"(" + marker + ")", "[" + marker + "]", "{" + marker + "}"} {
 			if lower == "" {
-				if !strings.ContainsAny(text, "([{") {
+				if !isBracketed(text) {
 					return text
 				}
 				lower = strings.ToLower(text)
@@ -225,8 +234,8 @@ func replaceFold(text, lower, old, new string) string {
 
 // token searches a run without blanks.
 func (c *scan) token(raw string) {
-	if len(raw) < 4 || !strings.ContainsAny(raw, ".:@[({") && len(raw) < 32 {
-		c.before = strings.ToLower(strings.Trim(raw[:min(len(raw), 20)], ".,;:()[]"))
+	if len(raw) < 4 || len(raw) < 32 && !hasMark(raw) {
+		c.before = lastWord{raw[:min(len(raw), 20)], ".,;:()[]"}
 		return
 	}
 	text := refang(raw)
@@ -522,7 +531,7 @@ func refang(text string) string {
 	if i := strings.Index(text, `:\\`); i > 0 && strings.IndexByte("pPsS", text[i-1]) >= 0 {
 		text = strings.ReplaceAll(text, `\`, "/") // a URL of backslashes alone
 	}
-	if strings.ContainsAny(text, `[]({\`) {
+	if isBracketed(text) || strings.IndexByte(text, '\\') >= 0 {
 		text = fangs.Replace(text)
 	}
 	for from := 0; ; {
@@ -605,7 +614,7 @@ func (c *scan) split(text string, original func(string) string) {
 					c.addURL(c.source, c.role, u, written, 0)
 				}
 				from, i = i+end, i+end-1
-				c.before = ""
+				c.before = lastWord{}
 				continue
 			}
 		}
@@ -646,16 +655,44 @@ func bareURL(text string, prior byte) (*url, int) {
 	return u, end
 }
 
+// hasMark reports whether a text has one of the characters without which it is no indicator but a hash.
+func hasMark(text string) bool {
+	for i := range len(text) {
+		switch text[i] {
+		case '.', ':', '@', '[', '(', '{':
+			return true
+		}
+	}
+	return false
+}
+
+// isBracketed reports whether a text has brackets, which those who defang one put around its dots.
+func isBracketed(text string) bool {
+	for i := range len(text) {
+		switch text[i] {
+		case '(', '[', '{', ']':
+			return true
+		}
+	}
+	return false
+}
+
 // parts reports characters that part words.
-func parts(c byte) bool { return strings.IndexByte(",;()[]{}!*^~$?#&'", c) >= 0 }
+func parts(c byte) bool {
+	switch c {
+	case ',', ';', '(', ')', '[', ']', '{', '}', '!', '*', '^', '~', '$', '?', '#', '&', '\'':
+		return true
+	}
+	return false
+}
 
 // word searches one word. prior is the character before it.
 func (c *scan) word(word string, prior byte, isCalled bool, original func(string) string) {
 	previous := c.before
 	trimmed := strings.Trim(word, `.:-/=\%+_`)
-	c.before = strings.ToLower(trimmed[:min(len(trimmed), 20)])
+	c.before = lastWord{text: trimmed[:min(len(trimmed), 20)]}
 	if strings.IndexByte(word, '@') >= 0 {
-		if isMessageID(previous) || c.isHeader && previous == "id" && !c.source.isAddress {
+		if name := previous.lower(); isMessageID(name) || c.isHeader && name == "id" && !c.source.isAddress {
 			c.before = previous // more of them may follow
 			return
 		}
@@ -670,7 +707,7 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 			return
 		}
 		if c.isHeader || !strings.ContainsAny(key, "./:") {
-			c.before = strings.ToLower(key)
+			c.before = lastWord{text: key}
 			c.word(value, '=', isCalled, original)
 		}
 		return
@@ -687,7 +724,7 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 		return
 	}
 	if key, value, ok := strings.Cut(trimmed, ":"); ok && isKey(key) && value != "" && !isDigits(value) && strings.Count(value, ":") <= maxKeys {
-		c.before = strings.ToLower(key)
+		c.before = lastWord{text: key}
 		c.word(value, ':', isCalled, original)
 		return
 	}
@@ -780,7 +817,7 @@ func (c *scan) emails(word string, original func(string) string) {
 }
 
 // ipv4 searches a word that begins with a digit. Versions, dates and identifiers of objects look alike.
-func (c *scan) ipv4(text, word, previous, original string) bool {
+func (c *scan) ipv4(text, word string, previous lastWord, original string) bool {
 	end := 0
 	for end < len(text) && (isDigit(text[end]) || text[end] == '.') {
 		end++
@@ -812,7 +849,7 @@ func (c *scan) ipv4(text, word, previous, original string) bool {
 	default:
 		return false
 	}
-	if word[0] == '/' || word[0] == '-' || word[0] == '_' || isVersionWord(previous) || c.isHeader && isHeaderVersionWord(previous) {
+	if word[0] == '/' || word[0] == '-' || word[0] == '_' || isVersionWord(previous.lower()) || c.isHeader && isHeaderVersionWord(previous.lower()) {
 		return true
 	}
 	b := a.As4()
@@ -843,10 +880,10 @@ func isHeaderVersionWord(word string) bool {
 }
 
 // hash searches a word of hexadecimal digits that stands by itself: within a URL, or behind a name, it is what somebody tracks by.
-func (c *scan) hash(word string, prior byte, previous string) bool {
+func (c *scan) hash(word string, prior byte, previous lastWord) bool {
 	text := strings.TrimRight(word, ".:")
 	if i := strings.LastIndexByte(text, ':'); i >= 0 { // sha256:…
-		previous = strings.ToLower(text[:i])
+		previous = lastWord{text: text[:i]}
 		text = text[i+1:]
 	}
 	kind, ok := map[int]Kind{32: MD5, 40: SHA1, 64: SHA256}[len(text)]
@@ -867,7 +904,7 @@ func (c *scan) hash(word string, prior byte, previous string) bool {
 	if digits < 4 || letters < 2 {
 		return false
 	}
-	if strings.IndexByte("=?&#$~", prior) >= 0 && prior != 0 && !isHashWord(previous) {
+	if strings.IndexByte("=?&#$~", prior) >= 0 && prior != 0 && !isHashWord(previous.lower()) {
 		return true
 	}
 	c.add(Finding{Kind: kind, Value: strings.ToLower(text), Original: text, Role: c.role, Where: c.source.where})

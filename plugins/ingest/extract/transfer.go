@@ -94,7 +94,8 @@ func (r *base64Reader) fill() {
 
 // finish gives what an end without padding leaves.
 func (r *base64Reader) finish(p []byte) (int, error) {
-	n := r.pad(p)
+	n := pad(p, r.bits, r.count)
+	r.bits, r.count = 0, 0
 	if n > 0 {
 		return n, nil
 	}
@@ -102,26 +103,26 @@ func (r *base64Reader) finish(p []byte) (int, error) {
 }
 
 // pad ends a run of base64.
-func (r *base64Reader) pad(p []byte) int {
-	n := 0
-	switch r.count {
+func pad(p []byte, bits uint32, count int) int {
+	switch count {
 	case 2:
-		p[0] = byte(r.bits >> 4)
-		n = 1
+		p[0] = byte(bits >> 4)
+		return 1
 	case 3:
-		p[0], p[1] = byte(r.bits>>10), byte(r.bits>>2)
-		n = 2
+		p[0], p[1] = byte(bits>>10), byte(bits>>2)
+		return 2
 	}
-	r.bits, r.count = 0, 0
-	return n
+	return 0
 }
 
 func (r *base64Reader) decode(p []byte) int {
 	n := 0
+	bits, count := r.bits, r.count
+	rest := []byte(nil)
 	for i, c := range r.held {
 		if n+3 > len(p) {
-			r.held = r.held[i:]
-			return n
+			rest = r.held[i:]
+			break
 		}
 		var v uint32
 		switch {
@@ -136,19 +137,20 @@ func (r *base64Reader) decode(p []byte) int {
 		case c == '/':
 			v = 63
 		case c == '=':
-			n += r.pad(p[n:])
+			n += pad(p[n:], bits, count)
+			bits, count = 0, 0
 			continue
 		default:
 			continue
 		}
-		r.bits = r.bits<<6 | v
-		if r.count++; r.count == 4 {
-			p[n], p[n+1], p[n+2] = byte(r.bits>>16), byte(r.bits>>8), byte(r.bits)
+		bits = bits<<6 | v
+		if count++; count == 4 {
+			p[n], p[n+1], p[n+2] = byte(bits>>16), byte(bits>>8), byte(bits)
 			n += 3
-			r.bits, r.count = 0, 0
+			bits, count = 0, 0
 		}
 	}
-	r.held = nil
+	r.held, r.bits, r.count = rest, bits, count
 	return n
 }
 
