@@ -67,7 +67,7 @@ func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err
 	}
 	config := trigger.Config{Store: t.store, Logger: h.log, Now: h.config.Now, Grace: o.Grace, Lease: h.operator.Fleet.Lease}
 	for _, c := range chosen {
-		polled, err := t.trigger(ctx, c, o)
+		polled, err := t.trigger(c, o)
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +124,7 @@ func (h *Host) TriggerStore(ctx context.Context) (trigger.Store, error) {
 }
 
 // trigger makes one trigger of the operator's file ready.
-func (t *Triggers) trigger(ctx context.Context, c *manifests.Trigger, o TriggerOptions) (trigger.Trigger, error) {
+func (t *Triggers) trigger(c *manifests.Trigger, o TriggerOptions) (trigger.Trigger, error) {
 	floor := time.Duration(manifests.DefaultInterval)
 	if r, err := t.host.resolve(c.Action, c.Connection); err == nil && r.action.Interval > 0 {
 		floor = r.action.Interval
@@ -138,7 +138,7 @@ func (t *Triggers) trigger(ctx context.Context, c *manifests.Trigger, o TriggerO
 		names = append(slices.Clone(names), manifests.StandardOutput)
 	}
 	for _, name := range names {
-		sink, err := t.sinks.named(ctx, name)
+		sink, err := t.sinks.named(name)
 		if err != nil {
 			return ready, err
 		}
