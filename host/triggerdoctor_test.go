@@ -204,6 +204,19 @@ func TestTheDoctorTellsOfASinkThatNobodyUses(t *testing.T) {
 	}
 }
 
+// The operator names where a webhook is, which may be in the operator's own network: a name that leads there is no reason to refuse it.
+func TestAWebhookMayBeInTheOperatorsOwnNetwork(t *testing.T) {
+	name, err := os.Hostname() // where it resolves at all, it is to this machine
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := watched(t, withSink("kind = \"webhook\"\nurl = \"https://"+name+":1\"\nsecret = { file = \"hook-secret\" }"))
+	h.write(t, "hook-secret", strings.Repeat("s3cret", 5)+"\n")
+	if _, got := checked(t, h); !strings.Contains(got, "cannot be asked") || strings.Contains(got, "an address of this machine or its network") {
+		t.Errorf("it says\n%s", got)
+	}
+}
+
 // A server that is gone holds up neither the run nor the other sinks.
 func TestAServerThatIsGoneHoldsUpNoOtherSink(t *testing.T) {
 	h := watched(t, strings.Replace(socTrigger, `action = "feed.poll"`, "action = \"feed.poll\"\nsinks = [\"gone\", \"file\"]", 1)+`
