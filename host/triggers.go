@@ -179,6 +179,16 @@ func (t *Triggers) Once(ctx context.Context, name string) (trigger.Report, error
 	return t.runner.Once(ctx, name)
 }
 
+// Deliver delivers what waits for the sinks of a trigger, without running it.
+func (t *Triggers) Deliver(ctx context.Context, name string) (trigger.Report, error) {
+	return t.runner.Deliver(ctx, name)
+}
+
+// Allowed is when Once would run a trigger, by what its action allows: in the future if it ran just before.
+func (t *Triggers) Allowed(ctx context.Context, name string) (time.Time, error) {
+	return t.runner.Allowed(ctx, name)
+}
+
 // Wake makes a trigger run as soon as its action allows: what a notification that something has changed is good for.
 func (t *Triggers) Wake(name string) { t.runner.Wake(name) }
 

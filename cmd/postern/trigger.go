@@ -317,7 +317,7 @@ if there is one, else here and once, as "postern poll" does.`,
 		}
 		defer closeAfter(&err, triggers.Close)
 		for _, name := range triggers.Names() {
-			report, err := triggers.Once(cmd.Context(), name)
+			report, err := c.runNow(cmd.Context(), triggers, name)
 			var elsewhere *trigger.HeldError
 			if errors.As(err, &elsewhere) {
 				if err := h.WakeTrigger(cmd.Context(), name, *operator); err != nil {
@@ -326,7 +326,7 @@ if there is one, else here and once, as "postern poll" does.`,
 				fmt.Fprintf(c.err, "%s: %s runs it\n", name, printable(elsewhere.Lease.Holder))
 				continue
 			}
-			writeReport(c.err, report)
+			writeReport(c.err, report, err)
 			if err != nil {
 				return err
 			}
@@ -384,10 +384,21 @@ func (c *cli) letters(flags *hostFlags, args []string, done string, do func(h *h
 		}
 		ids = append(ids, id)
 	}
-	return c.eachTrigger(flags, args[:1], func(h *host.Host, name string) (string, error) {
-		count, err := do(h, name, ids)
-		return fmt.Sprintf("%s %d of the dead letters of %s", done, count, name), err
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	found := 0
+	err := c.eachTrigger(flags, args[:1], func(h *host.Host, name string) (told string, err error) {
+		found, err = do(h, name, ids)
+		return fmt.Sprintf("%s %d of the dead letters of %s", done, found, name), err
 	})
+	if err == nil && found < len(ids) {
+		return &abi.Error{
+			Code:    abi.NotFound,
+			Message: fmt.Sprintf(`%d of %s not found: what was put back or dropped is no dead letter of %s any more; "postern trigger status %s" lists them`,
+				len(ids)-found, count(len(ids), "id"), args[0], args[0]),
+		}
+	}
+	return err
 }
 
 // completeTriggers completes the names of triggers that are not named yet, and completeTrigger one.

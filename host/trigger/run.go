@@ -104,6 +104,7 @@ func (s *session) failed(known Snapshot, err error) error {
 	}
 	switch {
 	case failure == nil:
+	case s.byHand: // who asked is told by the error
 	case next.Equal(never()):
 		s.log.Error("the trigger has stopped; mend the reason and resume it", "code", string(failure.Code), "error", failure.Message)
 	default:
@@ -114,11 +115,12 @@ func (s *session) failed(known Snapshot, err error) error {
 
 // once runs the trigger as soon as its action allows, and delivers what waits.
 func (s *session) once(report Report) (Report, error) {
+	s.byHand = true
 	known, err := s.runner.store.Load(s.working, s.Name)
 	if err != nil {
 		return report, err
 	}
-	if wait := s.earliest(known).Sub(s.runner.now()); wait > 0 {
+	if wait := s.allowed(known).Sub(s.runner.now()); wait > 0 {
 		s.log.Info("the trigger's action may not be polled so soon", "wait", wait.Round(time.Second))
 		s.wait(wait, nil)
 	}
@@ -126,6 +128,12 @@ func (s *session) once(report Report) (Report, error) {
 		return report, coded(context.Cause(s.ending))
 	}
 	report, err = s.run(known)
+	report, deliverErr := s.deliverOnce(report)
+	return report, errors.Join(err, deliverErr)
+}
+
+// deliverOnce delivers what waits.
+func (s *session) deliverOnce(report Report) (_ Report, err error) {
 	for _, sink := range s.Sinks {
 		err = errors.Join(err, s.drainOnce(sink, &report))
 	}
@@ -140,4 +148,16 @@ func (s *session) once(report Report) (Report, error) {
 		report.Next = left.Next
 	}
 	return report, err
+}
+
+// allowed is when somebody who asks for a run can have it. After one that was refused before anything was asked of Graph, that is at once: who
+// mends a file tries it.
+func (s *session) allowed(known Snapshot) time.Time {
+	if known.Failure != nil {
+		switch known.Failure.Code {
+		case abi.PolicyDenied, abi.UnknownAction, abi.InvalidInput:
+			return known.LastRun
+		}
+	}
+	return s.earliest(known)
 }

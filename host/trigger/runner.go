@@ -262,17 +262,44 @@ type Report struct {
 // sinks, each at most once. The error is [abi.Conflict] if another host runs the trigger; that of a sink is an [*abi.Error] too, and what
 // it did not take stays in the outbox.
 func (r *Runner) Once(ctx context.Context, trigger string) (Report, error) {
+	return r.byHand(ctx, trigger, (*session).once)
+}
+
+// Deliver delivers what waits for a trigger's sinks, without running it. Its errors are those of Once.
+func (r *Runner) Deliver(ctx context.Context, trigger string) (Report, error) {
+	return r.byHand(ctx, trigger, (*session).deliverOnce)
+}
+
+// byHand does something with one trigger while this host has its lease.
+func (r *Runner) byHand(ctx context.Context, trigger string, do func(*session, Report) (Report, error)) (Report, error) {
 	report := Report{Trigger: trigger}
-	for _, t := range r.triggers {
-		if t.Name != trigger {
-			continue
-		}
-		s, err := r.hold(ctx, t)
-		if err != nil {
-			return report, err
-		}
-		defer s.release()
-		return s.once(report)
+	t, err := r.trigger(trigger)
+	if err != nil {
+		return report, err
 	}
-	return report, &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("there is no trigger %s", quote(trigger))}
+	s, err := r.hold(ctx, t)
+	if err != nil {
+		return report, err
+	}
+	defer s.release()
+	return do(s, report)
+}
+
+// Allowed is when Once would run a trigger: not in the future, unless it ran so lately that its action does not allow it yet.
+func (r *Runner) Allowed(ctx context.Context, trigger string) (time.Time, error) {
+	t, err := r.trigger(trigger)
+	if err != nil {
+		return time.Time{}, err
+	}
+	known, err := r.store.Load(ctx, trigger)
+	return (&session{Trigger: t, runner: r}).allowed(known), err
+}
+
+func (r *Runner) trigger(name string) (*Trigger, error) {
+	for _, t := range r.triggers {
+		if t.Name == name {
+			return t, nil
+		}
+	}
+	return nil, &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("there is no trigger %s", quote(name))}
 }
