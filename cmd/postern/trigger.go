@@ -393,7 +393,7 @@ func (c *cli) letters(flags *hostFlags, args []string, done string, do func(h *h
 	})
 	if err == nil && found < len(ids) {
 		return &abi.Error{
-			Code:    abi.NotFound,
+			Code: abi.NotFound,
 			Message: fmt.Sprintf(`%d of %s not found: what was put back or dropped is no dead letter of %s any more; "postern trigger status %s" lists them`,
 				len(ids)-found, count(len(ids), "id"), args[0], args[0]),
 		}

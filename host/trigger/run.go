@@ -39,7 +39,7 @@ func (s *session) run(known Snapshot) (Report, error) {
 		case page.More && !more:
 			c.Next = began.Add(s.Floor)
 		case !more:
-			c.Next = began.Add(jittered(s.interval()))
+			c.Next = began.Add(s.runner.jittered(s.interval()))
 		}
 		if !page.More && !page.Truncated {
 			c.Began = began
@@ -93,7 +93,7 @@ func (s *session) failed(known Snapshot, err error) error {
 		return &abi.Error{Code: abi.Conflict, Message: ErrLost.Error()}
 	}
 	failure := coded(err)
-	next := afterFailure(failure, known.Failures+1, s.interval(), s.runner.now())
+	next := s.runner.afterFailure(failure, known.Failures+1, s.interval(), s.runner.now())
 	ctx, cancel := s.unstoppable()
 	defer cancel()
 	if s.working.Err() != nil {

@@ -89,6 +89,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Now is the clock. Nil is [time.Now].
 	Now func() time.Time
+	// Random draws by how much a trigger runs later than it is due, from 0 to most. Nil draws by math/rand.
+	Random func(most time.Duration) time.Duration
 }
 
 // Runner runs triggers and delivers their records.
@@ -101,6 +103,7 @@ type Runner struct {
 	grace    time.Duration
 	log      *slog.Logger
 	now      func() time.Time
+	random   func(most time.Duration) time.Duration
 }
 
 // NewRunner checks the config. It starts nothing yet.
@@ -110,7 +113,7 @@ func NewRunner(config Config) (*Runner, error) {
 	}
 	r := &Runner{
 		store: config.Store, wakes: map[string]chan struct{}{}, holder: config.Holder,
-		lease: cmp.Or(config.Lease, defaultLease), grace: cmp.Or(config.Grace, defaultGrace), log: config.Logger, now: config.Now,
+		lease: cmp.Or(config.Lease, defaultLease), grace: cmp.Or(config.Grace, defaultGrace), log: config.Logger, now: config.Now, random: config.Random,
 	}
 	if r.holder == "" {
 		name, err := os.Hostname()
@@ -126,6 +129,9 @@ func NewRunner(config Config) (*Runner, error) {
 	}
 	if r.now == nil {
 		r.now = time.Now
+	}
+	if r.random == nil {
+		r.random = random
 	}
 	for i := range config.Triggers {
 		t := config.Triggers[i]
