@@ -120,18 +120,17 @@ func (s *messageSettings) readSource(call *sdk.Call, m *ingested) error {
 
 // listReferences lists the attachments that MIME does not have: links to files elsewhere, which are not fetched.
 func (s *messageSettings) listReferences(call *sdk.Call, id string) ([]sdk.Object, error) {
-	list, err := call.Graph(sdk.Request{
+	var references []sdk.Object
+	for item, err := range call.List(sdk.Request{
 		Capability: "mail.ingest",
 		Path:       "/users/{user}/messages/{message}/attachments",
 		Params:     sdk.Params{"user": s.user, "message": id},
 		Query:      sdk.Query{"$select": "id,name,contentType,size,isInline"},
 		Headers:    outlook.Prefer(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	var references []sdk.Object
-	for _, item := range list.Items() {
+	}, 0) {
+		if err != nil {
+			return nil, err
+		}
 		if string(item.GetStringBytes("@odata.type")) == "#microsoft.graph.referenceAttachment" {
 			references = append(references, sdk.Pick(item, "id", "name", "contentType", "size", "sourceUrl"))
 		}
@@ -141,12 +140,16 @@ func (s *messageSettings) listReferences(call *sdk.Call, id string) ([]sdk.Objec
 
 // shorten keeps a record within what the host takes of one.
 func (m *ingested) shorten() {
-	if content := m.GetStringBytes("body", "content"); len(content) > maxBodyText {
+	for _, body := range []string{"body", "uniqueBody"} {
+		content := m.GetStringBytes(body, "content")
+		if len(content) <= maxBodyText {
+			continue
+		}
 		end := maxBodyText
 		for end > 0 && !utf8.RuneStart(content[end]) {
 			end--
 		}
-		m.Set("body", sdk.NewObject().Text("contentType", string(m.GetStringBytes("body", "contentType"))).Text("content", string(content[:end])).Value)
+		m.Set(body, sdk.NewObject().Text("contentType", string(m.GetStringBytes(body, "contentType"))).Text("content", string(content[:end])).Value)
 		m.isCut = true
 	}
 	size := 0
