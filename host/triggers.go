@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -73,8 +72,10 @@ func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err
 		}
 		config.Triggers = append(config.Triggers, polled)
 	}
-	t.runner, err = trigger.NewRunner(config)
-	return t, err
+	if t.runner, err = trigger.NewRunner(config); err != nil {
+		return nil, err
+	}
+	return t, h.leftBehind(ctx, t.store, t.runner.Names())
 }
 
 // triggersNamed finds triggers of the operator's file.
@@ -119,7 +120,7 @@ func (h *Host) TriggerStore(ctx context.Context) (trigger.Store, error) {
 		if !h.operator.Fleet.IsZero() {
 			return h.joinFleet(ctx)
 		}
-		return sqlite.Open(ctx, filepath.Join(h.operator.StateDir(), triggerDB), sqlite.Options{Now: h.config.Now})
+		return h.openTriggerFile(ctx)
 	})
 }
 

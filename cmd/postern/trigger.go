@@ -31,7 +31,7 @@ func (c *cli) triggerCommand() *cobra.Command {
 	}
 	family(cmd)
 	cmd.AddCommand(c.triggerListCommand(), c.triggerStatusCommand(), c.triggerPauseCommand(), c.triggerResumeCommand(),
-		c.triggerRunCommand(), c.triggerReplayCommand(), c.triggerDropCommand())
+		c.triggerRunCommand(), c.triggerReplayCommand(), c.triggerDropCommand(), c.triggerMoveCommand())
 	return cmd
 }
 
@@ -369,6 +369,29 @@ func (c *cli) triggerDropCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return c.letters(flags, args, "dropped", func(h *host.Host, name string, ids []uint64) (int, error) {
 			return h.DropTrigger(cmd.Context(), name, *operator, ids...)
+		})
+	}
+	return cmd
+}
+
+func (c *cli) triggerMoveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "move TRIGGER... --to fleet|file", Short: "Take triggers along when hosts begin to share them, or end it",
+		Long: `Take triggers along from this host's own file to the stream that [fleet] of postern.toml
+names, or back: their places in mailboxes, and what they have handed over, so that nothing
+comes again. Nobody may run them meanwhile, and nothing may wait for a sink or be parked.
+Their counters begin anew.`,
+		Example: "  postern trigger move soc-inbox --to fleet",
+		Args:    some(nameTrigger), ValidArgsFunction: c.completeTriggers,
+	}
+	flags, operator := c.hostFlags(cmd), operatorFlag(cmd)
+	to := cmd.Flags().String("to", "", "fleet, the stream that hosts share, or file, that of this host")
+	must(cmd.MarkFlagRequired("to"))
+	homes := []string{string(host.HomeFleet), string(host.HomeFile)}
+	must(cmd.RegisterFlagCompletionFunc("to", cobra.FixedCompletions(homes, cobra.ShellCompDirectiveNoFileComp)))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.eachTrigger(flags, args, func(h *host.Host, name string) (string, error) {
+			return "moved " + name + " to the " + *to, h.MoveTrigger(cmd.Context(), name, host.Home(*to), *operator)
 		})
 	}
 	return cmd

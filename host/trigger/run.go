@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
@@ -119,6 +120,9 @@ func (s *session) once(report Report) (Report, error) {
 	known, err := s.runner.store.Load(s.working, s.Name)
 	if err != nil {
 		return report, err
+	}
+	if known.Moved() {
+		return report, &abi.Error{Code: abi.Conflict, Message: fmt.Sprintf("trigger %s was %s, and goes on there", s.Name, known.PausedBy)}
 	}
 	if wait := s.allowed(known).Sub(s.runner.now()); wait > 0 {
 		s.log.Info("the trigger's action may not be polled so soon", "wait", wait.Round(time.Second))
