@@ -97,12 +97,17 @@ func (c *cli) pollOnce(ctx context.Context, triggers *host.Triggers, paused map[
 		if err == nil {
 			continue
 		}
+		if elsewhere := (*trigger.HeldError)(nil); errors.As(err, &elsewhere) {
+			err = &abi.Error{Code: abi.Conflict, Message: fmt.Sprintf(`%s runs it; "postern trigger run %s" asks it to do so now`, elsewhere.Lease.Holder, name)}
+		}
 		var failure *abi.Error
 		if len(names) > 1 && errors.As(err, &failure) {
-			fmt.Fprintf(c.err, "postern: %s: %s\n", name, oneLine(failure.Message))
+			err = about("trigger "+name, failure)
 		}
 		if failed == nil {
-			failed = err
+			failed = err // which is told in full at the end
+		} else {
+			fmt.Fprintf(c.err, "postern: %s\n", oneLine(err.Error()))
 		}
 	}
 	return failed

@@ -291,14 +291,18 @@ func (r *Runner) byHand(ctx context.Context, trigger string, do func(*session, R
 	return do(s, report)
 }
 
-// Allowed is when Once would run a trigger: not in the future, unless it ran so lately that its action does not allow it yet.
+// Allowed is when Once would run a trigger: not in the future, unless it ran so lately that its action does not allow it yet. It is zero while
+// another host runs the trigger, which Once does not wait for.
 func (r *Runner) Allowed(ctx context.Context, trigger string) (time.Time, error) {
 	t, err := r.trigger(trigger)
 	if err != nil {
 		return time.Time{}, err
 	}
 	known, err := r.store.Load(ctx, trigger)
-	return (&session{Trigger: t, runner: r}).allowed(known), err
+	if err != nil || known.Lease != nil {
+		return time.Time{}, err
+	}
+	return (&session{Trigger: t, runner: r}).allowed(known), nil
 }
 
 func (r *Runner) trigger(name string) (*Trigger, error) {
