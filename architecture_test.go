@@ -28,10 +28,11 @@ func layers() []layer {
 		{"sdk", []string{"abi"}},
 		{"plugins", []string{"sdk", "abi"}},
 		{"manifests", nil},
-		{"host/state", []string{"host/trigger", "host/dial", "manifests", "abi"}}, // it keeps what the trigger says
-		{"host/", []string{"host/dial", "manifests", "abi"}},                      // the packages below host know of each other only the way out
+		{"internal/durable", nil},
+		{"host/state", []string{"host/trigger", "host/dial", "internal/durable", "manifests", "abi"}}, // it keeps what the trigger says
+		{"host/", []string{"host/dial", "internal/durable", "manifests", "abi"}},                      // the packages below host know of each other only the way out
 		{"host", []string{"host", "manifests", "abi"}},
-		{"cmd", []string{"host", "manifests", "abi"}},
+		{"cmd", []string{"host", "internal/durable", "manifests", "abi"}},
 		{"examples/embed", []string{"host", "manifests", "abi"}},
 		{"examples/triggers", []string{"host", "manifests", "abi"}},
 		{"examples/secret-provider", []string{"host/connection/provider"}},
@@ -55,8 +56,8 @@ func reserved() map[string][]string {
 		"modernc.org/sqlite":                                         {"host/state/sqlite"},
 		"github.com/nats-io/nats.go":                                 {"host/dial/bus", "host/state/jetstream", "host/trigger/sink"},
 		"github.com/nats-io/nats-server":                             {"host/dial/bus/bustest"},
-		"crypto/tls":                                                 {"host/dial", "host/connection", "host/graph", "host/graphtest"},
-		"net":                                                        {"host/dial", "host/connection", "host/graph", "host/graphtest", "manifests", "cmd/postern"},
+		"crypto/tls":                                                 {"host/dial", "host/connection", "host/graph", "host/graphtest", "host/notify"},
+		"net":                                                        {"host/dial", "host/connection", "host/graph", "host/graphtest", "host/notify", "manifests", "cmd/postern"},
 	}
 }
 

@@ -109,8 +109,7 @@ func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
 		return &abi.Reply{}, nil
 	}
 	r := &a.record
-	r.Status, r.RequestID, r.ClientRequestID = o.Trace.Status, o.Trace.RequestID, o.Trace.ClientRequestID
-	r.BytesOut, r.BytesIn, r.Duration = o.Trace.BytesOut, o.Trace.BytesIn, time.Since(a.started)
+	traced(r, o, a.started)
 	reply, err := (*abi.Reply)(nil), inv.needsUser(a.from, o.Err)
 	if err == nil {
 		reply, err = inv.replyTo(a.from, o.Answer)
@@ -119,6 +118,12 @@ func (inv *invocation) conclude(a *asked, o graph.Outcome) (*abi.Reply, error) {
 		reply = &abi.Reply{Error: coded(err)}
 	}
 	return reply, inv.afterWrite(inv.put(*r, audit.Allowed, err))
+}
+
+// traced completes a record with what is known of a request that was made.
+func traced(r *audit.Record, o graph.Outcome, started time.Time) {
+	r.Status, r.RequestID, r.ClientRequestID = o.Trace.Status, o.Trace.RequestID, o.Trace.ClientRequestID
+	r.BytesOut, r.BytesIn, r.Duration = o.Trace.BytesOut, o.Trace.BytesIn, time.Since(started)
 }
 
 // needsUser tells of a write in a group that Graph refused to an application's own token. The permission is documented

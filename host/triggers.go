@@ -3,6 +3,7 @@ package host
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/notify"
 	"github.com/postern-dev/postern/host/state/sqlite"
 	"github.com/postern-dev/postern/host/trigger"
 	"github.com/postern-dev/postern/manifests"
@@ -41,7 +43,9 @@ type Triggers struct {
 	store  trigger.Store
 	runner *trigger.Runner
 	sinks  sinks
-	leave  func()
+	// receiver takes notifications; nil if no trigger wants any.
+	receiver *notify.Receiver
+	leave    func()
 }
 
 // Triggers makes triggers ready to run. The error is [abi.InvalidInput] for a name that the operator's file does not have, and tells what is
@@ -63,6 +67,11 @@ func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err
 	}
 	if t.store, err = h.TriggerStore(ctx); err != nil {
 		return nil, err
+	}
+	if slices.ContainsFunc(chosen, func(c *manifests.Trigger) bool { return c.Notify }) {
+		if err := t.receive(); err != nil {
+			return nil, err
+		}
 	}
 	config := trigger.Config{Store: t.store, Logger: h.log, Now: h.config.Now, Grace: o.Grace, Lease: h.operator.Fleet.Lease}
 	for _, c := range chosen {
@@ -134,6 +143,9 @@ func (t *Triggers) trigger(c *manifests.Trigger, o TriggerOptions) (trigger.Trig
 		Name: c.Name, Every: cmp.Or(c.Every, floor), Floor: floor, Retain: c.Retain, Changed: t.host.operator.Modified,
 		Poll: func(ctx context.Context, run trigger.Run) (trigger.Page, error) { return t.poll(ctx, c, run) },
 	}
+	if c.Notify {
+		ready.Watch = t.watch(c)
+	}
 	names := c.Sinks
 	if len(names) == 0 || o.Copy {
 		names = append(slices.Clone(names), manifests.StandardOutput)
@@ -169,7 +181,11 @@ func (t *Triggers) Run(ctx context.Context) error {
 	sweeping, stop := context.WithCancel(ctx)
 	defer stop()
 	group.Go(func() { t.host.sweepBlobs(sweeping, t.store) })
-	return t.runner.Run(ctx)
+	err := t.runner.Run(ctx)
+	if t.receiver != nil {
+		err = errors.Join(err, t.receiver.Close())
+	}
+	return err
 }
 
 // Names are those of the triggers, in the order of the operator's file.
@@ -190,7 +206,8 @@ func (t *Triggers) Allowed(ctx context.Context, name string) (time.Time, error) 
 	return t.runner.Allowed(ctx, name)
 }
 
-// Wake makes a trigger run as soon as its action allows: what a notification that something has changed is good for.
+// Wake makes a trigger run as soon as its action allows, unless its last run has failed: what a notification that something has changed is
+// good for. Those of Graph wake the triggers of the operator's file with notify by themselves.
 func (t *Triggers) Wake(name string) { t.runner.Wake(name) }
 
 // Close closes the sinks.

@@ -30,6 +30,8 @@ type Action struct {
 	// Interval is the least time between the starts of two runs of a trigger, or of one and the end of its back-off, from [MinInterval] to
 	// [MaxInterval]; zero for other kinds. TOML: interval = "60s", default [DefaultInterval], for the kinds trigger and poll alone.
 	Interval time.Duration
+	// Watch is what changes when there is something new. TOML: [action.watch], default nothing, for the kinds trigger and poll alone.
+	Watch Watch
 	// Outputs are the data paths that a result may have, at most [MaxOutputs] of [MaxOutput] characters. TOML: outputs, default empty.
 	Outputs []string
 	// Errors tell when the action fails in a way of its own, by the code of the failure, for the action's page of the
@@ -138,6 +140,7 @@ func readAction(t *table) Action {
 		}
 	}
 	a.Interval = readInterval(t, a.Kind)
+	readWatch(t, &a)
 	a.Outputs, _ = list(t, "outputs", MaxOutputs, func(s string) (string, *flaw) { return s, checkText(s, MaxOutput) })
 	if errors, ok := t.child("errors"); ok {
 		a.Errors = readErrors(errors)

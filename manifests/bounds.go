@@ -89,6 +89,7 @@ const (
 	MaxPattern     = 512  // bytes of a pattern
 	MaxPath        = 1024 // bytes of a file or folder name
 	MaxModules     = 2000 // approved modules in a lock
+	maxNotified    = 512  // bytes of the address of notifications, which Graph is given with a path behind it
 
 	MaxExternalRecipients = 500    // of one body: what Exchange Online takes for a message by default
 	MaxSends              = 10_000 // in the time of a grant's sends

@@ -29,6 +29,8 @@ type Config struct {
 	Triggers []Trigger
 	// Sinks by name, at most [MaxSinks]. TOML: [sink.NAME].
 	Sinks []Sink
+	// Notifications is where Graph reaches this host. TOML: [notifications], default nowhere.
+	Notifications Notifications
 
 	file  string
 	lines lines
@@ -220,7 +222,11 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 	for i, t := range sinks {
 		c.Sinks = append(c.Sinks, readSink(names[i], t))
 	}
-	checkSources(c, connections, sinks, hostTable, fleet)
+	notifications, hasNotifications := root.child("notifications")
+	if hasNotifications {
+		c.Notifications = readNotifications(notifications)
+	}
+	checkSources(c, connections, sinks, hostTable, fleet, notifications)
 	names, grants := root.named("grant", MaxGrants)
 	for i, t := range grants {
 		c.Grants = append(c.Grants, readGrant(names[i], t))
@@ -232,6 +238,9 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 	root.finish()
 	checkGrants(c, grants)
 	checkTriggers(c, triggers)
+	if !root.has("notifications") {
+		checkNotify(c, triggers)
+	}
 	if err := r.err(); err != nil {
 		return nil, err
 	}

@@ -113,6 +113,7 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			Every:      90 * time.Second,
 			Sinks:      []string{"siem", "bus", "archive", "log"},
 			Retain:     2000 * time.Hour,
+			Notify:     true,
 			Parameters: map[string]any{
 				"email_address": "soc@contoso.com", "folder": "Inbox", "extract_urls": true, "first_run_max_emails": int64(500), "labels": []any{"a", "b"},
 			},
@@ -133,6 +134,10 @@ func TestConfigHoldsEveryKeyOfItsFile(t *testing.T) {
 			Name: "siem", Kind: SinkWebhook, URL: "https://siem.example:8443/postern?tenant=contoso", Secret: Source{env: "SIEM_SECRET"},
 			InDoubt: InDoubtRepeat, Timeout: 10 * time.Second, Settle: 2 * time.Minute, CAFile: "siem.pem", Rotate: DefaultRotate,
 		}},
+		Notifications: Notifications{
+			Listen: "127.0.0.1:8081", URL: "https://hooks.example/postern",
+			Certificate: Source{file: "hooks.pem"}, PrivateKey: Source{file: "hooks.key"},
+		},
 	}
 	if diff := cmp.Diff(want, got, compareConfigs); diff != "" {
 		t.Errorf("ParseConfig (-want +got):\n%s", diff)
@@ -313,6 +318,18 @@ func TestConfigIsRefused(t *testing.T) {
 		{"credentials of a fleet in the file", `credentials = { file = "fleet.creds" }`, `credentials = "word"`},
 		{"unknown key of a fleet", `replicas = 3`, `replica = 3`},
 		{"stream of a fleet with a dot", `"TRIGGERS"`, `"TRIGGERS.SOC"`},
+		{"notifications to nowhere", "[notifications]", "[provider.x]"},
+		{"notifications without an address", "url = \"https://hooks.example/postern\"\n", ""},
+		{"notifications over plain HTTP", `"https://hooks.example/postern"`, `"http://hooks.example/postern"`},
+		{"notifications to an address with a query", `"https://hooks.example/postern"`, `"https://hooks.example/postern?key=1"`},
+		{"notifications to an address with a password", `"https://hooks.example/postern"`, `"https://user:word@hooks.example/postern"`},
+		{"receiver without a port", `"127.0.0.1:8081"`, `"127.0.0.1"`},
+		{"receiver on any port", `"127.0.0.1:8081"`, `"127.0.0.1:0"`},
+		{"receiver at an address that is none", `"127.0.0.1:8081"`, `"http://127.0.0.1:8081"`},
+		{"key of a receiver without a certificate", "certificate = { file = \"hooks.pem\" }\n", ""},
+		{"key of a receiver in the file", `{ file = "hooks.key" }`, `"key"`},
+		{"unknown key of notifications", `listen = `, `address = `},
+		{"provider of a receiver's key that is not there", `{ file = "hooks.key" }`, `{ provider = "vault" }`},
 		{"provider of a sink that is not there", `secret = { env = "SIEM_SECRET" }`, `secret = { provider = "vault" }`},
 	}
 	checkRefusals(t, "refused-configs.txt", len(tests), func(i int) (string, error) {
@@ -481,6 +498,22 @@ actions = ["mail.poll"]
 			}
 		})
 	}
+}
+
+func TestCheckFindsTriggersOfWhichNobodyCouldTell(t *testing.T) {
+	manifest := readTestdata(t, "plugin.toml")
+	before, after, _ := strings.Cut(manifest, "[action.watch]")
+	_, after, _ = strings.Cut(after, "[[action.parameter]]")
+	p, err := ParsePlugin("plugin.toml", []byte(before+"[[action.parameter]]"+after))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ParseConfig("postern.toml", []byte(strings.Replace(readTestdata(t, "config.toml"), `actions = ["mail.get"]`, `actions = ["mail.get", "mail.poll"]`, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantProblem(t, c.Check(p),
+		`postern.toml:66: trigger.soc-inbox.notify: mail.poll does not say of what Graph could tell it; remove it: the trigger runs whenever it is due`)
 }
 
 func TestATriggerIsOnTheOnlyConnectionUnlessItSays(t *testing.T) {

@@ -304,6 +304,7 @@ func checkReferences(p *Plugin, capabilities, actions []*table) {
 		checkNamed(p, actions[i], "capabilities", a.Capabilities, used)
 		checkNamed(p, actions[i], "optional", a.Optional, used)
 		checkPicks(p, a, actions[i])
+		checkWatch(p, &a, actions[i])
 	}
 	clear(seen)
 	for i, c := range p.Capabilities {

@@ -83,6 +83,10 @@ func TestPluginHoldsEveryKeyOfItsManifest(t *testing.T) {
 			Interval:     30 * time.Second,
 			ReadOnly:     true,
 			Capabilities: []string{"mail.read"},
+			Watch:        Watch{template("/users/{user}/messages"), map[string]string{"user": "email_address"}},
+			Parameters: []Parameter{
+				{Name: "email_address", Type: TypeEmail, Required: true, MaxLength: DefaultTextLength, Description: "The mailbox that is polled."},
+			},
 		}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -200,6 +204,16 @@ title`},
 		{"failure by no code", `not_found = "The message is gone."`, `NotFound = "The message is gone."`},
 		{"failure without a sentence", `not_found = "The message is gone."`, `not_found = true`},
 		{"too many failures", `not_found = "The message is gone."`, manyFailures()},
+		{"watched by an action that is called", "kind = \"poll\"\ninterval = \"30s\"\n", ""},
+		{"watched, of which Graph does not tell", `resource = "/users/{user}/messages"`, `resource = "/users/{user}/mailFolders"`},
+		{"watched, which is no path", `resource = "/users/{user}/messages"`, `resource = "messages"`},
+		{"watched without a resource", "resource = \"/users/{user}/messages\"\n", ""},
+		{"watched without parameters", "parameters = { user = \"email_address\" }\n", ""},
+		{"watched, which nobody may read", `resource = "/users/{user}/messages"`, `resource = "/users/{user}/mailFolders/{folder}/messages"`},
+		{"watched by a parameter that is not there", `{ user = "email_address" }`, `{ user = "mailbox" }`},
+		{"watched by another parameter", `{ user = "email_address" }`, `{ group = "email_address" }`},
+		{"watched by a parameter that may be missing", "required = true\ndescription = \"The mailbox that is polled.\"", "description = \"The mailbox that is polled.\""},
+		{"watched in another way", `resource = "/users/{user}/messages"`, "resource = \"/users/{user}/messages\"\nfolder = \"Inbox\""},
 		{"picked by no action", `pick = "mail.get"`, `pick = "mail.list"`},
 		{"picked by an action that may change something", `pick = "mail.get"`, `pick = "mail.send"`},
 		{"picked by an action that asks back", "type = \"email\"\n", "type = \"email\"\nrequired = true\n"},
@@ -299,7 +313,8 @@ func TestBoundsOfAPluginHoldAtTheirLimit(t *testing.T) {
 
 func TestPolledActionsHaveAnInterval(t *testing.T) {
 	for kind, want := range map[Kind]time.Duration{KindAction: 0, KindTest: 0, KindTrigger: DefaultInterval, KindPoll: DefaultInterval} {
-		src := strings.Replace(readTestdata(t, "plugin.toml"), "kind = \"poll\"\ninterval = \"30s\"", `kind = "`+string(kind)+`"`, 1)
+		src, _, _ := strings.Cut(readTestdata(t, "plugin.toml"), "[action.watch]")
+		src = strings.Replace(src, "kind = \"poll\"\ninterval = \"30s\"", `kind = "`+string(kind)+`"`, 1)
 		p, err := ParsePlugin("plugin.toml", []byte(src))
 		if err != nil {
 			t.Fatal(err)

@@ -111,7 +111,7 @@ func (c *Connection) sources() map[string]Source {
 }
 
 // checkSources finds providers that no table describes.
-func checkSources(c *Config, connections, sinks []*table, host, fleet *table) {
+func checkSources(c *Config, connections, sinks []*table, host, fleet, notifications *table) {
 	var known []string
 	for _, p := range c.Providers {
 		known = append(known, p.Name)
@@ -135,5 +135,9 @@ func checkSources(c *Config, connections, sinks []*table, host, fleet *table) {
 	}
 	if fleet != nil {
 		check(fleet, "credentials", c.Fleet.Credentials)
+	}
+	if notifications != nil {
+		check(notifications, "certificate", c.Notifications.Certificate)
+		check(notifications, "private_key", c.Notifications.PrivateKey)
 	}
 }

@@ -25,6 +25,9 @@ type Trigger struct {
 	// Retain is how long the key of a record is remembered at least, after it was last handed over or asked for, from [MinRetain] to
 	// [MaxRetain]. TOML: retain = "840h", default [DefaultRetain].
 	Retain time.Duration
+	// Notify has Graph tell when what the action watches has changed, so that it runs at once, and whenever it is due all the same. It needs
+	// [Config.Notifications]. TOML: notify, default false.
+	Notify bool
 	// Parameters of the action by name, as a caller would give them: strings, booleans, numbers, and lists of these or of tables. The host
 	// checks them against the action. TOML: [trigger.NAME.parameters], at most [MaxParameters].
 	Parameters map[string]any
@@ -60,6 +63,7 @@ func readTrigger(name string, t *table) Trigger {
 		Connection: parsed(t, "connection", "", parseLocalName),
 		Every:      parsed(t, "every", 0, durationWithin(MinInterval, MaxInterval)),
 		Retain:     parsed(t, "retain", DefaultRetain, durationWithin(MinRetain, MaxRetain)),
+		Notify:     t.boolean("notify"),
 	}
 	trigger.Sinks, _ = list(t, "sinks", MaxSinksOfTrigger, parseLocalName)
 	if parameters, ok := t.child("parameters"); ok {
@@ -174,5 +178,8 @@ func checkTrigger(r *report, t Trigger, p *Plugin) {
 		interval := formatDuration(a.Interval)
 		r.add(at+".every", at+".every", flawf(fmt.Sprintf("write every = %q or more, or leave it out", interval),
 			"%s may be polled once in %s", a.ID, interval))
+	}
+	if t.Notify && a.Kind.Polled() && a.Watch.IsZero() {
+		r.add(at+".notify", at+".notify", flawf("remove it: the trigger runs whenever it is due", "%s does not say of what Graph could tell it", a.ID))
 	}
 }

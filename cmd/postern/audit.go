@@ -199,6 +199,9 @@ func asked(r audit.Record) string {
 	if r.Op == audit.OpRelease {
 		text = string(r.Op) + " " + text
 	}
+	if r.Op == audit.OpNotify {
+		text += " for the trigger " + r.Trigger
+	}
 	if len(r.Recipients) > 0 {
 		text += " to " + strings.Join(r.Recipients, ", ")
 	}
@@ -246,7 +249,7 @@ func outcome(r audit.Record) string {
 		parts = append(parts, strconv.FormatUint(r.Fuel, 10)+" fuel")
 	}
 	text := strings.Join(parts, " ")
-	if r.Message != "" && r.Code == "" && r.Trigger == "" { // that of a code is a long sentence, and the rule is there; a trigger's is told before
+	if r.Message != "" && r.Code == "" && r.Op != audit.OpTrigger { // that of a code is a long sentence, and the rule is there; a trigger's is told before
 		text += ": " + r.Message
 	}
 	return text

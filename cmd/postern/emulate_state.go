@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/postern-dev/postern/host/graphtest"
+	"github.com/postern-dev/postern/internal/durable"
 )
 
 // saveEvery is how often a changed tenant is saved while the emulator runs.
@@ -53,23 +53,13 @@ func (f *stateFile) save() (err error) {
 		}
 	}()
 	changes := f.server.Changes()
-	draft, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".*")
+	folder, err := os.OpenRoot(filepath.Dir(f.path))
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(draft.Name()))
-		}
-	}()
-	err = f.server.Save(draft)
-	if err == nil {
-		err = draft.Sync()
-	}
-	if err = errors.Join(err, draft.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(draft.Name(), f.path); err != nil {
+	defer folder.Close()
+	name := filepath.Base(f.path)
+	if err := durable.Replace(folder, name, durable.Draft(name), f.server.Save); err != nil {
 		return err
 	}
 	f.saved = changes

@@ -27,6 +27,7 @@ var update = flag.Bool("update", false, "write what the commands print into the 
 //	approved FOLDER            a lock in FOLDER that approves all plugins
 //	feed                       adds the host's test plugin with the trigger feed.poll to $PLUGINS
 //	receiver STATUS            a webhook's other end, at $RECEIVER, answers so from now on, and keeps what it takes in received.jsonl
+//	free NAME                  an address of this machine that nobody listens on, as $NAME
 //	policy NAME                examples/policies/NAME.toml for the emulated tenant, as policy/postern.toml
 func TestScripts(t *testing.T) {
 	plugins, root := builtPlugins(t), repository(t)
@@ -56,6 +57,11 @@ func TestScripts(t *testing.T) {
 				ts.Setenv("PLUGINS", folder)
 			},
 			"receiver": receiverCommand,
+			"free": func(ts *testscript.TestScript, _ bool, args []string) {
+				server := httptest.NewServer(http.NotFoundHandler())
+				server.Close()
+				ts.Setenv(args[0], server.Listener.Addr().String())
+			},
 			"policy": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(usePolicy(ts, filepath.Join(root, "examples", "policies", args[0]+".toml")))
 			},

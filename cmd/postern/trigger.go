@@ -55,6 +55,30 @@ type listedTrigger struct {
 	Late       uint64       `json:"late"`
 	Lateness   float64      `json:"greatest_lateness_seconds"`
 	Sinks      []listedSink `json:"sinks"`
+	// Notified is nil of a trigger that does not want to be told of changes.
+	Notified *listedNotified `json:"notifications,omitempty"`
+}
+
+// listedNotified is what is known of the change notifications of a trigger.
+type listedNotified struct {
+	Until *time.Time `json:"until,omitempty"`
+	Error *abi.Error `json:"error,omitempty"`
+}
+
+// String tells it in a line.
+func (n *listedNotified) String() string {
+	text := "none, since nobody follows the trigger"
+	if n.Until != nil {
+		text = "until " + momentText(n.Until) + ", and renewed by then"
+	}
+	if n.Error != nil {
+		text = "none: "
+		if n.Until != nil {
+			text = "until " + momentText(n.Until) + " and not renewed: "
+		}
+		text += string(n.Error.Code) + ": " + n.Error.Message
+	}
+	return text
 }
 
 // listedSink is what a sink of a trigger has still to get.
@@ -101,6 +125,12 @@ func listTrigger(s host.TriggerStatus) listedTrigger {
 		l.State = "stopped"
 	case k.Failure != nil:
 		l.State = "failing"
+	}
+	if s.Config.Notify {
+		l.Notified = &listedNotified{Error: k.Watch.Failure}
+		if k.Watch.Until.After(time.Now()) { // else its process was killed
+			l.Notified.Until = moment(k.Watch.Until)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.Backlogs)) {
 		b := k.Backlogs[name]
@@ -221,6 +251,9 @@ func (c *cli) writeTrigger(b *strings.Builder, r triggerReport) {
 	add("last run", momentText(r.LastRun))
 	add("last success", momentText(r.LastGood))
 	add("next run", momentText(r.Next))
+	if r.Notified != nil {
+		add("notifications", r.Notified.String())
+	}
 	if r.Error != nil {
 		add("failures", strconv.Itoa(r.Failures))
 		add("error", string(r.Error.Code)+": "+r.Error.Message)

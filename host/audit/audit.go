@@ -34,6 +34,9 @@ const OpRelease abi.Op = "release"
 // OpTrigger stands in a record for what an operator did with a trigger: paused or resumed it, had it run, replayed or dropped dead letters of it.
 const OpTrigger abi.Op = "trigger"
 
+// OpNotify stands in a record for a request of the host about a subscription, by which Graph tells a trigger of changes.
+const OpNotify abi.Op = "notify"
+
 // OpExchange stands in a record for an exchange whose operation could not be read, or was not looked at.
 const OpExchange abi.Op = "exchange"
 

@@ -11,41 +11,33 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"io/fs"
-	"os"
 	"path"
-	"runtime"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/internal/durable"
 )
 
 // chunk is how many bytes are read, hashed and written at once.
 const chunk = 64 << 10
 
 // write stores what r gives. take is asked before each piece of n bytes is written, and may refuse.
-func (s *Store) write(ctx context.Context, r io.Reader, take func(n int64) error) (_ abi.Blob, err error) {
+func (s *Store) write(ctx context.Context, r io.Reader, take func(n int64) error) (abi.Blob, error) {
 	temporary := unfinished + rand.Text()
-	file, err := s.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	if err != nil {
-		return abi.Blob{}, fmt.Errorf("cannot write to the blob folder: %w", err)
-	}
-	renamed := false
-	defer func() {
-		if !renamed {
-			err = errors.Join(err, s.root.Remove(temporary))
-		}
-	}()
-
 	sums := newDigests()
-	size, err := transfer(ctx, io.MultiWriter(file, sums), r, take)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
+	var size int64
+	err := durable.Create(s.root, temporary, func(w io.Writer) (err error) {
+		size, err = transfer(ctx, io.MultiWriter(w, sums), r, take)
+		return err
+	})
+	if err != nil {
 		return abi.Blob{}, fmt.Errorf("cannot store a blob: %w", err)
 	}
 	blob := sums.blob(size)
-	if renamed, err = s.place(temporary, blob.Name); err != nil {
+	renamed, err := s.place(temporary, blob.Name)
+	if !renamed {
+		err = errors.Join(err, s.root.Remove(temporary))
+	}
+	if err != nil {
 		return abi.Blob{}, fmt.Errorf("cannot store blob %s: %w", blob.Name, err)
 	}
 	return blob, nil
@@ -90,7 +82,7 @@ func (s *Store) place(temporary, name string) (renamed bool, err error) {
 	if err := s.root.Rename(temporary, stored); err != nil {
 		return false, err
 	}
-	return true, s.syncFolder(path.Dir(stored))
+	return true, durable.SyncFolder(s.root.Open, path.Dir(stored))
 }
 
 func (s *Store) holds(name string) bool {
@@ -99,22 +91,6 @@ func (s *Store) holds(name string) bool {
 		return false
 	}
 	return file.Close() == nil
-}
-
-// syncFolder makes the rename survive a power failure. Windows cannot sync a folder and needs not.
-func (s *Store) syncFolder(name string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	folder, err := s.root.Open(name)
-	if err != nil {
-		return err
-	}
-	err = folder.Sync()
-	if errors.Is(err, fs.ErrInvalid) {
-		err = nil // Some network file systems cannot sync a folder.
-	}
-	return errors.Join(err, folder.Close())
 }
 
 // digests computes all hashes of a blob in one pass. MD5 and SHA-1 are there to be looked up in lists of known

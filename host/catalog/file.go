@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/postern-dev/postern/internal/durable"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -76,20 +77,14 @@ func readFile(path string, most int64) ([]byte, error) {
 
 // writeFile replaces the file whole or not at all.
 func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	folder, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
+	defer folder.Close()
+	name := filepath.Base(path)
+	return durable.Replace(folder, name, durable.Draft(name), func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/postern-dev/postern/internal/durable"
 	"github.com/postern-dev/postern/manifests"
 )
 
@@ -142,26 +143,15 @@ func (s *store) save(ctx context.Context, r *record) error {
 }
 
 func (s *store) replace(content []byte) error {
-	draft, err := os.CreateTemp(s.dir, ".draft-*") // with mode 0600
+	folder, err := os.OpenRoot(s.dir)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(draft.Name()) // fails once it has its name
-	_, err = draft.Write(content)
-	if err == nil {
-		err = draft.Sync()
-	}
-	if err := errors.Join(err, draft.Close()); err != nil {
+	defer folder.Close()
+	return durable.Replace(folder, filepath.Base(s.path(".tokens")), durable.Draft(".draft"), func(w io.Writer) error {
+		_, err := w.Write(content)
 		return err
-	}
-	if err := os.Rename(draft.Name(), s.path(".tokens")); err != nil {
-		return err
-	}
-	if folder, err := os.Open(s.dir); err == nil { // where folders can be synchronised, the new name outlives a power failure too
-		_ = folder.Sync()
-		_ = folder.Close()
-	}
-	return nil
+	})
 }
 
 // remove forgets the sign-in. It reports whether there was one.

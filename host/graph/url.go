@@ -40,6 +40,17 @@ func buildURL(origin *url.URL, req *Request) (string, error) {
 	return b.String(), nil
 }
 
+// Resource is a template with its values as a text for Graph to read, such as the resource of a subscription. As in a URL, no value can change
+// the path; an "@" stays as it is, which a path may hold (RFC 3986, section 3.3) and Graph's own examples do.
+func Resource(template manifests.Template, params []abi.Pair) (string, error) {
+	if err := CheckParams(template, params); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	appendPath(&b, template, params)
+	return strings.ReplaceAll(b.String(), "%40", "@"), nil
+}
+
 // CheckParams reports, without sending anything, whether the values can be placed
 // in the template. The error is [abi.InvalidInput] and names the parameter.
 func CheckParams(template manifests.Template, params []abi.Pair) error {

@@ -292,3 +292,32 @@ func FuzzAcceptedValueNeverClimbs(f *testing.F) {
 		}
 	})
 }
+
+func TestAResourceIsAPathThatNoValueChanges(t *testing.T) {
+	template := func(path string) manifests.Template {
+		parsed, err := manifests.ParseTemplate(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	messages := template("/users/{user}/messages")
+	for value, want := range map[string]string{
+		"soc@contoso.com":                      "/users/soc@contoso.com/messages",
+		"3fa85f64-5717-4562-b3fc-2c963f66afa6": "/users/3fa85f64-5717-4562-b3fc-2c963f66afa6/messages",
+		"o'neil+x@contoso.com":                 "/users/o%27neil%2Bx@contoso.com/messages",
+		"a?$filter=x":                          "/users/a%3F%24filter%3Dx/messages",
+		"$name":                                "/users('%24name')/messages",
+		"a/mailFolders/b":                      "",
+		"..":                                   "",
+		"":                                     "",
+	} {
+		got, err := Resource(messages, []abi.Pair{{Name: "user", Value: value}})
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v", value, got, err)
+		}
+	}
+	if _, err := Resource(messages, nil); !errors.Is(err, abi.InvalidInput) {
+		t.Errorf("without a value: %v", err)
+	}
+}

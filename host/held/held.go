@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/internal/durable"
 )
 
 // Bounds of what is kept.
@@ -168,18 +169,13 @@ func full() error {
 func blobFile(name string) string { return strings.ReplaceAll(name, ":", "-") }
 
 func (s *Store) write(name string, content io.Reader, most int64) error {
-	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	return durable.Create(s.root, name, func(w io.Writer) error {
+		n, err := io.Copy(w, io.LimitReader(content, most+1))
+		if err == nil && n > most {
+			err = full()
+		}
 		return err
-	}
-	n, err := io.Copy(f, io.LimitReader(content, most+1))
-	if err == nil && n > most {
-		err = full()
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	})
 }
 
 // usage counts what is kept.

@@ -14,7 +14,6 @@
 package state
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -22,6 +21,8 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+
+	"github.com/postern-dev/postern/internal/durable"
 )
 
 // Store is a folder of state. Its methods may be called at the same time.
@@ -94,27 +95,14 @@ func (s *Store) read(name string, size int) ([]byte, error) {
 	return key, err
 }
 
-// make writes a new key beside its name and links it there, so that no process ever
-// reads half a key and the first of several wins.
+// make makes a new key, unless another process was first.
 func (s *Store) make(name string, size int) error {
 	key := make([]byte, size)
 	rand.Read(key)
-	draft := name + "." + rand.Text()
-	f, err := s.root.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	err := durable.First(s.root, name, durable.Draft(name), func(w io.Writer) error {
+		_, err := w.Write(key)
 		return err
-	}
-	defer s.root.Remove(draft)
-	_, err = io.Copy(f, bytes.NewReader(key))
-	if err == nil {
-		err = f.Sync()
-	}
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = s.root.Link(draft, name)
-	}
+	})
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

@@ -46,6 +46,9 @@ type Trigger struct {
 	Sinks []NamedSink
 	// Changed is when the operator's file was written: a trigger that had stopped before is tried again.
 	Changed time.Time
+	// Watch, if it is not nil, runs beside the trigger for as long as this host has its lease, and has changes wake it. It ends soon after
+	// ctx does. What it hands to note, any number of times, is what [Snapshot] then tells; that is lost with the lease.
+	Watch func(ctx context.Context, note func(Watch))
 }
 
 // NamedSink is a sink and its name in the operator's file.
@@ -194,8 +197,8 @@ func (r *Runner) Names() []string {
 	return names
 }
 
-// Wake makes a trigger run now, or as soon as its action allows it: what a change notification does. It is no substitute for
-// polling, as notifications get lost. Unknown names are passed over.
+// Wake makes a trigger run now, or as soon as its action allows it: what a change notification does. One whose last run failed
+// stays on its back-off. It is no substitute for polling, as notifications get lost. Unknown names are passed over.
 func (r *Runner) Wake(trigger string) {
 	if wake, ok := r.wakes[trigger]; ok {
 		select {

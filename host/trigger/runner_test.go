@@ -405,6 +405,60 @@ func TestAFailureDecidesWhenTheNextRunIs(t *testing.T) {
 	})
 }
 
+func TestANotificationIsNoReasonToAskSoonerWhatFailed(t *testing.T) {
+	inBubble(t, "one that fails stays on its back-off", func(t *testing.T, s *stage) {
+		s.failing(&abi.Error{Code: abi.Throttled, Message: "429", Detail: abi.Detail{RetryAfter: 10 * time.Minute}})
+		r, stop := s.start(t)
+		for range 25 * 60 {
+			r.Wake("soc")
+			time.Sleep(time.Second)
+		}
+		stop()
+		if between := s.began(); len(between) < 1 || slices.Min(between) < 10*time.Minute {
+			t.Errorf("the runs were %v apart", between)
+		}
+	})
+}
+
+func TestATriggerIsWatchedWhileItsLeaseIsHeld(t *testing.T) {
+	inBubble(t, "by one host, and by the next after that", func(t *testing.T, s *stage) {
+		var mu sync.Mutex
+		watching, most, times := 0, 0, 0
+		s.trigger.Watch = func(ctx context.Context, note func(trigger.Watch)) {
+			mu.Lock()
+			watching, times = watching+1, times+1
+			most = max(most, watching)
+			mu.Unlock()
+			note(trigger.Watch{Until: time.Now().Add(time.Hour)})
+			<-ctx.Done()
+			time.Sleep(time.Second) // to end it takes a request
+			note(trigger.Watch{Failure: &abi.Error{Code: abi.Upstream, Message: "over"}})
+			mu.Lock()
+			watching--
+			mu.Unlock()
+		}
+		_, stopFirst := s.start(t)
+		time.Sleep(5 * time.Second)
+		_, stopSecond := s.start(t)
+		time.Sleep(5 * time.Minute)
+		if w := s.snapshot(t).Watch; w.Until.IsZero() || w.Failure != nil {
+			t.Errorf("the first: %+v", w)
+		}
+		stopFirst()
+		if w := s.snapshot(t).Watch; !errors.Is(w.Failure, abi.Upstream) || !w.Until.IsZero() {
+			t.Errorf("at its end: %+v", w)
+		}
+		time.Sleep(time.Minute)
+		if w := s.snapshot(t).Watch; w.Until.IsZero() || w.Failure != nil {
+			t.Errorf("the second: %+v", w)
+		}
+		stopSecond()
+		if most != 1 || times != 2 || watching != 0 {
+			t.Errorf("watched %d times, %d at once, %d are left", times, most, watching)
+		}
+	})
+}
+
 func TestAPausedTriggerDoesNotRun(t *testing.T) {
 	inBubble(t, "until it is resumed", func(t *testing.T, s *stage) {
 		if err := s.Pause(t.Context(), "soc", "anna"); err != nil {

@@ -160,8 +160,23 @@ func (s *session) serve() {
 	for _, sink := range s.Sinks {
 		group.Go(func() { s.drain(sink) })
 	}
+	if s.Watch != nil {
+		watching, stop := context.WithCancel(s.ending)
+		defer stop()
+		defer context.AfterFunc(s.working, stop)()
+		group.Go(func() { s.Watch(watching, s.watched) })
+	}
 	s.schedule()
 	group.Wait()
+}
+
+// watched keeps what is known of the trigger's notifications, for those who look after it.
+func (s *session) watched(w Watch) {
+	ctx, cancel := s.unstoppable()
+	defer cancel()
+	if err := s.runner.store.Watched(ctx, s.current(), w); err != nil && !errors.Is(err, ErrLost) {
+		s.log.Warn("what is known of notifications cannot be kept", "error", err.Error())
+	}
 }
 
 // schedule runs the trigger whenever it is due.
@@ -206,7 +221,7 @@ func (s *session) due(known Snapshot, awake bool) (wait time.Duration, why strin
 		}
 	}
 	next := known.Next
-	if awake || known.Stopped() {
+	if awake && known.Failures == 0 || known.Stopped() { // a notification is no reason to ask sooner what just failed
 		next = now
 	}
 	if earliest := s.earliest(known); next.Before(earliest) {

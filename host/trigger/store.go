@@ -42,6 +42,9 @@ type Store interface {
 	// Schedule says that a run has failed, and when the trigger is due again. A nil failure only sets when it is due.
 	Schedule(ctx context.Context, l Lease, next time.Time, failure *abi.Error) error
 
+	// Watched keeps what is known of the notifications of a trigger. It changes nothing else.
+	Watched(ctx context.Context, l Lease, w Watch) error
+
 	// Pending returns the first deliveries of a sink, in order, at most limit and [MaxBatch]; fewer if their contents are over
 	// [MaxPending] bytes, but at least one if there is one.
 	Pending(ctx context.Context, trigger, sink string, limit int) ([]Delivery, error)

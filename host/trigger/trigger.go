@@ -93,8 +93,18 @@ type Snapshot struct {
 	Failures int
 	Failure  *abi.Error
 	Counters Counters
+	// Watch is what is known of its notifications; zero if it has none.
+	Watch Watch
 	// Backlogs are those of the sinks that any record was committed for, by name.
 	Backlogs map[string]Backlog
+}
+
+// Watch is what is known of the change notifications that wake a trigger.
+type Watch struct {
+	// Until is how long it is told of changes, unless that is renewed; zero if it is not told.
+	Until time.Time
+	// Failure is why it is not told, or why that could not be renewed: its code and message. Nil if all is well.
+	Failure *abi.Error
 }
 
 // Counters are sums over the life of a trigger.

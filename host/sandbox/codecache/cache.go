@@ -27,7 +27,6 @@
 package codecache
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -37,6 +36,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/postern-dev/postern/internal/durable"
 )
 
 // Bounds of a cache.
@@ -218,30 +219,15 @@ func (c *Cache) save(key Key, parts []Part) error {
 	if err := c.trim(key, c.most-size); err != nil {
 		return err
 	}
-	draft := key.file() + "." + rand.Text() + draftSuffix
-	f, err := c.folder.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(header)
-	for _, part := range parts {
-		if err == nil {
-			_, err = f.Write(part.Content)
+	return durable.Replace(c.folder, key.file(), durable.Draft(key.file())+draftSuffix, func(w io.Writer) error {
+		_, err := w.Write(header)
+		for _, part := range parts {
+			if err == nil {
+				_, err = w.Write(part.Content)
+			}
 		}
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = c.folder.Rename(draft, key.file())
-	}
-	if err != nil {
-		c.folder.Remove(draft)
-	}
-	return err
+		return err
+	})
 }
 
 // Remove removes the entry of a key; there may be none.

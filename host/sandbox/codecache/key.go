@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/postern-dev/postern/internal/durable"
 )
 
 // loadKey reads the key in a file, and makes it if it is not there.
@@ -53,30 +55,23 @@ func readKey(path string) ([]byte, error) {
 	return key, err
 }
 
-// makeKey writes a new key beside its name and links it there, so that nobody ever reads half a key and the first of
-// several processes wins.
+// makeKey makes a new key, unless another process was first.
 func makeKey(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
 		return err
 	}
 	key := make([]byte, sha256.Size)
 	rand.Read(key)
-	draft := path + "." + rand.Text() + draftSuffix
-	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	folder, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(draft)
-	_, err = f.Write(key)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = os.Link(draft, path)
-	}
+	defer folder.Close()
+	name := filepath.Base(path)
+	err = durable.First(folder, name, durable.Draft(name)+draftSuffix, func(w io.Writer) error {
+		_, err := w.Write(key)
+		return err
+	})
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

@@ -247,3 +247,17 @@ func (s *Store) Schedule(ctx context.Context, l trigger.Lease, next time.Time, f
 		return nil, nil
 	})
 }
+
+// Watched keeps what is known of a trigger's notifications.
+func (s *Store) Watched(ctx context.Context, l trigger.Lease, w trigger.Watch) error {
+	if err := trigger.CheckTime(w.Until); err != nil {
+		return err
+	}
+	return s.fenced(ctx, l, func(h *head) ([]trigger.Record, error) {
+		h.WatchUntil, h.WatchCode, h.WatchMessage = w.Until.UTC(), "", ""
+		if w.Failure != nil {
+			h.WatchCode, h.WatchMessage = w.Failure.Code, trigger.Cut(w.Failure.Message)
+		}
+		return nil, nil
+	})
+}

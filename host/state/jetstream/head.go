@@ -41,6 +41,9 @@ type head struct {
 	FailureMessage string           `json:"failure_message,omitempty"`
 	FailureTime    time.Time        `json:"failure_time,omitzero"`
 	Counters       trigger.Counters `json:"counters"`
+	WatchUntil     time.Time        `json:"watch_until,omitzero"`
+	WatchCode      abi.Code         `json:"watch_code,omitempty"`
+	WatchMessage   string           `json:"watch_message,omitempty"`
 }
 
 // cursor is what a sink has got.

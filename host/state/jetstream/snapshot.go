@@ -69,6 +69,10 @@ func (s *Store) snapshot(ctx context.Context, name string) (trigger.Snapshot, *h
 	if h.FailureCode != "" {
 		snapshot.Failure = &abi.Error{Code: h.FailureCode, Message: h.FailureMessage, Detail: abi.Detail{Time: h.FailureTime}}
 	}
+	snapshot.Watch.Until = h.WatchUntil
+	if h.WatchCode != "" {
+		snapshot.Watch.Failure = &abi.Error{Code: h.WatchCode, Message: h.WatchMessage}
+	}
 	snapshot.Backlogs = map[string]trigger.Backlog{}
 	for sink, c := range h.Sinks {
 		b := trigger.Backlog{Pending: c.Pending, Parked: c.Parked, Delivered: c.Delivered}

@@ -282,3 +282,18 @@ func (s *Store) Schedule(ctx context.Context, l trigger.Lease, next time.Time, f
 		return err
 	})
 }
+
+// Watched keeps what is known of a trigger's notifications.
+func (s *Store) Watched(ctx context.Context, l trigger.Lease, w trigger.Watch) error {
+	if err := trigger.CheckTime(w.Until); err != nil {
+		return err
+	}
+	var code, message string
+	if w.Failure != nil {
+		code, message = string(w.Failure.Code), trigger.Cut(w.Failure.Message)
+	}
+	return s.fenced(ctx, l, func(tx *sql.Tx, id int64) error {
+		_, err := tx.Exec(`UPDATE trigger SET watch_until = ?, watch_code = ?, watch_message = ? WHERE id = ?`, micro(w.Until), code, message, id)
+		return err
+	})
+}

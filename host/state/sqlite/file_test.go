@@ -86,7 +86,7 @@ func TestAFileThatIsNotOursStaysAsItIs(t *testing.T) {
 				return err
 			}
 			return execute(t, path, `PRAGMA user_version = 7`)
-		}, "is of version 7, and this Postern knows 1"},
+		}, "is of version 7, and this Postern knows 2"},
 		"half of it": {func(t *testing.T, path string) error {
 			s := open(t, path, nil)
 			fill(t, s, 500)
@@ -202,5 +202,26 @@ func TestStoresThatAreGoneLeaveNothing(t *testing.T) {
 	open(t, path, nil)
 	if entries, err := os.ReadDir(path + ".holders"); err != nil || len(entries) != 1 || entries[0].Name() == "DEAD" {
 		t.Errorf("there are %v, %v", entries, err)
+	}
+}
+
+func TestAnEarlierVersionIsBroughtUpToDate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "triggers.db")
+	s := open(t, path, nil)
+	fill(t, s, 1)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, column := range []string{"watch_until", "watch_code", "watch_message"} {
+		if err := execute(t, path, `ALTER TABLE trigger DROP COLUMN `+column); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := execute(t, path, `PRAGMA user_version = 1`); err != nil {
+		t.Fatal(err)
+	}
+	known, err := open(t, path, nil).Load(t.Context(), name)
+	if err != nil || known.Counters.Records != 1 || known.Watch != (trigger.Watch{}) {
+		t.Errorf("%+v, %v", known, err)
 	}
 }

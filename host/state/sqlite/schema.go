@@ -15,7 +15,7 @@ const application = 0x506f7374
 // migrations lead from each version of the schema to the next; the version of a file is how many of them it has had. What
 // was released is never changed, only followed.
 func migrations() []string {
-	return []string{schema1}
+	return []string{schema1, schema2}
 }
 
 // schema1 is the first version. Times are microseconds since 1970, 0 for none; records' own times are text, as exact as they came.
@@ -103,6 +103,13 @@ CREATE TABLE parked (
 ) STRICT;
 CREATE INDEX parked_order ON parked (trigger, id);
 CREATE INDEX parked_record ON parked (record);
+`
+
+// schema2 adds what is known of change notifications.
+const schema2 = `
+ALTER TABLE trigger ADD COLUMN watch_until INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trigger ADD COLUMN watch_code TEXT NOT NULL DEFAULT '';
+ALTER TABLE trigger ADD COLUMN watch_message TEXT NOT NULL DEFAULT '';
 `
 
 // migrate makes the schema, or brings that of an earlier version up to date, in one transaction.

@@ -66,14 +66,16 @@ func (s *Store) List(ctx context.Context) ([]trigger.Snapshot, error) {
 
 // load fills in all but the state. The error is [sql.ErrNoRows] of a trigger that is not there.
 func (s *Store) load(tx *sql.Tx, name string, snapshot *trigger.Snapshot) (id int64, err error) {
-	var holder, process, code, message string
+	var holder, process, code, message, watchCode, watchMessage string
 	var fence uint64
-	var until, pausedSince, next, lastRun, lastSuccess, passed, failedAt int64
+	var until, pausedSince, next, lastRun, lastSuccess, passed, failedAt, watchUntil int64
 	c := &snapshot.Counters
 	err = tx.QueryRow(`SELECT id, holder, process, fence, until, paused, paused_by, paused_since, next, last_run, last_success, passed,
-		failures, failure_code, failure_message, failure_time, runs, records, repeated, late, greatest_lateness FROM trigger WHERE name = ?`, name).Scan(
+		failures, failure_code, failure_message, failure_time, runs, records, repeated, late, greatest_lateness,
+		watch_until, watch_code, watch_message FROM trigger WHERE name = ?`, name).Scan(
 		&id, &holder, &process, &fence, &until, &snapshot.Paused, &snapshot.PausedBy, &pausedSince, &next, &lastRun, &lastSuccess, &passed,
-		&snapshot.Failures, &code, &message, &failedAt, &c.Runs, &c.Records, &c.Repeated, &c.Late, &c.GreatestLateness)
+		&snapshot.Failures, &code, &message, &failedAt, &c.Runs, &c.Records, &c.Repeated, &c.Late, &c.GreatestLateness,
+		&watchUntil, &watchCode, &watchMessage)
 	if err != nil {
 		return 0, err
 	}
@@ -81,6 +83,10 @@ func (s *Store) load(tx *sql.Tx, name string, snapshot *trigger.Snapshot) (id in
 	snapshot.Passed = since(passed)
 	if code != "" {
 		snapshot.Failure = &abi.Error{Code: abi.Code(code), Message: message, Detail: abi.Detail{Time: since(failedAt)}}
+	}
+	snapshot.Watch.Until = since(watchUntil)
+	if watchCode != "" {
+		snapshot.Watch.Failure = &abi.Error{Code: abi.Code(watchCode), Message: watchMessage}
 	}
 	if holder != "" && since(until).After(s.now()) && s.presence.isAlive(process) {
 		snapshot.Lease = &trigger.Lease{Trigger: name, Holder: holder, Fence: fence, Until: since(until)}

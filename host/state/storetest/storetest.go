@@ -50,6 +50,7 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		{"a fence that is old changes nothing", testFence},
 		{"many fight for a lease", testFight},
 		{"schedule, failure, pause and wake", testSchedule},
+		{"what is known of notifications", testWatch},
 		{"late records are counted", testLate},
 		{"blobs are needed until all have them", testBlobs},
 		{"what is too large or malformed is refused", testBounds},
@@ -557,6 +558,7 @@ func testFence(t *testing.T, p Place) {
 			"Commit":   err,
 			"Schedule": s.Schedule(t.Context(), l, time.Now(), nil),
 			"Begin":    s.Begin(t.Context(), l, "siem", seqs(got)),
+			"Watched":  s.Watched(t.Context(), l, trigger.Watch{Until: time.Now()}),
 			"Settle":   s.Settle(t.Context(), l, "siem", outcomes(trigger.Acknowledged, got)),
 			"Failure":  s.Schedule(t.Context(), l, time.Now(), &abi.Error{Code: abi.Auth, Message: "m"}),
 		} {
@@ -573,7 +575,7 @@ func testFence(t *testing.T, p Place) {
 	refused(trigger.Lease{Trigger: "another", Holder: "a", Fence: 1})
 	refused(trigger.Lease{})
 	snapshot := load(t, s)
-	if string(snapshot.State) != `1` || snapshot.Counters.Records != 2 || snapshot.Failures != 0 || !snapshot.Next.IsZero() {
+	if string(snapshot.State) != `1` || snapshot.Counters.Records != 2 || snapshot.Failures != 0 || !snapshot.Next.IsZero() || !snapshot.Watch.Until.IsZero() {
 		t.Errorf("it was changed: %+v", snapshot)
 	}
 	settle(t, other, current, "siem", outcomes(trigger.Acknowledged, got)...)
@@ -689,6 +691,28 @@ func testSchedule(t *testing.T, p Place) {
 	}
 	if got := strings.Join(names, " "); err != nil || got != "never-rantrue soc-inboxfalse wokenfalse" {
 		t.Errorf("List: %s, %v", got, err)
+	}
+}
+
+func testWatch(t *testing.T, p Place) {
+	s := p.Open(t)
+	l := lease(t, s, "a")
+	commit(t, s, l, trigger.Commit{State: []byte(`1`)})
+	until := time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
+	for _, want := range []trigger.Watch{
+		{Until: until}, {Until: until, Failure: &abi.Error{Code: abi.Upstream, Message: "503"}},
+		{Failure: &abi.Error{Code: abi.NotSupported, Message: "nobody can"}}, {},
+	} {
+		if err := s.Watched(t.Context(), l, want); err != nil {
+			t.Fatal(err)
+		}
+		got := load(t, s)
+		if diff := cmp.Diff(want, got.Watch); diff != "" || string(got.State) != `1` || got.Failures != 0 {
+			t.Errorf("%s: %+v", diff, got)
+		}
+	}
+	if err := s.Watched(t.Context(), l, trigger.Watch{Until: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}); !errors.Is(err, abi.InvalidInput) {
+		t.Errorf("a time that no clock shows: %v", err)
 	}
 }
 

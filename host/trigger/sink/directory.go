@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/postern-dev/postern/host/trigger"
+	"github.com/postern-dev/postern/internal/durable"
 )
 
 const (
@@ -178,18 +179,13 @@ func (d *Directory) write(ctx context.Context, r *trigger.Delivery, draft string
 }
 
 func (d *Directory) copy(name string, content io.Reader) error {
-	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	if err != nil {
+	return durable.Create(d.root, name, func(w io.Writer) error {
+		_, err := io.Copy(w, content)
 		return err
-	}
-	_, err = io.Copy(f, content)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	})
 }
 
-func (d *Directory) sync(folder string) error { return syncFolder(path.Join(d.root.Name(), folder)) }
+func (d *Directory) sync(folder string) error { return durable.SyncFolder(d.root.Open, folder) }
 
 func (d *Directory) has(name string) (bool, error) {
 	_, err := d.root.Stat(name)

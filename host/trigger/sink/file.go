@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/trigger"
+	"github.com/postern-dev/postern/internal/durable"
 )
 
 const (
@@ -153,7 +153,7 @@ func (f *File) open() (_ *os.File, size int64, err error) {
 		}
 	}()
 	if errors.Is(missing, fs.ErrNotExist) {
-		if err := syncFolder(filepath.Dir(f.options.Path)); err != nil {
+		if err := durable.SyncFolder(os.Open, filepath.Dir(f.options.Path)); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -228,7 +228,7 @@ func (f *File) putAside() error {
 			}
 		}
 	}
-	return syncFolder(filepath.Dir(f.options.Path))
+	return durable.SyncFolder(os.Open, filepath.Dir(f.options.Path))
 }
 
 func (f *File) numbered(n int) string { return fmt.Sprintf("%s.%06d", f.options.Path, n) }
@@ -328,20 +328,4 @@ func find(path string, wanted map[string][]int, holds []bool) error {
 			return err
 		}
 	}
-}
-
-// syncFolder makes renames and new files survive a power failure. Windows cannot synchronise a folder and needs not.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	err = folder.Sync()
-	if errors.Is(err, fs.ErrInvalid) {
-		err = nil // some network file systems cannot
-	}
-	return errors.Join(err, folder.Close())
 }
