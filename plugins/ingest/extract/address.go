@@ -44,12 +44,17 @@ func parseURL(text string) (*url, bool) {
 	if !ok {
 		return nil, false
 	}
+	trimmed := strings.TrimLeft(rest, `/\`)
 	switch scheme {
 	case "http", "https", "ftp", "ftps", "sftp":
+	case "file":
+		if slashes := len(rest) - len(trimmed); slashes != 2 && slashes < 4 {
+			return nil, false // of the reader's own machine
+		}
 	default:
 		return nil, false
 	}
-	rest = strings.TrimLeft(rest, `/\`)
+	rest = trimmed
 	end := strings.IndexAny(rest, `/\?#`)
 	if end < 0 {
 		end = len(rest)
@@ -59,6 +64,17 @@ func parseURL(text string) (*url, bool) {
 		authority = authority[i+1:]
 	}
 	name, port := splitPort(authority)
+	if strings.HasSuffix(authority, ":") && isWebScheme(name) && strings.HasPrefix(rest, "//") {
+		// A scheme stands before a scheme, and maybe before more of them.
+		scheme, rest = name, rest[len("//"):]
+		for {
+			head, _, ok := strings.Cut(rest[:min(len(rest), len("https://"))], "://")
+			if !ok || !isWebScheme(head) {
+				return parseURL(scheme + "://" + rest)
+			}
+			scheme, rest = head, rest[len(head)+len("://"):]
+		}
+	}
 	h, ok := parseHost(name)
 	if !ok {
 		return nil, false
@@ -79,6 +95,10 @@ func parseURL(text string) (*url, bool) {
 		u.unicode = scheme + "://" + h.unicode + tail
 	}
 	return u, true
+}
+
+func isWebScheme(text string) bool {
+	return strings.EqualFold(text, "http") || strings.EqualFold(text, "https")
 }
 
 // splitPort splits the port off an authority; what is no port stays.

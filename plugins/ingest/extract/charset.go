@@ -8,6 +8,8 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
 )
@@ -37,6 +39,12 @@ func decodeCharset(text []byte, name string) (decoded, charset string) {
 	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}), bytes.HasPrefix(text, []byte{0xFE, 0xFF}):
 		return decodeBy(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), text), "utf-16"
 	}
+	switch wide := wideOrder(text); wide {
+	case "utf-16le":
+		return decodeBy(unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), text), wide
+	case "utf-16be":
+		return decodeBy(unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), text), wide
+	}
 	name = strings.ToLower(strings.Trim(strings.TrimSpace(name), `"'`))
 	if name == "utf-7" || name == "unicode-1-1-utf-7" || name == "x-unicode-2-0-utf-7" {
 		return decodeUTF7(text), "utf-7"
@@ -44,11 +52,19 @@ func decodeCharset(text []byte, name string) (decoded, charset string) {
 	found, canonical := findCharset(name)
 	isASCII := bytes.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 	switch {
-	case found == nil || canonical == charsetUTF8 || canonical == "us-ascii":
+	case isASCII && bytes.Contains(text, []byte("\x1b$)C")):
+		return decodeBy(korean.EUCKR, shiftedOut(text)), "iso-2022-kr"
+	case canonical == "iso-2022-jp" && isASCII:
+		return decodeBy(found, halfWidth(text)), canonical
+	case canonical == "iso-2022-jp":
+		if n := countPairs(text, isShiftJIS); n.misfits == 0 && (n.pairs == 0 || n.fits()) && !utf8.Valid(text) {
+			return decodeBy(japanese.ShiftJIS, text), "shift_jis"
+		}
+	}
+	switch {
+	case found == nil || canonical == charsetUTF8 || canonical == "us-ascii" || canonical == "iso-2022-jp":
 		if isASCII && bytes.Contains(text, []byte("\x1b$")) {
-			if japanese, _ := findCharset("iso-2022-jp"); japanese != nil {
-				return decodeBy(japanese, text), "iso-2022-jp"
-			}
+			return decodeBy(japanese.ISO2022JP, halfWidth(text)), "iso-2022-jp"
 		}
 		if utf8.Valid(text) {
 			return string(text), charsetUTF8
@@ -56,7 +72,8 @@ func decodeCharset(text []byte, name string) (decoded, charset string) {
 		if mostlyUTF8(text) {
 			return strings.ToValidUTF8(string(text), "\uFFFD"), charsetUTF8
 		}
-		return decodeBy(charmap.Windows1252, text), charsetWestern
+		guessed, name := guessCharset(text)
+		return decodeBy(guessed, text), name
 	case strings.HasPrefix(canonical, "utf-16") && isASCII && bytes.IndexByte(text, 0) < 0:
 		return string(text), charsetUTF8
 	case !isASCII && utf8.Valid(text) && (!isWide(canonical) || hasIdeographs(text)):
@@ -93,7 +110,63 @@ func mostlyUTF8(text []byte) bool {
 		}
 		i += size
 	}
-	return good > 4*bad
+	return good > bad
+}
+
+// wideOrder tells the order of bytes of UTF-16 that does not tell it itself: every other byte of what is ASCII in it is zero. It is empty if the
+// text is not UTF-16.
+func wideOrder(text []byte) string {
+	head := text[:min(len(text), sniffed)&^1]
+	if bytes.IndexByte(head, 0) < 0 {
+		return ""
+	}
+	even, odd := 0, 0
+	for i := 0; i < len(head); i += 2 {
+		if head[i] == 0 {
+			even++
+		}
+		if head[i+1] == 0 {
+			odd++
+		}
+	}
+	switch { // more than half of a page is ASCII, whatever its language
+	case len(head) >= 16 && 4*odd > len(head) && 50*even < len(head):
+		return "utf-16le"
+	case len(head) >= 16 && 4*even > len(head) && 50*odd < len(head):
+		return "utf-16be"
+	}
+	return ""
+}
+
+// Shifts of ISO 2022 (RFC 1468, RFC 1557).
+const shiftOut, shiftIn = 0x0E, 0x0F
+
+// halfWidth writes the katakana of half the width that are shifted to as those that are designated, which decoders know.
+func halfWidth(text []byte) []byte {
+	if bytes.IndexByte(text, shiftOut) < 0 {
+		return text
+	}
+	text = bytes.ReplaceAll(text, []byte{shiftOut}, []byte("\x1b(I"))
+	return bytes.ReplaceAll(text, []byte{shiftIn}, []byte("\x1b(B"))
+}
+
+// shiftedOut writes ISO-2022-KR as EUC-KR: what is shifted out has the highest bit.
+func shiftedOut(text []byte) []byte {
+	decoded := make([]byte, 0, len(text))
+	isOut := false
+	for _, c := range bytes.ReplaceAll(text, []byte("\x1b$)C"), nil) {
+		switch {
+		case c == shiftOut || c == shiftIn:
+			isOut = c == shiftOut
+			continue
+		case c == '\n':
+			isOut = false
+		case isOut && c > ' ':
+			c |= 0x80
+		}
+		decoded = append(decoded, c)
+	}
+	return decoded
 }
 
 func decodeBy(e encoding.Encoding, text []byte) string {
@@ -121,11 +194,11 @@ func findCharset(name string) (encoding.Encoding, string) {
 		return charmap.Windows1252, "us-ascii"
 	case "cp932", "ms932", "windows-932":
 		name = "shift_jis"
-	case "cp936", "ms936":
+	case "cp936", "ms936", "euc-cn", "eucgb2312_cn", "gb2312_cn", "gb", "chinese-gb":
 		name = "gbk"
-	case "cp949", "ms949", "windows-949":
+	case "cp949", "ms949", "windows-949", "x-windows-949", "uhc", "euc_kr":
 		name = "euc-kr"
-	case "cp950", "ms950":
+	case "cp950", "ms950", "windows-950", "chinesebig5", "x-windows-950":
 		name = "big5"
 	case "iso-2022-jp-1", "iso-2022-jp-2", "iso-2022-jp-ms", "cp50220", "cp50221":
 		name = "iso-2022-jp"
@@ -136,7 +209,11 @@ func findCharset(name string) (encoding.Encoding, string) {
 		if err != nil || e == encoding.Replacement {
 			continue
 		}
-		if canonical, err := htmlindex.Name(e); err == nil {
+		canonical, err := htmlindex.Name(e)
+		if canonical == "gbk" {
+			return simplifiedchinese.GB18030, canonical // has all of it, and what is called by its name and is more
+		}
+		if err == nil {
 			return e, canonical
 		}
 	}

@@ -17,21 +17,25 @@ func detect(content []byte) string {
 		}
 	}
 	head := bytes.TrimPrefix(content[:min(len(content), sniffed)], []byte("\xEF\xBB\xBF"))
+	if isWideText(head) {
+		decoded, _ := decodeCharset(head, "")
+		head = []byte(decoded)
+	}
 	head = bytes.TrimLeft(head, " \t\r\n")
 	lower := bytes.ToLower(head)
 	switch {
 	case len(head) == 0:
 		return ""
+	case bytes.HasPrefix(lower, []byte("begin:vcalendar")):
+		return "text/calendar"
+	case bytes.HasPrefix(lower, []byte("begin:vcard")):
+		return "text/vcard"
 	case looksHTML(lower):
 		return "text/html"
 	case bytes.HasPrefix(lower, []byte("<svg")), bytes.HasPrefix(lower, []byte("<?xml")) && bytes.Contains(lower, []byte("<svg")):
 		return "image/svg+xml"
 	case bytes.HasPrefix(lower, []byte("<?xml")):
 		return "text/xml"
-	case bytes.HasPrefix(lower, []byte("begin:vcalendar")):
-		return "text/calendar"
-	case bytes.HasPrefix(lower, []byte("begin:vcard")):
-		return "text/vcard"
 	case bytes.HasPrefix(lower, []byte("[internetshortcut]")):
 		return "application/x-mswinurl"
 	case bytes.HasPrefix(content, []byte("%PDF-")), bytes.Contains(head, []byte("%PDF-")) && !isText(head):
@@ -40,6 +44,11 @@ func detect(content []byte) string {
 		return "text/plain"
 	}
 	return ""
+}
+
+// isWideText reports whether bytes are text in UTF-16.
+func isWideText(head []byte) bool {
+	return bytes.HasPrefix(head, []byte{0xFF, 0xFE}) || bytes.HasPrefix(head, []byte{0xFE, 0xFF}) || wideOrder(head) != ""
 }
 
 type signature struct {
@@ -71,6 +80,7 @@ var signatures = []signature{
 	{257, "ustar", "application/x-tar"},
 	{0x8001, "CD001", "application/x-iso9660-image"},
 	{0, "L\x00\x00\x00\x01\x14\x02\x00", "application/x-ms-shortcut"},
+	{0, "bplist00", "application/x-bplist"},
 	{0, "ITSF", "application/vnd.ms-htmlhelp"},
 	{0, "MSCF", "application/vnd.ms-cab-compressed"},
 	{0, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", "application/onenote"},

@@ -17,10 +17,16 @@ func (w *walker) headerFindings(path string, h header) {
 		if strings.HasPrefix(f.name, "list-") {
 			s.role = Unsubscribe
 		}
+		s.isAddress = isAddressField(f.name)
 		value := decodeWords(f.value)
 		c := &scan{finder: w.finder, source: s, role: s.role, isHeader: true}
 		switch searchOf(f.name) {
 		case searchNothing:
+		case searchSigner:
+			signed := parseStructured("; " + f.value)
+			if h, ok := parseDomain(signed.parameters["d"]); ok && isNamed(h.name) {
+				w.finder.domain(s, s.role, &h, "")
+			}
 		case searchRoute:
 			c.bare = true
 			c.run(clip(value, maxSearchedField))
@@ -65,14 +71,25 @@ func (w *walker) findRecipients(h header) {
 	}
 }
 
+// isAddressField reports whether a field holds mail addresses.
+func isAddressField(name string) bool {
+	switch strings.TrimPrefix(name, "resent-") {
+	case "from", "to", "cc", "bcc", "sender", "reply-to", "return-path", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-envelope-from",
+		"x-delivered-to", "apparently-to", "errors-to", "return-receipt-to", "disposition-notification-to", "x-sender", "x-original-from", "x-forwarded-to":
+		return true
+	}
+	return false
+}
+
 // What is searched for in a field.
 type fieldSearch int
 
 const (
 	searchLinks fieldSearch = iota // URLs and mail addresses
 	searchNothing
-	searchRoute // addresses and names of hosts too
-	searchText  // all that is searched for in text
+	searchRoute  // addresses and names of hosts too
+	searchText   // all that is searched for in text
+	searchSigner // the domain that a signature is of (RFC 6376, 3.5)
 )
 
 func searchOf(name string) fieldSearch {
@@ -84,8 +101,10 @@ func searchOf(name string) fieldSearch {
 		"x-authentication-results", "authentication-results-original", "x-forwarded-for", "x-mailgun-sending-ip", "x-sg-eid", "x-sender-hostname",
 		"x-auth-smtp-ip", "x-ms-exchange-authentication-results", "x-ms-exchange-crosstenant-originalattributedtenantconnectingip":
 		return searchRoute
-	case "message-id", "x-message-id", "references", "in-reply-to", "content-id", "mime-version", "x-mailer", "user-agent", "x-mimeole", "dkim-signature",
-		"domainkey-signature", "arc-seal", "arc-message-signature", "x-google-dkim-signature", "x-gm-message-state", "content-type",
+	case "dkim-signature", "domainkey-signature":
+		return searchSigner
+	case "message-id", "x-message-id", "references", "in-reply-to", "content-id", "mime-version", "x-mailer", "user-agent", "x-mimeole",
+		"arc-seal", "arc-message-signature", "x-google-dkim-signature", "x-gm-message-state", "content-type",
 		"content-transfer-encoding", "content-disposition", "thread-index", "x-virus-scanned", "x-spam-checker-version", "resent-message-id",
 		"x-google-smtp-source", "date", "x-ms-exchange-antispam-messagedata", "x-microsoft-antispam-message-info", "x-ms-exchange-organization-network-message-id",
 		"x-exchange-antispam-report-cfa-test", "face", "x-face":

@@ -56,3 +56,12 @@ func tnef(name, content string) []byte {
 	record(0x6800F, content)
 	return b
 }
+
+// wide is a text of ASCII in UTF-16 without a mark.
+func wide(text string) []byte {
+	b := make([]byte, 0, 2*len(text))
+	for _, c := range []byte(text) {
+		b = append(b, c, 0)
+	}
+	return b
+}

@@ -72,13 +72,29 @@ func (f *finder) addURL(s *source, role Role, u *url, original string, unwrapped
 	}
 	for _, target := range targets(u) {
 		inner, ok := parseURL(target)
-		if !ok || inner.host.address == (netip.Addr{}) && !isPublic(inner.host.name) {
+		if !ok {
 			continue
 		}
 		f.addURL(s, Redirect, inner, u.value, unwrapped+1)
 	}
 	if strings.Contains(u.rest, "@") || strings.Contains(u.rest, "%40") {
 		f.emailsIn(s, role, unescapePercent(u.rest))
+	} else {
+		f.codedEmail(s, role, u.rest)
+	}
+}
+
+// codedEmail finds a mail address in base64 at the end of a URL, where it names the victim.
+func (f *finder) codedEmail(s *source, role Role, rest string) {
+	const least, most = 8, 200
+	rest = strings.TrimRight(strings.ReplaceAll(rest[max(0, len(rest)-most):], "%3D", "="), "=")
+	text := rest[strings.LastIndexAny(rest, "#=/?")+1:]
+	if len(text) < least {
+		return
+	}
+	decoded := string(decodeBase64(text))
+	if strings.Count(decoded, "@") == 1 && strings.IndexFunc(decoded, func(r rune) bool { return r <= ' ' || r > '~' }) < 0 {
+		f.email(s, role, decoded, text)
 	}
 }
 
@@ -111,6 +127,8 @@ func isNamespace(u *url) bool {
 		return true
 	case "schema.org":
 		return true
+	case "www.apple.com":
+		return strings.HasPrefix(u.rest, "/DTDs/")
 	case "www.microsoft.com":
 		return strings.HasPrefix(u.rest, "/office/")
 	}
@@ -126,9 +144,9 @@ func (f *finder) host(s *source, role Role, h *host, port string) {
 	f.domain(s, role, h, "")
 }
 
-// domain adds a domain that can exist.
+// domain adds the domain of a host, which the name of a machine in its own network is not.
 func (f *finder) domain(s *source, role Role, h *host, original string) {
-	if !isPublic(h.name) {
+	if strings.IndexByte(h.name, '.') < 0 {
 		return
 	}
 	name := suffix.Registered(h.name)
@@ -154,11 +172,11 @@ func (f *finder) email(s *source, role Role, text, original string) bool {
 		return false
 	}
 	local := strings.Trim(text[:i], `."'`)
-	if local == "" || len(local) > 100 || strings.ContainsAny(local, " @()<>[]:;,\\\"") {
+	if local == "" || len(local) > maxLocal || strings.ContainsAny(local, " @()<>[]:;,\\\"") {
 		return false
 	}
-	h, ok := parseDomain(strings.ToLower(strings.TrimRight(text[i+1:], ".-_")))
-	if !ok || !isPublic(h.name) {
+	h, ok := mailHost(strings.TrimRight(text[i+1:], ".-_"), s.isAddress)
+	if !ok {
 		return false
 	}
 	found := Finding{Kind: Email, Value: local + "@" + h.name, Original: original, Role: role, Where: s.where}
@@ -174,6 +192,27 @@ func (f *finder) email(s *source, role Role, text, original string) bool {
 	f.add(found)
 	f.domain(s, role, &h, "")
 	return true
+}
+
+// maxLocal is the longest name before the @ of an address, in bytes. RFC 5321, 4.5.3.1.1, allows 64; what bounces are sent to is longer.
+const maxLocal = 250
+
+// mailHost reads the host of a mail address. isAddress says that it stands where nothing but an address does, so that it may have any name.
+func mailHost(text string, isAddress bool) (host, bool) {
+	h, ok := parseDomain(text)
+	if !ok || h.address.IsValid() {
+		return h, false
+	}
+	if isNamed(h.name) {
+		return h, true
+	}
+	// The next sentence may stand right behind it.
+	if i := strings.LastIndexByte(text, '.'); i > 0 && i+1 < len(text) && 'A' <= text[i+1] && text[i+1] <= 'Z' && !isSpelled(text) {
+		if shorter, ok := parseDomain(text[:i]); ok && isNamed(shorter.name) {
+			return shorter, true
+		}
+	}
+	return h, isAddress
 }
 
 // fileFindings adds what is known of a file by itself.

@@ -34,6 +34,12 @@ func (w *walker) readHeader(isTop bool) header {
 		if line == nil {
 			break
 		}
+		if i := bytes.IndexByte(line, '\r'); i >= 0 && i < len(bare(line)) {
+			// Some fields end with CR alone, and the rest of the message does not.
+			rest := line[i+1:]
+			line = bytes.Clone(line[:i+1])
+			w.in.push(rest)
+		}
 		if isStart {
 			if len(bare(line)) == 0 {
 				if isTop && len(block) == 0 {

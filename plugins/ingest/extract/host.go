@@ -32,8 +32,9 @@ func (h *host) urlForm() string {
 // addresses in one number or in octal and hexadecimal ones.
 func parseHost(text string) (host, bool) {
 	if inner, ok := strings.CutPrefix(text, "["); ok {
-		address, err := netip.ParseAddr(strings.TrimSuffix(inner, "]"))
-		if err != nil || !address.Is6() || address.Zone() != "" {
+		inner, _, _ = strings.Cut(strings.TrimSuffix(inner, "]"), "%") // a zone means something on the reader's machine alone
+		address, err := netip.ParseAddr(inner)
+		if err != nil || !address.Is6() {
 			return host{}, false
 		}
 		return host{name: address.String(), address: address}, true
@@ -163,6 +164,20 @@ func isPublic(domain string) bool {
 	}
 	end, _ := suffix.Public(domain)
 	return end != domain
+}
+
+// isNamed reports whether a domain ends as one can that exists: registered, or of the ends that are kept for use within a network, in other
+// networks, and for examples (https://www.iana.org/assignments/special-use-domain-names).
+func isNamed(domain string) bool {
+	i := strings.LastIndexByte(domain, '.')
+	if i <= 0 {
+		return false
+	}
+	switch domain[i+1:] {
+	case "example", "test", "invalid", "local", "localhost", "internal", "onion", "alt", "home", "lan", "corp", "intranet":
+		return true
+	}
+	return isPublic(domain)
 }
 
 // lowerASCII lowers A to Z.

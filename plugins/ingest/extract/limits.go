@@ -38,8 +38,10 @@ const (
 	maxUnwraps = 6
 	// maxEmbedded is how deep documents are read out of documents: HTML in a comment, text in base64 in a script, a file in an archive.
 	maxEmbedded = 4
-	// maxInflated bounds what is decompressed of one file, in bytes.
-	maxInflated = 16 << 20
+	// maxInflated bounds what is decompressed of all files together, in bytes.
+	maxInflated = 64 << 20
+	// maxStreams bounds what is decompressed of the streams of one PDF, in bytes.
+	maxStreams = 16 << 20
 	// maxMembers is how many members of an archive, or streams of a PDF, are looked at.
 	maxMembers = 500
 	// chunk is how much is read at once, in bytes; the longest line that can be a boundary.

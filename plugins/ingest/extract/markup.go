@@ -145,14 +145,10 @@ func (m *markup) attribute(element, key, value string, all map[string]string) {
 	case "src", "lowsrc", "dynsrc", "originalsrc", "data-src", "data-imagetype":
 		m.reference(m.sourceRole(element, all), value)
 	case "srcset", "imagesrcset":
-		for candidate := range strings.SplitSeq(value, ",") {
-			if fields := strings.Fields(candidate); len(fields) > 0 {
-				m.reference(Image, fields[0])
-			}
-		}
+		m.srcset(value)
 	case "background", "poster", "icon":
 		m.reference(Image, value)
-	case "action", "formaction":
+	case "action", "formaction", "action-xhr":
 		m.reference(Form, value)
 	case "data", "codebase", "classid", "manifest", "archive", "movie":
 		m.reference(Frame, value)
@@ -189,13 +185,45 @@ func (m *markup) attribute(element, key, value string, all map[string]string) {
 	}
 }
 
+// srcset adds the images of a list with their widths or densities (HTML, 4.8.4.2.1). Commas stand within URLs as well as between them.
+func (m *markup) srcset(value string) {
+	for {
+		value = strings.TrimLeft(value, " \t\r\n\f,")
+		if value == "" {
+			return
+		}
+		end := strings.IndexAny(value, " \t\r\n\f")
+		if end < 0 {
+			end = len(value)
+		}
+		candidate := value[:end]
+		value = value[end:]
+		for from := 0; from < len(candidate); { // as most write it who leave the blank out
+			i := strings.IndexByte(candidate[from:], ',')
+			if i < 0 {
+				break
+			}
+			from += i + 1
+			if rest := candidate[from:]; startsURL(rest) || strings.HasPrefix(rest, "//") {
+				m.reference(Image, candidate[:from-1])
+				candidate, from = rest, 0
+			}
+		}
+		m.reference(Image, strings.TrimRight(candidate, ","))
+		if !strings.HasSuffix(candidate, ",") {
+			_, value, _ = strings.Cut(value, ",")
+		}
+	}
+}
+
 func (m *markup) href(element, value string, all map[string]string) {
 	switch element {
 	case "base":
-		if u, ok := parseURL(value); ok && m.base == nil {
+		if u := m.reference(Attribute, value); u != nil && m.base == nil {
 			m.base = u
 		}
-		m.reference(Attribute, value)
+	case "script":
+		m.reference(Script, value)
 	case "link":
 		switch rel := strings.ToLower(all["rel"]); {
 		case strings.Contains(rel, "icon"):
@@ -222,7 +250,7 @@ func (m *markup) sourceRole(element string, all map[string]string) Role {
 	case "iframe", "frame", "embed", "object":
 		return Frame
 	}
-	if isTiny(all["width"]) && isTiny(all["height"]) {
+	if isTiny(all["width"]) && isTiny(all["height"]) || isHidden(all["style"]) {
 		return Pixel
 	}
 	return Image
@@ -234,35 +262,75 @@ func isTiny(length string) bool {
 	return length == "0" || length == "1"
 }
 
+// isHidden reports whether a style shows nothing of an element, or a dot.
+func isHidden(style string) bool {
+	if style == "" {
+		return false
+	}
+	isSmall, isLow := false, false
+	for declaration := range strings.SplitSeq(strings.ToLower(style), ";") {
+		property, value, _ := strings.Cut(declaration, ":")
+		value, _, _ = strings.Cut(strings.TrimSpace(value), "!")
+		value = strings.TrimSpace(value)
+		switch strings.TrimSpace(property) {
+		case "display":
+			if value == "none" {
+				return true
+			}
+		case "width", "max-width":
+			isSmall = isSmall || isTiny(value)
+		case "height", "max-height":
+			isLow = isLow || isTiny(value)
+		}
+	}
+	return isSmall && isLow
+}
+
 // content searches the content of a meta element.
 func (m *markup) content(value string, all map[string]string) {
 	if !strings.EqualFold(strings.TrimSpace(all["http-equiv"]), "refresh") {
 		m.finder.scripted(m.source, Attribute, value)
 		return
 	}
-	i := strings.Index(strings.ToLower(value), "url")
-	if i < 0 {
-		if _, rest, ok := strings.Cut(value, ";"); ok {
-			m.reference(Refresh, strings.Trim(rest, ` '"`))
+	m.reference(Refresh, refreshTarget(value))
+}
+
+// refreshTarget reads the URL behind the time of a refresh (HTML, 4.2.5.3), which is in quotes or not.
+func refreshTarget(value string) string {
+	const blanks = " \t\r\n\f"
+	rest := strings.TrimLeft(value, blanks+"0123456789.")
+	rest = strings.TrimLeft(rest, blanks+";,")
+	if len(rest) >= len("url") && strings.EqualFold(rest[:len("url")], "url") {
+		if behind, ok := strings.CutPrefix(strings.TrimLeft(rest[len("url"):], blanks), "="); ok {
+			rest = strings.TrimLeft(behind, blanks)
 		}
-		return
 	}
-	rest := strings.TrimLeft(value[i+len("url"):], " \t\r\n")
-	m.reference(Refresh, strings.Trim(strings.TrimPrefix(rest, "="), " \t\r\n'\""))
+	if rest != "" && (rest[0] == '"' || rest[0] == '\'') {
+		rest, _, _ = strings.Cut(rest[1:], rest[:1])
+	}
+	return strings.TrimRight(rest, blanks)
 }
 
 // reference adds a URL that an attribute holds, in whatever form browsers take. It returns the URL if it is one of the web.
 func (m *markup) reference(role Role, value string) *url {
-	trimmed := strings.TrimFunc(visible(value), func(r rune) bool { return r <= ' ' || r == 0xA0 || r == '"' || r == '\'' })
+	trimmed := strings.TrimFunc(visible(value), func(r rune) bool { return r <= ' ' || strings.ContainsRune("\u00a0\uFFFD\"'“”„‘’«»", r) })
+	if strings.HasPrefix(trimmed, `\"`) || strings.HasSuffix(trimmed, `\`) {
+		trimmed = strings.Trim(trimmed, `\"`) // quotes that were escaped for another language
+	}
 	if trimmed == "" || trimmed[0] == '#' {
 		return nil
 	}
-	head := strings.ToLower(trimmed[:min(len(trimmed), len("javascript:"))])
+	written := trimmed
+	head := strings.ToLower(trimmed[:min(len(trimmed), 4*len("javascript:"))])
+	if strings.ContainsAny(head, "\t\r\n") { // which browsers take out
+		trimmed = lineBreaks.Replace(trimmed)
+		head = strings.ToLower(trimmed[:min(len(trimmed), len("javascript:"))])
+	}
 	switch {
 	case strings.HasPrefix(head, "mailto:"):
 		m.mailto(role, trimmed[len("mailto:"):])
 		return nil
-	case strings.HasPrefix(head, "javascript:"):
+	case strings.HasPrefix(head, "javascript:"), strings.HasPrefix(head, "vbscript:"):
 		m.script(unescapePercent(trimmed))
 		return nil
 	case strings.HasPrefix(head, "data:"):
@@ -270,42 +338,47 @@ func (m *markup) reference(role Role, value string) *url {
 		return nil
 	case strings.HasPrefix(head, "cid:"), strings.HasPrefix(head, "tel:"), strings.HasPrefix(head, "about:"), strings.HasPrefix(head, "mid:"):
 		return nil
+	case strings.HasPrefix(head, "http://mailto:"), strings.HasPrefix(head, "https://mailto:"):
+		m.mailto(role, trimmed[strings.Index(head, "mailto:")+len("mailto:"):])
 	}
-	absolute := trimmed
+	u := m.absolute(role, trimmed, head)
+	if u != nil {
+		m.addURL(m.source, role, u, written, 0)
+	}
+	return u
+}
+
+// absolute reads a reference, of which head is the beginning in lower case. It is nil if it leads nowhere else than into the page.
+func (m *markup) absolute(role Role, reference, head string) *url {
+	text := reference
 	switch {
-	case strings.HasPrefix(trimmed, "//"), strings.HasPrefix(trimmed, `\\`):
-		absolute = "http:" + trimmed
+	case len(head) > 1 && strings.IndexByte(`/\`, head[0]) >= 0 && strings.IndexByte(`/\`, head[1]) >= 0:
+		text = "http:" + reference
 		if m.base != nil && strings.HasPrefix(m.base.value, "https:") {
-			absolute = "https:" + trimmed
+			text = "https:" + reference
 		}
 	case strings.HasPrefix(head, "www."):
-		absolute = "http://" + trimmed
+		text = "http://" + reference
 	}
-	u, ok := parseURL(refang(absolute))
-	if !ok && m.base != nil && !strings.Contains(head, ":") {
-		u, ok = m.base.resolve(trimmed)
-	}
-	if !ok {
-		// It may hold one all the same: a blank or a word before it, a scheme of an application around it.
-		if text, found := whole(trimmed); found {
-			u, ok = parseURL(text)
-		}
-	}
-	if !ok {
-		// Without a scheme it is a relative reference, or a domain whose scheme was forgotten.
-		if first, _, _ := strings.Cut(trimmed, "/"); role == Link && isSpelled(first+".") && strings.Contains(first, ".") {
-			if guess, isURL := parseURL("http://" + trimmed); isURL && isPublic(guess.host.name) && !isFileName(guess.host.name) && !isPageName(first) {
-				u, ok = guess, true
-			}
-		}
-	}
-	if !ok {
-		return nil
-	}
-	original := trimmed
-	if u.host.address.IsValid() || isPublic(u.host.name) || strings.Contains(head, "://") {
-		m.addURL(m.source, role, u, original, 0)
+	if u, ok := parseURL(refang(text)); ok {
 		return u
+	}
+	if m.base != nil && !strings.Contains(head, ":") {
+		if u, ok := m.base.resolve(reference); ok {
+			return u
+		}
+	}
+	// It may hold one all the same: a blank or a word before it, a scheme of an application around it.
+	if text, found := whole(reference); found {
+		if u, ok := parseURL(text); ok {
+			return u
+		}
+	}
+	// Without a scheme it is a relative reference, or a domain whose scheme was forgotten.
+	if first, _, _ := strings.Cut(reference, "/"); role == Link && isBareDomain(first) && !isPageName(first) {
+		if u, ok := parseURL("http://" + reference); ok {
+			return u
+		}
 	}
 	return nil
 }
@@ -319,14 +392,32 @@ func isPageName(name string) bool {
 	return false
 }
 
-// resolve makes a relative reference absolute (RFC 3986, 5.2, but for dot segments).
+// resolve makes a relative reference absolute (RFC 3986, 5.2).
 func (u *url) resolve(reference string) (*url, bool) {
 	root := strings.TrimSuffix(u.value, u.rest)
 	if strings.HasPrefix(reference, "/") {
 		return parseURL(root + reference)
 	}
-	path, _, _ := strings.Cut(u.rest, "?")
+	path := u.rest
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path = path[:i]
+	}
+	if strings.HasPrefix(reference, "?") {
+		return parseURL(root + path + reference)
+	}
 	path = path[:strings.LastIndexByte(path, '/')+1]
+	for {
+		if rest, ok := strings.CutPrefix(reference, "./"); ok {
+			reference = rest
+			continue
+		}
+		rest, ok := strings.CutPrefix(reference, "../")
+		if !ok {
+			break
+		}
+		reference = rest
+		path = path[:strings.LastIndexByte(strings.TrimSuffix(path, "/"), '/')+1]
+	}
 	if path == "" {
 		path = "/"
 	}
@@ -335,9 +426,11 @@ func (u *url) resolve(reference string) (*url, bool) {
 
 // mailto adds the addresses of a link that writes a mail (RFC 6068).
 func (m *markup) mailto(role Role, rest string) {
+	addresses := *m.source
+	addresses.isAddress = true
 	to, query, _ := strings.Cut(rest, "?")
 	for address := range strings.FieldsFuncSeq(unescapePercent(to), func(r rune) bool { return r == ',' || r == ';' }) {
-		m.email(m.source, role, strings.Trim(address, " <>"), "")
+		m.email(&addresses, role, strings.Trim(address, " <>/"), "")
 	}
 	for pair := range strings.SplitSeq(query, "&") {
 		key, value, _ := strings.Cut(pair, "=")
@@ -345,7 +438,7 @@ func (m *markup) mailto(role Role, rest string) {
 		switch strings.ToLower(key) {
 		case "to", "cc", "bcc":
 			for address := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ';' }) {
-				m.email(m.source, role, strings.Trim(address, " <>"), "")
+				m.email(&addresses, role, strings.Trim(address, " <>"), "")
 			}
 		case "body":
 			m.finder.scripted(m.source, role, value)
@@ -357,20 +450,24 @@ func (m *markup) mailto(role Role, rest string) {
 func (m *markup) data(text string) {
 	meta, content, ok := strings.Cut(text[len("data:"):], ",")
 	inner := m.source.within("data")
-	kind, _, _ := strings.Cut(strings.ToLower(meta), ";")
-	if !ok || inner.depth > maxEmbedded || !strings.HasPrefix(kind, "text/") && kind != "" && kind != "image/svg+xml" && !strings.HasSuffix(kind, "xml") {
+	kind, _, _ := strings.Cut(strings.TrimSpace(strings.ToLower(meta)), ";")
+	kind = strings.TrimSpace(kind)
+	isPicture := strings.HasPrefix(kind, "image/") && kind != "image/svg+xml" || strings.HasPrefix(kind, "font/")
+	if !ok || isPicture || inner.depth > maxEmbedded {
 		return
 	}
 	decoded := unescapePercent(content)
 	if strings.Contains(strings.ToLower(meta), "base64") {
 		decoded = string(decodeBase64(decoded))
 	}
-	decoded = toUTF8(decoded)
-	if kind == "text/html" || strings.HasSuffix(kind, "xml") || looksHTML([]byte(strings.ToLower(clip(decoded, sniffed)))) {
-		newMarkup(m.finder, inner).read(decoded)
-		return
+	switch detected := detect([]byte(clip(decoded, 2*sniffed))); {
+	case detected == "application/pdf":
+		m.finder.pdf(inner, []byte(decoded))
+	case kind == "text/html", strings.HasSuffix(kind, "xml"), detected == "text/html":
+		newMarkup(m.finder, inner).read(toUTF8(decoded))
+	case detected != "" && !isBinary(detected):
+		(&markup{finder: m.finder, source: inner}).script(toUTF8(decoded))
 	}
-	m.finder.scripted(inner, Script, decoded)
 }
 
 // comment searches a comment. Those with a condition are markup, which Outlook shows.
@@ -379,7 +476,8 @@ func (m *markup) comment(text string) {
 		return
 	}
 	trimmed := strings.TrimSpace(text)
-	if strings.HasPrefix(trimmed, "[if") || strings.HasPrefix(trimmed, "[endif") || strings.Contains(text, "<![endif]") {
+	start := strings.ToLower(trimmed[:min(len(trimmed), len("[endif"))])
+	if strings.HasPrefix(start, "[if") || strings.HasPrefix(start, "[endif") || strings.Contains(text, "<![endif]") {
 		if i := strings.Index(text, "]>"); i >= 0 {
 			text = text[i+len("]>"):]
 		}
@@ -393,7 +491,7 @@ func (m *markup) comment(text string) {
 	m.finder.scripted(m.source, Comment, html.UnescapeString(text))
 }
 
-// css searches a style sheet for what it loads.
+// css searches a style sheet for what it loads: url(…), with quotes or without, and whatever other string is a URL (CSS Syntax, 4.3).
 func (m *markup) css(text string) {
 	if strings.Contains(text, "<!--") {
 		text = strings.NewReplacer("<!--", " ", "-->", " ").Replace(text)
@@ -401,37 +499,69 @@ func (m *markup) css(text string) {
 	if strings.Contains(text, `\`) {
 		text = unescapeCSS(text)
 	}
-	lower := strings.ToLower(text)
-	if len(lower) != len(text) {
-		lower = text
-	}
-	for from := 0; ; {
-		i := strings.Index(lower[from:], "url(")
-		if i < 0 {
-			break
-		}
-		from += i + len("url(")
-		end := strings.IndexByte(text[from:], ')')
-		if end < 0 {
-			break
-		}
-		m.reference(Style, strings.Trim(text[from:from+end], " \t\r\n\"'"))
-		from += end
-	}
-	for from := 0; ; {
-		i := strings.Index(lower[from:], "@import")
-		if i < 0 {
-			return
-		}
-		from += i + len("@import")
-		rest := strings.TrimLeft(text[from:], " \t\r\n")
-		if rest == "" || rest[0] != '"' && rest[0] != '\'' {
+	var rest strings.Builder
+	from := 0
+	for i := 0; i < len(text); {
+		skip := 0
+		switch c := text[i]; {
+		case c == '/' && strings.HasPrefix(text[i:], "/*"):
+			if skip = strings.Index(text[i:], "*/"); skip < 0 {
+				skip = len(text) - i
+			}
+			m.finder.scripted(m.source, Comment, text[i:i+skip])
+		case c == '"', c == '\'':
+			end := strings.IndexAny(text[i+1:], text[i:i+1]+"\n")
+			if end < 0 || text[i+1+end] != c {
+				i++ // nobody closes it
+				continue
+			}
+			if value := strings.TrimSpace(text[i+1 : i+1+end]); startsURL(value) || strings.HasPrefix(value, "//") || isImported(text[:i]) {
+				m.reference(Style, value)
+			}
+			skip = end + 2
+		case c|0x20 == 'u' && len(text)-i > len("url(") && strings.EqualFold(text[i:i+len("url(")], "url("):
+			value := text[i+len("url(") : min(len(text), i+len("url(")+MaxURL)]
+			skip = len("url(")
+			trimmed := strings.TrimLeft(value, " \t\r\n")
+			if trimmed != "" && (trimmed[0] == '"' || trimmed[0] == '\'') {
+				skip += len(value) - len(trimmed) + 1
+				value = trimmed[1:]
+				value = upTo(value, trimmed[:1], ")")
+			} else {
+				value = upTo(value, ")", " \t\r\n;}\"'")
+			}
+			skip += len(value)
+			m.reference(Style, strings.Trim(value, " \t\r\n"))
+		default:
+			i++
 			continue
 		}
-		if end := strings.IndexByte(rest[1:], rest[0]); end >= 0 {
-			m.reference(Style, rest[1:1+end])
-		}
+		rest.WriteString(text[from:i])
+		rest.WriteByte(' ')
+		i += skip
+		from = i
 	}
+	rest.WriteString(text[from:])
+	if text = rest.String(); strings.Contains(text, "://") {
+		m.finder.scripted(m.source, Style, text)
+	}
+}
+
+// upTo is a text up to an end, or, if that does not come, up to the first of what may be one.
+func upTo(text, end, others string) string {
+	if i := strings.Index(text, end); i >= 0 {
+		return text[:i]
+	}
+	if i := strings.IndexAny(text, others); i >= 0 {
+		return text[:i]
+	}
+	return text
+}
+
+// isImported reports whether a style sheet goes on with the name of another.
+func isImported(text string) bool {
+	text = strings.TrimRight(text, " \t\r\n")
+	return len(text) >= len("@import") && strings.EqualFold(text[len(text)-len("@import"):], "@import")
 }
 
 // unescapeCSS decodes \68 and \: (https://www.w3.org/TR/css-syntax-3/#consume-escaped-code-point).
@@ -462,7 +592,14 @@ func unescapeCSS(text string) string {
 // script searches a program for the URLs in its strings, also those that are in base64 or escaped.
 func (m *markup) script(text string) {
 	text = unescapeScript(text)
+	if strings.Contains(text, "+") {
+		text = concatenations.Replace(text)
+	}
 	m.finder.scripted(m.source, Script, text)
+	m.withoutScheme(text)
+	if decoded := fromCodes(text); decoded != "" {
+		m.embeddedMarkup(decoded)
+	}
 	if strings.Contains(text, "%3") || strings.Contains(text, "%68") {
 		if decoded := unescapePercent(text); decoded != text {
 			m.embeddedMarkup(toUTF8(decoded))
@@ -473,7 +610,7 @@ func (m *markup) script(text string) {
 		return
 	}
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r > 0x7F || !isBase64(byte(r)) && r != '=' }) {
-		if len(word) < 24 || len(word) > MaxText {
+		if len(word) < 24 && !strings.HasPrefix(word, "aHR0c") || len(word) > MaxText {
 			continue
 		}
 		decoded := decodeBase64(word)
@@ -482,6 +619,72 @@ func (m *markup) script(text string) {
 			inner.embeddedMarkup(toUTF8(string(decoded)))
 		}
 	}
+}
+
+// concatenations join the strings that a program adds up, and lineBreaks are what is no part of a URL.
+var (
+	concatenations = replacer(`"+"`, "", `'+'`, "", `" + "`, "", `' + '`, "", "`+`", "")
+	lineBreaks     = replacer("\t", "", "\r", "", "\n", "")
+)
+
+// withoutScheme adds the strings of a program that are URLs but for their scheme.
+func (m *markup) withoutScheme(text string) {
+	for {
+		i := strings.Index(text, "//")
+		if i < 0 {
+			return
+		}
+		quote := before(text, i)
+		text = text[i:]
+		end := -1
+		if quote != 0 && strings.IndexByte("\"'`", quote) >= 0 {
+			end = strings.IndexAny(text[:min(len(text), MaxURL)], string(quote)+" \r\n")
+		}
+		if end < 0 || text[end] != quote {
+			text = text[2:]
+			continue
+		}
+		if u, ok := parseURL("http:" + text[:end]); ok && (u.host.address.IsValid() || isNamed(u.host.name)) {
+			m.addURL(m.source, Script, u, text[:end], 0)
+		}
+		text = text[end:]
+	}
+}
+
+// fromCodes decodes the lists of codes of characters in a program that begin with "http" or "<".
+func fromCodes(text string) string {
+	var b strings.Builder
+	for _, start := range []string{"104,116,116,112,", "104, 116, 116, 112,", "60,"} {
+		for rest := text; ; {
+			i := strings.Index(rest, start)
+			if i < 0 {
+				break
+			}
+			rest = rest[i:]
+			value, digits, n := 0, 0, 0
+			for ; n < len(rest); n++ {
+				switch c := rest[n]; {
+				case isDigit(c) && digits < 4:
+					value = value*10 + int(c-'0')
+					digits++
+					continue
+				case c == ' ':
+					continue
+				case c == ',' && digits > 0:
+					b.WriteRune(rune(value))
+					value, digits = 0, 0
+					continue
+				}
+				break
+			}
+			if digits > 0 {
+				b.WriteRune(rune(value))
+			}
+			b.WriteByte(' ')
+			rest = rest[max(n, len(start)):]
+		}
+	}
+	return b.String()
 }
 
 // embeddedMarkup searches what a program had in a string.
@@ -541,7 +744,10 @@ func (m *markup) endLink() {
 	}
 	text := m.text.String()
 	shown := strings.TrimSpace(visible(text[m.shown:min(len(text), m.shown+maxShown)]))
-	if shown == "" || strings.ContainsAny(shown, " \t\r\n") {
+	if strings.ContainsAny(shown, " \t\r\n") {
+		shown = urlAmong(shown)
+	}
+	if shown == "" {
 		return
 	}
 	shown = strings.Trim(shown, "<>[]()\"'.,;:")
@@ -553,13 +759,23 @@ func (m *markup) endLink() {
 		written = "http://" + written
 	}
 	u, ok := parseURL(written)
-	if !ok || !isPublic(u.host.name) && !u.host.address.IsValid() || isFileName(u.host.name) {
+	if !ok || !isNamed(u.host.name) && !u.host.address.IsValid() || isFileName(u.host.name) {
 		return
 	}
 	if m.leadsTo(link, u.host.name, 0) {
 		return
 	}
 	m.add(Finding{Kind: URL, Value: link.value, Unicode: link.unicode, Original: shown, Role: Mismatch, Where: m.source.where})
+}
+
+// urlAmong is the first word of a text that is plainly a URL, "" if none is.
+func urlAmong(text string) string {
+	for word := range strings.FieldsSeq(text) {
+		if startsURL(refang(word)) {
+			return word
+		}
+	}
+	return ""
 }
 
 // leadsTo reports whether a URL is on the host of that name, or contains one that is.

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/md5"
 	"crypto/sha1"
@@ -48,6 +49,7 @@ type extraction struct {
 	finder   *finder
 	parts    int
 	searched int
+	inflated int // bytes
 	bodies   int // bytes
 	shown    int // bytes of header values
 }
@@ -329,6 +331,29 @@ func isMessageType(word string) bool {
 	return false
 }
 
+// looksMessage reports whether content begins with the header of a message: three fields that mail knows, and at least one that says where it
+// is from, before the first line that is no field.
+func looksMessage(head []byte) bool {
+	known, origins := 0, 0
+	for line := range bytes.Lines(head) {
+		if line[0] == ' ' || line[0] == '\t' || isMailboxLine(line) {
+			continue
+		}
+		name, _, ok := splitField(line)
+		if !ok {
+			break
+		}
+		if name = strings.ToLower(name); isKnownField(name) {
+			known++
+		}
+		switch name {
+		case "from", "received", "return-path", "delivered-to":
+			origins++
+		}
+	}
+	return known >= 3 && origins > 0
+}
+
 // leaf reads a part that holds content.
 func (w *walker) leaf(path string, h header, kind structured, b *body) mark {
 	disposition := parseStructured(h.first("content-disposition"))
@@ -343,6 +368,14 @@ func (w *walker) leaf(path string, h header, kind structured, b *body) mark {
 	p.IsFile = p.IsMessage || declared != "" || disposition.word == "attachment" || !isText
 	w.report.Parts = append(w.report.Parts, p)
 	content := decoder(h.first("content-transfer-encoding"), b)
+	if p.IsFile && !p.IsMessage && (strings.HasPrefix(p.Type, "application/") || declared != "") {
+		peeked := bufio.NewReaderSize(content, 2*sniffed)
+		head, _ := peeked.Peek(2 * sniffed)
+		p.IsMessage, content = looksMessage(head), peeked
+	}
+	if p.Type == "message/external-body" {
+		w.finder.url(&source{where: p.Where(), role: Link}, Link, kind.parameters["url"], "")
+	}
 	if p.IsFile {
 		w.file(p, declared, kind.parameters["charset"], content)
 	} else {
@@ -352,7 +385,7 @@ func (w *walker) leaf(path string, h header, kind structured, b *body) mark {
 			p.Size += more
 			w.report.cut("the text of part " + p.Path + " after 4 MiB")
 		}
-		w.text(p, text, kind.parameters["charset"])
+		w.text(p, text, kind)
 	}
 	return b.skip()
 }

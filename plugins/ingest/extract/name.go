@@ -11,6 +11,9 @@ import (
 func fileName(disposition, kind structured, h header) string {
 	for _, name := range []string{disposition.parameters["filename"], kind.parameters["name"], disposition.parameters["name"], kind.parameters["filename"]} {
 		if name = strings.TrimSpace(name); name != "" {
+			if decoded := unescapePercent(name); len(decoded) < len(name) && !isASCII(decoded) && utf8.ValidString(decoded) {
+				return decoded // as browsers write it
+			}
 			return name
 		}
 	}
@@ -18,6 +21,15 @@ func fileName(disposition, kind structured, h header) string {
 		return path.Base(decodeWords(location))
 	}
 	return ""
+}
+
+func isASCII(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // MessageName is a name for the file of a message with this subject, safe for any file system.

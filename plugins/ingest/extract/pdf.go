@@ -10,8 +10,8 @@ import (
 
 // pdf searches a PDF for the targets of its links (ISO 32000-2, 12.6.4.8), in its objects as they are and in its compressed streams, and for
 // URLs that its text draws as a whole. It does not read the file's structure, which senders break.
-func (w *walker) pdf(s *source, content []byte) {
-	w.pdfObjects(s, content)
+func (f *finder) pdf(s *source, content []byte) {
+	f.pdfObjects(s, content)
 	inflated, streams := 0, 0
 	for rest := content; ; {
 		i := bytes.Index(rest, []byte("stream"))
@@ -23,8 +23,8 @@ func (w *walker) pdf(s *source, content []byte) {
 		if len(data) < 2 || data[0]&0x0F != 8 || (int(data[0])<<8|int(data[1]))%31 != 0 { // RFC 1950, 2.2
 			continue
 		}
-		if streams++; streams > maxMembers || inflated > maxInflated {
-			w.report.cut("the streams of a PDF after the first 500, or 16 MiB of them")
+		if streams++; streams > maxMembers || inflated > maxStreams {
+			f.report.cut("the streams of a PDF after the first 500, or 16 MiB of them")
 			return
 		}
 		r, err := zlib.NewReader(bytes.NewReader(data))
@@ -33,12 +33,12 @@ func (w *walker) pdf(s *source, content []byte) {
 		}
 		text, _ := io.ReadAll(io.LimitReader(r, MaxText)) // up to where it is damaged
 		inflated += len(text)
-		w.pdfObjects(s, text)
+		f.pdfObjects(s, text)
 	}
 }
 
 // pdfObjects searches objects that are not compressed.
-func (w *walker) pdfObjects(s *source, text []byte) {
+func (f *finder) pdfObjects(s *source, text []byte) {
 	for rest := text; ; {
 		i := bytes.Index(rest, []byte("/URI"))
 		if i < 0 {
@@ -49,33 +49,48 @@ func (w *walker) pdfObjects(s *source, text []byte) {
 		if len(value) == 0 {
 			break
 		}
-		target := ""
+		target, length := "", 0
 		switch value[0] {
 		case '(':
-			target = pdfString(value[1:])
+			target, length = pdfString(value[1:])
 		case '<':
-			target = pdfHex(value[1:])
+			target, length = pdfHex(value[1:])
 		}
+		rest = value[length:]
 		if target = strings.TrimSpace(target); target != "" {
-			if !w.finder.url(s, s.role, target, target) {
-				w.finder.scripted(s, s.role, target)
+			if !f.url(s, s.role, target, target) {
+				f.scripted(s, s.role, target)
 			}
 		}
 	}
-	if bytes.Contains(text, []byte("://")) && isText(text[:min(len(text), sniffed)]) {
-		w.finder.scripted(s, s.role, strings.NewReplacer("(", " ", ")", " ", "\\", "").Replace(toUTF8(string(text))))
+	for rest := text; ; { // what is drawn, what scripts and forms lead to
+		i := bytes.Index(rest, []byte("://"))
+		if i < 0 {
+			return
+		}
+		start := i
+		for start > 0 && i-start < len("https") && isLetter(rest[start-1]) {
+			start--
+		}
+		end := bytes.IndexFunc(rest[i:min(len(rest), i+MaxURL)], func(r rune) bool { return r <= ' ' || r >= 0x7F || r == '<' || r == '>' || r == '"' })
+		if end < 0 {
+			end = min(len(rest)-i, MaxURL)
+		}
+		drawn, _ := pdfString(rest[start : i+end])
+		f.scripted(s, s.role, drawn)
+		rest = rest[i+max(end, len("://")):]
 	}
 }
 
-// pdfString reads a string up to its closing parenthesis (7.3.4.2).
-func pdfString(text []byte) string {
+// pdfString reads a string up to its closing parenthesis (7.3.4.2), and tells how long it is written.
+func pdfString(text []byte) (string, int) {
 	var b []byte
-	depth := 0
-	for i := 0; i < len(text) && len(b) < MaxURL; i++ {
+	depth, i := 0, 0
+	for ; i < len(text) && len(b) < MaxURL; i++ {
 		switch c := text[i]; c {
 		case '\\':
 			if i++; i == len(text) {
-				return pdfText(b)
+				return pdfText(b), i
 			}
 			if c := text[i]; c >= '0' && c <= '7' {
 				value, n := 0, 0
@@ -95,25 +110,22 @@ func pdfString(text []byte) string {
 			b = append(b, c)
 		case ')':
 			if depth--; depth < 0 {
-				return pdfText(b)
+				return pdfText(b), i
 			}
 			b = append(b, c)
 		default:
 			b = append(b, c)
 		}
 	}
-	return pdfText(b)
+	return pdfText(b), min(i, len(text))
 }
 
-// pdfHex reads a string in hexadecimal digits (7.3.4.3).
-func pdfHex(text []byte) string {
+// pdfHex reads a string in hexadecimal digits (7.3.4.3), and tells how long it is written.
+func pdfHex(text []byte) (string, int) {
 	var b []byte
-	high := -1
-	for _, c := range text[:min(len(text), 2*MaxURL)] {
-		if c == '>' {
-			break
-		}
-		v := hexValue(c)
+	high, i := -1, 0
+	for ; i < min(len(text), 2*MaxURL) && text[i] != '>'; i++ {
+		v := hexValue(text[i])
 		switch {
 		case v < 0:
 		case high < 0:
@@ -123,7 +135,7 @@ func pdfHex(text []byte) string {
 			high = -1
 		}
 	}
-	return pdfText(b)
+	return pdfText(b), i
 }
 
 // pdfText decodes a string that begins with the mark of UTF-16.
@@ -139,6 +151,6 @@ func pdfText(b []byte) string {
 }
 
 // rtf searches RTF for URLs, in its fields and in its text.
-func (w *walker) rtf(s *source, content []byte) {
-	w.finder.scripted(s, s.role, strings.NewReplacer("{", " ", "}", " ", `\`, " ").Replace(toUTF8(string(content))))
+func (f *finder) rtf(s *source, content []byte) {
+	f.scripted(s, s.role, strings.NewReplacer("{", " ", "}", " ", `\`, " ").Replace(toUTF8(string(content))))
 }

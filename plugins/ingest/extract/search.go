@@ -2,7 +2,11 @@ package extract
 
 import (
 	"bytes"
+	"compress/gzip"
+	"io"
+	"path"
 	"strings"
+	"unicode/utf8"
 )
 
 // source is what is being searched.
@@ -13,6 +17,8 @@ type source struct {
 	role Role
 	// depth is how many documents it stands in.
 	depth int
+	// isAddress says that it holds mail addresses alone.
+	isAddress bool
 }
 
 // within is a document in the source.
@@ -26,9 +32,12 @@ func (s *source) within(name string) *source {
 }
 
 // text searches a part that is text of the message, and puts it into the report.
-func (w *walker) text(p *Part, content []byte, charset string) {
-	if charset == "" && p.Type != "text/plain" || charset == "" && looksHTML(bytes.ToLower(content[:min(len(content), sniffed)])) {
-		charset = metaCharset(content)
+func (w *walker) text(p *Part, content []byte, kind structured) {
+	charset := kind.parameters["charset"]
+	if (charset == "" || !declares(charset, content)) && (p.Type != "text/plain" || looksHTML(bytes.ToLower(content[:min(len(content), sniffed)]))) {
+		if inPage := metaCharset(content); inPage != "" {
+			charset = inPage
+		}
 	}
 	if name, rest := uuFile(content); name != "" {
 		w.uuParts(p, content)
@@ -42,7 +51,19 @@ func (w *walker) text(p *Part, content []byte, charset string) {
 	}
 	p.Detected = detect([]byte(clip(text, sniffed*2)))
 	w.body(p, text)
+	if strings.EqualFold(kind.parameters["delsp"], "yes") && strings.EqualFold(kind.parameters["format"], "flowed") {
+		text = flows.Replace(text)
+	}
 	w.searchText(&source{where: p.Where(), role: Text}, p.Type, text)
+}
+
+// flows joins lines that flow into each other (RFC 3676, 4.1): the blank at the end of the first is not of the text.
+var flows = replacer(" \r\n", "", " \n", "")
+
+// declares reports whether text can be of the charset that is declared: much is called ASCII or UTF-8 and is neither.
+func declares(charset string, content []byte) bool {
+	found, canonical := findCharset(strings.ToLower(charset))
+	return found != nil && (canonical != charsetUTF8 && canonical != "us-ascii" || utf8.Valid(content) || mostlyUTF8(content))
 }
 
 // body puts the text of a part into the report.
@@ -72,63 +93,128 @@ func (w *walker) searchText(s *source, kind, text string) {
 		return
 	}
 	isMarkup := kind == "text/html" || kind == "application/xhtml+xml" || kind == "image/svg+xml" || strings.HasSuffix(kind, "+xml")
-	if !isMarkup && looksHTML([]byte(strings.ToLower(clip(strings.TrimLeft(text, " \t\r\n\uFEFF"), sniffed)))) {
+	isCalendar := kind == "text/calendar" || kind == "text/vcard" || kind == "text/x-vcard"
+	if !isMarkup && !isCalendar && looksHTML([]byte(strings.ToLower(clip(strings.TrimLeft(text, " \t\r\n\uFEFF"), sniffed)))) {
 		isMarkup = true
 	}
 	if isMarkup {
 		newMarkup(w.finder, s).read(text)
 		return
 	}
-	if kind == "text/calendar" || kind == "text/vcard" || kind == "text/x-vcard" {
-		text = unfoldCalendar(text)
+	if isCalendar {
+		w.calendar(s, text)
+		return
+	}
+	if kind == "text/csv" {
+		text = cells(text)
 	}
 	w.finder.text(s, text)
 }
 
-// unfoldCalendar joins the lines of iCalendar and vCard (RFC 5545, 3.1), and takes the escapes out of its texts (3.3.11).
-func unfoldCalendar(text string) string {
-	return strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "\n\t", "", `\n`, "\n", `\N`, "\n", `\,`, ",", `\;`, ";").Replace(text)
+// calendar searches iCalendar and vCard, whose descriptions may be pages.
+func (w *walker) calendar(s *source, text string) {
+	var rest strings.Builder
+	for line := range strings.Lines(unfoldCalendar(text)) {
+		if _, page, ok := strings.Cut(line, "text/html:"); ok && looksHTML([]byte(strings.ToLower(clip(page, sniffed)))) {
+			newMarkup(w.finder, s).read(unescapeCalendar.Replace(page))
+			continue
+		}
+		rest.WriteString(line)
+	}
+	w.finder.text(s, unescapeCalendar.Replace(rest.String()))
 }
+
+// cells puts the cells of comma-separated values on lines of their own (RFC 4180), as far as they stand outside quotes.
+func cells(text string) string {
+	cells := []byte(text)
+	isQuoted := false
+	for i, c := range cells {
+		switch {
+		case c == '"':
+			isQuoted = !isQuoted
+		case c == '\n':
+			isQuoted = false
+		case c == ',' && !isQuoted:
+			cells[i] = '\n'
+		}
+	}
+	return string(cells)
+}
+
+// unfoldCalendar joins the lines of iCalendar and vCard (RFC 5545, 3.1).
+func unfoldCalendar(text string) string {
+	return strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "\n\t", "").Replace(text)
+}
+
+// unescapeCalendar takes the escapes out of texts (RFC 5545, 3.3.11).
+var unescapeCalendar = replacer(`\n`, "\n", `\N`, "\n", `\,`, ",", `\;`, ";")
 
 // searchFile searches a file for what it leads to.
 func (w *walker) searchFile(p *Part, content []byte, charset string) {
 	s := &source{where: p.Where(), role: Attachment}
-	name := strings.ToLower(p.Name)
-	has := func(endings ...string) bool {
-		for _, ending := range endings {
-			if strings.HasSuffix(name, ending) {
-				return true
-			}
-		}
-		return false
-	}
-	switch {
-	case p.Detected == "application/pdf":
-		w.pdf(s, content)
-	case p.Detected == "application/zip":
-		w.archive(s, content)
-	case p.Detected == "application/ms-tnef":
+	if p.Detected == "application/ms-tnef" {
 		w.tnef(p, content)
-	case p.Detected == "application/rtf":
-		w.rtf(s, content)
-	case strings.HasPrefix(p.Type, "text/"), strings.HasPrefix(p.Type, "message/"), strings.HasPrefix(p.Detected, "text/"), p.Detected == "image/svg+xml",
-		p.Detected == "application/x-mswinurl", has(".htm", ".html", ".shtml", ".xhtml", ".svg", ".txt", ".ics", ".csv", ".url", ".xml", ".js", ".vbs", ".hta"):
-		if p.Detected == "" || isBinary(p.Detected) {
-			return // whatever it is called, it is bytes
-		}
-		if charset == "" {
-			charset = metaCharset(content)
-		}
-		var text string
-		text, p.Charset = decodeCharset(content, charset)
-		kind := p.Type
-		if has(".htm", ".html", ".shtml", ".xhtml", ".svg", ".hta") || p.Detected == "text/html" || p.Detected == "image/svg+xml" {
-			kind = "text/html"
-		} else if p.Detected == "text/calendar" || p.Detected == "text/vcard" {
-			kind = p.Detected
-		}
-		w.searchText(s, kind, text)
+		return
 	}
+	p.Charset = w.searchContent(s, strings.ToLower(p.Name), p.Type, p.Detected, charset, content)
+}
+
+// searchContent searches content by its name in lower case, what it was declared to be, and what it is. It returns the charset of text.
+func (w *walker) searchContent(s *source, name, kind, detected, charset string, content []byte) string {
+	if s.depth > maxEmbedded {
+		w.report.cut("documents more than 4 deep in each other")
+		return ""
+	}
+	switch detected {
+	case "application/pdf":
+		w.finder.pdf(s, content)
+	case "application/zip":
+		w.archive(s, content)
+	case "application/gzip":
+		if r, err := gzip.NewReader(bytes.NewReader(content)); err == nil {
+			content = w.inflate(r)
+			inner := strings.TrimSuffix(name, ".gz")
+			w.searchContent(s.within("gzip"), inner, "", detect(content), "", content)
+		}
+	case "application/rtf":
+		w.finder.rtf(s, content)
+	case "application/x-ole-storage", "application/x-ms-shortcut", "application/onenote", "application/x-bplist":
+		w.finder.runs(s, content)
+	}
+	if detected == "" || isBinary(detected) {
+		return "" // whatever it is called, it is bytes
+	}
+	if charset == "" || !declares(charset, content) {
+		charset = metaCharset(content)
+	}
+	text, charset := decodeCharset(content, charset)
+	switch path.Ext(name) {
+	case ".htm", ".html", ".shtml", ".xhtml", ".svg", ".hta":
+		kind = "text/html"
+	case ".csv":
+		kind = "text/csv"
+	case ".js", ".jse", ".mjs":
+		(&markup{finder: w.finder, source: s}).script(text)
+		return charset
+	default:
+		if detected != "text/plain" {
+			kind = detected
+		}
+	}
+	w.searchText(s, kind, text)
+	return charset
+}
+
+// inflate decompresses as far as the text is not damaged, and as the bounds allow.
+func (w *walker) inflate(r io.Reader) []byte {
+	limit := min(MaxText, maxInflated-w.inflated)
+	if limit <= 0 {
+		w.report.cut("what is compressed, after 64 MiB")
+		return nil
+	}
+	content, _ := io.ReadAll(io.LimitReader(r, int64(limit)))
+	w.inflated += len(content)
+	return content
 }
 
 // isBinary reports whether what was detected is no text.

@@ -58,7 +58,7 @@ func (c *scan) run(text string) {
 		end := size
 		for end < len(text) && end < maxToken {
 			r, size := decodeRune(text[end:])
-			if isBreak(r) {
+			if isBreak(r) && (r != '。' || !isHostSoFar(text[:end]) || !startsWord(text[end+size:])) {
 				break
 			}
 			end += size
@@ -74,6 +74,16 @@ func (c *scan) run(text string) {
 	}
 }
 
+// isHostSoFar reports whether a text ends with a scheme and the first labels of a host: a full stop of Chinese and Japanese is a dot there.
+func isHostSoFar(text string) bool {
+	const longest = 64
+	text = text[max(0, len(text)-longest):]
+	i := strings.LastIndex(text, "://")
+	return i > 0 && i+len("://") < len(text) && !strings.ContainsAny(text[i+len("://"):], "./?#")
+}
+
+func startsWord(text string) bool { return text != "" && isWord(text[0]) }
+
 // isBreak reports characters that no URL, address or hash has in it.
 func isBreak(r rune) bool {
 	switch {
@@ -86,6 +96,8 @@ func isBreak(r rune) bool {
 	case 0x2000 <= r && r <= 0x206F: // General punctuation: blanks, curly quotes, dashes, dots
 		return true
 	case 0x3000 <= r && r <= 0x303F: // and that of Chinese and Japanese
+		return true
+	case r == '،', r == '؛', r == '؟': // and of Arabic
 		return true
 	case r == '，', r == '；', r == '！', r == '？', r == '（', r == '）', r == '、', r == '［', r == '］', r == '：':
 		return true
@@ -101,8 +113,8 @@ func angled(text string) (inner, after string, ok bool) {
 	if !strings.HasPrefix(head, "http") && !strings.HasPrefix(head, "hxxp") && !strings.HasPrefix(head, "www.") && !strings.HasPrefix(head, "ftp") {
 		return "", "", false
 	}
-	end := strings.IndexByte(text[:min(len(text), longest)], '>')
-	if end < 0 || strings.IndexByte(text[1:end], '<') >= 0 {
+	end := closing(text[:min(len(text), longest)])
+	if end < 0 {
 		return "", "", false
 	}
 	inner = strings.TrimSpace(text[1:end])
@@ -121,6 +133,27 @@ func angled(text string) (inner, after string, ok bool) {
 		return "", "", false
 	}
 	return inner, text[end+1:], true
+}
+
+// closing is where the bracket stands that closes the one at the beginning of a text; those that begin a line are of a quotation. -1 if none does.
+func closing(text string) int {
+	isLineStart := false
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '\r', '\n':
+			isLineStart = true
+		case '>':
+			if !isLineStart {
+				return i
+			}
+		case '<':
+			return -1
+		case ' ', '\t':
+		default:
+			isLineStart = false
+		}
+	}
+	return -1
 }
 
 const (
@@ -144,7 +177,7 @@ func (c *scan) wrapped(token, rest string) (joined, after string, ok bool) {
 	}
 	line := next[:end]
 	if len(line) < 4 || strings.ContainsAny(line, " \t<>\"") || strings.Contains(line, "://") || !strings.ContainsAny(line, "/?=&%_0123456789") ||
-		strings.HasSuffix(line, ":") {
+		strings.HasSuffix(line, ":") || strings.Trim(line, "0123456789-./:") == "" {
 		return "", "", false
 	}
 	return token + line, next[end:], true
@@ -153,7 +186,7 @@ func (c *scan) wrapped(token, rest string) (joined, after string, ok bool) {
 // joinDots takes the blanks from around dots that are written out, as in "example (dot) com".
 func joinDots(text string) string {
 	lower := ""
-	for _, marker := range []string{"dot", "at"} {
+	for _, marker := range []string{"dot", "at", ".", "@"} {
 		for _, form := range []string{"(" + marker + ")", "[" + marker + "]", "{" + marker + "}"} {
 			if lower == "" {
 				if !strings.ContainsAny(text, "([{") {
@@ -192,7 +225,7 @@ func replaceFold(text, lower, old, new string) string {
 
 // token searches a run without blanks.
 func (c *scan) token(raw string) {
-	if len(raw) < 4 || !strings.ContainsAny(raw, ".:@[") && len(raw) < 32 {
+	if len(raw) < 4 || !strings.ContainsAny(raw, ".:@[({") && len(raw) < 32 {
 		c.before = strings.ToLower(strings.Trim(raw[:min(len(raw), 20)], ".,;:()[]"))
 		return
 	}
@@ -232,7 +265,7 @@ func nextURL(text string) (start, end int, prefix string) {
 		if !isHostAt(text[from:]) {
 			continue
 		}
-		for _, scheme := range []string{"https", "http", "ftps", "sftp", "ftp"} {
+		for _, scheme := range []string{"https", "http", "ftps", "sftp", "ftp", "file"} {
 			if s := at - len(scheme); s >= 0 && strings.EqualFold(text[s:at], scheme) && (scheme[0] == 'h' || s == 0 || !isLetter(text[s-1])) {
 				start = s
 				break
@@ -248,7 +281,7 @@ func nextURL(text string) (start, end int, prefix string) {
 	return start, start + urlEnd(text[start:], strings.Index(text[start:], "://")+len("://"), before(text, start)), ""
 }
 
-// isHostAt reports whether a text begins with a host that can be reached from elsewhere.
+// isHostAt reports whether a text begins with a host, of any name: whoever writes a scheme before it means one.
 func isHostAt(text string) bool {
 	text = strings.TrimLeft(text[:min(len(text), maxHost)], "/")
 	if i := strings.IndexAny(text, "/?#\\"); i >= 0 {
@@ -260,7 +293,7 @@ func isHostAt(text string) bool {
 	}
 	name, _ := splitPort(authority)
 	h, ok := parseHost(name)
-	return ok && (h.address.IsValid() || isPublic(h.name))
+	return ok && h.name != "www"
 }
 
 // before is the character before a place, 0 at the beginning.
@@ -284,10 +317,11 @@ func wwwAt(text string, limit int) int {
 			continue
 		}
 		name := text[i:min(len(text), i+maxHost)]
-		if end := strings.IndexAny(name, "/?#:,;)]}'!&"); end >= 0 {
+		if end := strings.IndexAny(name, "/?#:,;)]}'!&(["); end >= 0 {
 			name = name[:end]
 		}
-		if h, ok := parseDomain(strings.TrimRight(name, ".")); ok && isPublic(h.name) {
+		name = name[:foreignEnd(name)]
+		if h, ok := parseDomain(strings.TrimRight(name, ".")); ok && isNamed(h.name) {
 			return i
 		}
 	}
@@ -297,14 +331,21 @@ func wwwAt(text string, limit int) int {
 func isWord(c byte) bool { return isLetter(c) || isDigit(c) || c == '_' }
 
 // urlEnd is where a URL ends in text, which comes before blanks: at a bracket that it did not open, at the quote that opened before it, at
-// another URL behind a comma. Punctuation at its end is of the sentence.
+// another URL behind it. Punctuation at its end is of the sentence.
 func urlEnd(text string, from int, opened byte) int {
 	end := len(text)
 	round, square, curly := 0, 0, 0
 	isPath := false
+	hasUser := isUserAt(text[from:])
+	isForeign := false // the host is international
 scanning:
 	for i := from; i < len(text); i++ {
-		switch c := text[i]; c {
+		c := text[i]
+		if !isPath && !hasUser && i > from && strings.IndexByte("[({&=*!$+|", c) >= 0 {
+			end = i // none can be in a host
+			break
+		}
+		switch c {
 		case '/', '?', '#':
 			isPath = true
 		case '(':
@@ -315,6 +356,10 @@ scanning:
 				break scanning
 			}
 		case '[':
+			if strings.HasPrefix(text[i:], "[/") { // a tag of a forum
+				end = i
+				break scanning
+			}
 			square++
 		case ']':
 			if square--; square < 0 {
@@ -325,6 +370,11 @@ scanning:
 			curly++
 		case '}':
 			if curly--; curly < 0 {
+				end = i
+				break scanning
+			}
+		case '$':
+			if strings.HasPrefix(text[i:], "${") { // a script puts something in
 				end = i
 				break scanning
 			}
@@ -341,27 +391,38 @@ scanning:
 				end = i
 				break scanning
 			}
+		case ':':
+			if start := gluedAt(text, i); start > from {
+				end = start
+				break scanning
+			}
 		default:
-			if c >= 0x80 {
-				r, _ := decodeRune(text[i:])
-				if isPath && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) || 0xFF00 <= r && r <= 0xFFEF && !isFullDigit(r) {
+			if c < 0x80 || isForeign && !isPath {
+				continue
+			}
+			r, _ := decodeRune(text[i:])
+			if isPath && isEastAsian(r) || 0xFF00 <= r && r <= 0xFFEF && !isFullDigit(r) {
+				end = i
+				break scanning
+			}
+			if !isPath {
+				if n := foreignEnd(text[from:min(len(text), from+maxHost)]); from+n == i {
 					end = i
 					break scanning
 				}
+				isForeign = true
 			}
 		}
 	}
 	for end > from {
 		c := text[end-1]
 		switch {
-		case strings.IndexByte(".,;:!?'*_~", c) >= 0 && !(c == '_' && strings.HasSuffix(text[:end], "__")):
+		case strings.IndexByte(".,;:!?'*", c) >= 0, strings.IndexByte("_~", c) >= 0 && c == opened:
 			end--
 			continue
 		case strings.IndexByte("([{", c) >= 0:
 			end--
 			continue
-		case c == '_':
-			// Two belong to URLs that Proofpoint wrote.
 		}
 		if i := entityAtEnd(text[:end]); i >= from {
 			end = i
@@ -370,6 +431,57 @@ scanning:
 		break
 	}
 	return end
+}
+
+// isUserAt reports whether a text begins with an authority that has credentials.
+func isUserAt(text string) bool {
+	text = text[:min(len(text), maxHost)]
+	if i := strings.IndexAny(text, `/\?#`); i >= 0 {
+		text = text[:i]
+	}
+	return strings.IndexByte(text, '@') >= 0
+}
+
+// gluedAt is where a URL begins whose scheme ends at a colon and that stands right behind a word, as where a blank was lost; -1 if none does.
+// URLs within URLs have punctuation before them.
+func gluedAt(text string, colon int) int {
+	if !strings.HasPrefix(text[colon:], "://") {
+		return -1
+	}
+	for _, scheme := range []string{"https", "http"} {
+		start := colon - len(scheme)
+		if start > 0 && strings.EqualFold(text[start:colon], scheme) {
+			if c := text[start-1]; isLetter(c) || isDigit(c) || c == '.' || c == ',' {
+				return start
+			}
+			return -1
+		}
+	}
+	return -1
+}
+
+// isEastAsian reports characters of scripts that do not part words by blanks, or not those of different scripts.
+func isEastAsian(r rune) bool {
+	return r >= 0x0E00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+}
+
+// foreignEnd is where a domain in ASCII ends within a host that Chinese, Japanese or Korean text follows without a blank. It is the length of
+// the host if none does, and if the host is an international name.
+func foreignEnd(name string) int {
+	for i, r := range name {
+		if r < 0x80 {
+			continue
+		}
+		if !isEastAsian(r) {
+			return len(name)
+		}
+		domain, _ := splitPort(name[:i])
+		if isNamed(lowerASCII(domain)) {
+			return i
+		}
+		return len(name)
+	}
+	return len(name)
 }
 
 func isFullDigit(r rune) bool { return 0xFF10 <= r && r <= 0xFF5A }
@@ -391,10 +503,10 @@ func startsURL(text string) bool {
 
 // fangs and lineEnds are built once: a module keeps them from before its first invocation.
 var (
-	fangs = replacer("[.]", ".", "(.)", ".", "{.}", ".", "[.", ".", `\.`, ".", `\/`, "/",
+	fangs = replacer("[.]", ".", "(.)", ".", "{.}", ".", "[.", ".", ".]", ".", `\.`, ".", `\/`, "/",
 		"[dot]", ".", "(dot)", ".", "{dot}", ".", "[DOT]", ".", "(DOT)", ".", "{DOT}", ".", "[Dot]", ".", "(Dot)", ".",
 		"[at]", "@", "(at)", "@", "{at}", "@", "[AT]", "@", "(AT)", "@", "[@]", "@", "(@)", "@",
-		"[://]", "://", "[:]", ":", "(:)", ":", ":[//]", "://", "[/]", "/", "[:/]", ":/", "[//]", "//", `:\\`, "://")
+		"[s]:", "s:", "(s):", "s:", "[://]", "://", "[:]", ":", "(:)", ":", ":[//]", "://", "[/]", "/", "[:/]", ":/", "[//]", "//")
 	lineEnds = replacer(`\r`, " ", `\n`, " ", `\t`, " ")
 )
 
@@ -407,7 +519,10 @@ func replacer(pairs ...string) *strings.Replacer {
 
 // refang undoes the ways in which people make an indicator safe to write: hxxp, [.], (dot), [:]//, [at].
 func refang(text string) string {
-	if strings.ContainsAny(text, `[({\`) {
+	if i := strings.Index(text, `:\\`); i > 0 && strings.IndexByte("pPsS", text[i-1]) >= 0 {
+		text = strings.ReplaceAll(text, `\`, "/") // a URL of backslashes alone
+	}
+	if strings.ContainsAny(text, `[]({\`) {
 		text = fangs.Replace(text)
 	}
 	for from := 0; ; {
@@ -478,7 +593,22 @@ func (c *scan) pieces(text, raw string, isDefanged bool) {
 // split searches the words of a text.
 func (c *scan) split(text string, original func(string) string) {
 	from := 0
+	hasPath := c.bare && !c.isHeader && strings.IndexByte(text, '.') >= 0 && (strings.IndexByte(text, '/') >= 0 || strings.IndexByte(text, '?') >= 0)
 	for i := 0; i <= len(text); i++ {
+		if i == from && hasPath {
+			if u, end := bareURL(text[i:], before(text, i)); end > 0 {
+				written := original("")
+				if written == "" {
+					written = text[i : i+end]
+				}
+				if u != nil {
+					c.addURL(c.source, c.role, u, written, 0)
+				}
+				from, i = i+end, i+end-1
+				c.before = ""
+				continue
+			}
+		}
 		if i < len(text) && !parts(text[i]) {
 			continue
 		}
@@ -490,6 +620,32 @@ func (c *scan) split(text string, original func(string) string) {
 	}
 }
 
+// bareURL reads a URL without a scheme at the beginning of a text: a domain with a path or a query. Its length is 0 if there is none; the URL
+// is nil if it is too long to be one.
+func bareURL(text string, prior byte) (*url, int) {
+	if text == "" || !isWord(text[0]) && text[0] < 0x80 || prior == '=' || prior == '@' {
+		return nil, 0
+	}
+	name := text[:min(len(text), maxHost)]
+	end := strings.IndexAny(name, "/?,;()[]{}!*^~$#&'@=\\%+")
+	if end <= 0 || name[end] != '/' && name[end] != '?' {
+		return nil, 0
+	}
+	name, _ = splitPort(name[:end])
+	if !isBareDomain(name) {
+		return nil, 0
+	}
+	end = urlEnd(text, 0, prior)
+	u, ok := parseURL("http://" + text[:end])
+	if !ok && end > maxHost {
+		return nil, end
+	}
+	if !ok || strings.Trim(u.rest, "/?") == "" {
+		return nil, 0
+	}
+	return u, end
+}
+
 // parts reports characters that part words.
 func parts(c byte) bool { return strings.IndexByte(",;()[]{}!*^~$?#&'", c) >= 0 }
 
@@ -499,6 +655,10 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 	trimmed := strings.Trim(word, `.:-/=\%+_`)
 	c.before = strings.ToLower(trimmed[:min(len(trimmed), 20)])
 	if strings.IndexByte(word, '@') >= 0 {
+		if isMessageID(previous) || c.isHeader && previous == "id" && !c.source.isAddress {
+			c.before = previous // more of them may follow
+			return
+		}
 		c.emails(word, original)
 		return
 	}
@@ -506,6 +666,9 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 		return
 	}
 	if key, value, ok := strings.Cut(trimmed, "="); ok {
+		if strings.Count(value, "=") > maxKeys {
+			return
+		}
 		if c.isHeader || !strings.ContainsAny(key, "./:") {
 			c.before = strings.ToLower(key)
 			c.word(value, '=', isCalled, original)
@@ -516,20 +679,63 @@ func (c *scan) word(word string, prior byte, isCalled bool, original func(string
 		return
 	}
 	if strings.Count(trimmed, ":") >= 2 || strings.HasPrefix(word, "::") {
-		text := strings.ToLower(strings.Trim(word, `./=\%+_`))
-		a, err := netip.ParseAddr(strings.TrimPrefix(text, "ipv6:"))
-		if err == nil && a.Is6() && a.Zone() == "" && isRoutable(a) {
-			c.address(c.source, c.role, a, 0, original(word))
+		if c.ipv6(word, original) {
+			return
 		}
+	}
+	if !c.isHeader && c.hash(word, prior, previous) {
 		return
 	}
-	if c.hash(word, prior, previous) {
+	if key, value, ok := strings.Cut(trimmed, ":"); ok && isKey(key) && value != "" && !isDigits(value) && strings.Count(value, ":") <= maxKeys {
+		c.before = strings.ToLower(key)
+		c.word(value, ':', isCalled, original)
 		return
 	}
 	if prior != '=' || c.isHeader {
 		c.domainWord(trimmed, isCalled, original(word))
 	}
 }
+
+// isMessageID reports whether a word names a field of a header, in a text that has one, of identifiers that look like mail addresses.
+func isMessageID(word string) bool {
+	switch word {
+	case "message-id", "content-id", "in-reply-to", "references", "resent-message-id", "x-message-id":
+		return true
+	}
+	return false
+}
+
+// ipv6 searches a word of colons, which may have a zone or the length of a network behind it.
+func (c *scan) ipv6(word string, original func(string) string) bool {
+	text := strings.ToLower(strings.Trim(word, `./=\%+_`))
+	text = strings.TrimPrefix(text, "ipv6:")
+	if i := strings.IndexAny(text, "/%"); i > 0 {
+		text = text[:i]
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil || !a.Is6() {
+		return false
+	}
+	if isRoutable(a) {
+		c.address(c.source, c.role, a, 0, original(word))
+	}
+	return true
+}
+
+// maxKeys is how many names may stand before each other and a value, as in "a=b=192.0.2.1".
+const maxKeys = 4
+
+// isKey reports whether what stands before a colon names what stands behind it, as in "IP:192.0.2.1".
+func isKey(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if !isWord(text[i]) && text[i] != '-' {
+			return false
+		}
+	}
+	return text != "" && isLetter(text[0])
+}
+
+func isDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
 
 // emails searches a word with an @.
 func (c *scan) emails(word string, original func(string) string) {
@@ -539,12 +745,35 @@ func (c *scan) emails(word string, original func(string) string) {
 			continue
 		}
 		// Bounces have a whole address before the @, with = for its own; elsewhere = ends a name.
-		if i := strings.IndexByte(piece[:at], '='); i >= 0 && !strings.ContainsAny(piece[:i], "+-0123456789") {
+		if i := strings.IndexByte(piece[:at], '='); i >= 0 && (!strings.ContainsAny(piece[:i], "+-0123456789") || strings.HasSuffix(piece[:i], "-from")) {
 			piece = piece[i+1:]
 		}
 		piece = strings.Trim(piece, ".-_=%+")
 		if strings.Count(piece, "@") > 1 {
 			piece = piece[:strings.LastIndexByte(piece, '@')]
+		}
+		at = strings.IndexByte(piece, '@')
+		if at < 0 {
+			continue
+		}
+		if at == 0 {
+			if c.bare {
+				c.domainWord(piece[1:], false, original(piece))
+			}
+			continue
+		}
+		// Text of Chinese, Japanese and Korean stands around it without blanks.
+		if i := strings.LastIndexFunc(piece[:at], isEastAsian); i >= 0 {
+			_, size := decodeRune(piece[i:])
+			if i+size < at {
+				piece = piece[i+size:]
+				at -= i + size
+			}
+		}
+		piece = piece[:at+1+foreignEnd(piece[at+1:])]
+		if a, err := netip.ParseAddr(piece[at+1:]); err == nil && c.bare {
+			c.address(c.source, c.role, a, 0, original(piece[at+1:]))
+			continue
 		}
 		c.email(c.source, c.role, piece, original(piece))
 	}
@@ -610,7 +839,7 @@ func isHeaderVersionWord(word string) bool {
 	case "id", "server", "with", "exim", "postfix", "sendmail", "smtpsvc", "mapi", "esmtp", "smtp", "frontend", "engine", "transport", "pipeline", "mailer":
 		return true
 	}
-	return false
+	return strings.HasSuffix(word, "smtp") || strings.HasSuffix(word, "mta")
 }
 
 // hash searches a word of hexadecimal digits that stands by itself: within a URL, or behind a name, it is what somebody tracks by.
@@ -653,36 +882,37 @@ func isHashWord(word string) bool {
 	return false
 }
 
-// domainWord searches a word for a domain without a scheme, and for a URL if it has a path.
+// domainWord searches a word for a domain without a scheme.
 func (c *scan) domainWord(text string, isCalled bool, original string) {
 	name, path := text, ""
 	if i := strings.IndexByte(text, '/'); i >= 0 {
 		name, path = text[:i], text[i:]
 	}
 	name, port := splitPort(name)
-	if isCalled || strings.IndexByte(name, '.') < 0 || strings.ContainsAny(name, `:%\+=`) || !isSpelled(name) {
+	name = name[:foreignEnd(name)]
+	if isCalled || !isBareDomain(name) {
 		return
 	}
-	h, ok := parseDomain(strings.ToLower(name))
-	if !ok || h.address.IsValid() || !isPublic(h.name) || isFileName(h.name) || strings.Contains(h.name, "_") {
-		return
-	}
-	if isWordTLD(h.name) && path == "" && !c.isHeader {
+	h, ok := parseDomain(lowerASCII(name))
+	if !ok || isWordTLD(h.name) && path == "" && original == "" && !c.isHeader {
 		return
 	}
 	if original == "" {
 		original = text
 	}
-	if path != "" && !c.isHeader {
-		if u, ok := parseURL("http://" + text); ok {
-			c.addURL(c.source, c.role, u, original, 0)
-		}
-		return
-	}
-	if port != "" || strings.EqualFold(original, h.name) {
+	if port != "" || path != "" || strings.EqualFold(original, h.name) {
 		original = ""
 	}
 	c.domain(c.source, c.role, &h, original)
+}
+
+// isBareDomain reports whether a name is a domain where nothing else says so.
+func isBareDomain(name string) bool {
+	if strings.IndexByte(name, '.') < 0 || strings.ContainsAny(name, `:%\+=_@`) || !isSpelled(name) {
+		return false
+	}
+	h, ok := parseDomain(name)
+	return ok && !h.address.IsValid() && isPublic(h.name) && !isFileName(h.name)
 }
 
 // isSpelled reports whether letters have the case that they have in a domain: two sentences without a blank between them have not.
@@ -697,7 +927,7 @@ func isFileName(name string) bool {
 		return false
 	}
 	switch name[strings.IndexByte(name, '.')+1:] {
-	case "zip", "mov", "py", "sh", "md", "rs", "ps", "pm", "so", "vi", "tf", "cc", "bz", "cab":
+	case "zip", "mov", "py", "sh", "md", "rs", "ps", "pm", "so", "vi", "tf", "cc", "bz", "cab", "java":
 		return true
 	}
 	return false

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // decoder undoes a transfer encoding (RFC 2045, 6), tolerating what is wrong in it. An unknown one is taken for none.
@@ -153,6 +154,10 @@ func (r *base64Reader) decode(p []byte) int {
 
 // looksBase64 reports whether the beginning of a text may be base64: next to nothing of it is outside the alphabet.
 func looksBase64(text []byte) bool {
+	line, _, isWhole := bytes.Cut(bytes.TrimLeft(text, " \t\r\n"), []byte("\n"))
+	if line = bytes.TrimRight(line, " \t\r"); isWhole && len(line) >= 40 && len(line)%4 == 0 && len(bytes.TrimFunc(line, isBase64Rune)) == 0 {
+		return true // what follows may be the footer of a list
+	}
 	good, bad := 0, 0
 	for _, c := range text[:min(len(text), sniffed)] {
 		switch {
@@ -166,6 +171,8 @@ func looksBase64(text []byte) bool {
 	}
 	return good >= bad
 }
+
+func isBase64Rune(r rune) bool { return r == '=' || r < utf8.RuneSelf && isBase64(byte(r)) }
 
 // quotedReader decodes quoted-printable.
 type quotedReader struct {

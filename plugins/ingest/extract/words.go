@@ -72,17 +72,29 @@ func parseWord(text string) (word encodedWord, after string, ok bool) {
 	if end < 0 {
 		return word, "", false
 	}
+	for encoding == 'q' && startsEscape(rest[end+1:]) {
+		// "?=" is the beginning of "?=3F" in a word that did not encode its question marks, if that is not the end of the value.
+		next := strings.Index(rest[end+2:], "?=")
+		if next < 0 || strings.Contains(rest[end+2:end+2+next], "=?") {
+			break
+		}
+		end += 2 + next
+	}
 	coded := rest[:end]
 	after = rest[end+2:]
 	switch encoding {
 	case 'b':
 		return encodedWord{charset, decodeBase64(coded)}, after, true
 	case 'q':
-		// "?=" may be the end of "?=3F" in a word that did not encode its question marks; a word goes on then.
 		decoded := decodeQuoted([]byte(strings.ReplaceAll(coded, "_", " ")))
 		return encodedWord{charset, decoded}, after, true
 	}
 	return word, "", false
+}
+
+// startsEscape reports whether a text begins with an escape of quoted-printable.
+func startsEscape(text string) bool {
+	return len(text) > 2 && text[0] == '=' && hexValue(text[1]) >= 0 && hexValue(text[2]) >= 0
 }
 
 // decodeBase64 decodes what of a text is base64, in either alphabet.
