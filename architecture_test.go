@@ -34,6 +34,7 @@ func layers() []layer {
 		{"host", []string{"host", "manifests", "abi"}},
 		{"cmd", []string{"host", "internal/durable", "manifests", "abi"}},
 		{"examples/embed", []string{"host", "manifests", "abi"}},
+		{"examples/triggers", []string{"host", "manifests", "abi"}},
 		{"examples/secret-provider", []string{"host/connection/provider"}},
 		{"bench", nil},
 		{"conformance", []string{"host/sandbox/wasm"}}, // the opcodes; the kit knows no more of this host

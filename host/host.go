@@ -93,6 +93,8 @@ type Config struct {
 	// AfterFunc waits by that clock, for rates and between attempts of a request, as [time.AfterFunc] does, which nil is. Where both
 	// are given, days can pass in a moment.
 	AfterFunc func(d time.Duration, f func()) (stop func() bool)
+	// Random draws the part of the waits between attempts of a request that is left to chance, from 0 to most. Nil draws by math/rand.
+	Random func(most time.Duration) time.Duration
 }
 
 // Host runs actions. It is safe for concurrent use.
@@ -402,7 +404,7 @@ func (h *Host) client(c *manifests.Connection) (*client, error) {
 }
 
 func (h *Host) clock() graph.Clock {
-	return graph.Clock{Now: h.config.Now, AfterFunc: h.config.AfterFunc}
+	return graph.Clock{Now: h.config.Now, AfterFunc: h.config.AfterFunc, Random: h.config.Random}
 }
 
 // rates returns the limits that the requests of a plugin under a grant share with others: the grant's, of all its

@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -450,6 +451,16 @@ func TestMailIsTakenApart(t *testing.T) {
 			t.Errorf("%s is %v, want %v", field, email[field], want)
 		}
 	}
+	for _, field := range strings.Fields(`bccRecipients body bodyPreview categories changeKey ccRecipients conversationId conversationIndex createdDateTime flag from
+		hasAttachments id importance inferenceClassification internetMessageHeaders internetMessageId isDeliveryReceiptRequested isDraft isRead
+		isReadReceiptRequested lastModifiedDateTime parentFolderId receivedDateTime replyTo sender sentDateTime subject toRecipients uniqueBody webLink`) {
+		renamed := map[string]string{
+			"bccRecipients": "bcc", "ccRecipients": "cc", "toRecipients": "to", "conversationId": "threadId", "id": "messageId", "internetMessageHeaders": "headers",
+		}
+		if value, ok := email[cmp.Or(renamed[field], field)]; !ok || value == nil {
+			t.Errorf("the email artifact has no %s", field)
+		}
+	}
 	if email["messageId"] != in.records[0]["key"] {
 		t.Errorf("messageId is %v", email["messageId"])
 	}
@@ -484,12 +495,14 @@ func TestMailIsListedByHand(t *testing.T) {
 	for i := range 4 {
 		ids = append(ids, in.mail(t, "inbox", fmt.Sprintf("mail %d", i), time.Duration(4-i)*time.Hour))
 	}
+	in.mail(t, "archive", "filed", 90*time.Minute)
 	at := func(ago time.Duration) int64 { return in.clock.Now().Add(-ago).UnixMilli() }
 	for name, test := range map[string]struct {
 		parameters map[string]any
 		want       string
 	}{
 		"the newest":      {map[string]any{"container_count": 2}, "[mail 2 mail 3]"},
+		"of two folders":  {map[string]any{"container_count": 2, "folder": []string{"Inbox", "Archive"}}, "[filed mail 3]"},
 		"latest first":    {map[string]any{"container_count": 2, "ingest_manner": "latest first"}, "[mail 3 mail 2]"},
 		"within a time":   {map[string]any{"start_time": at(3 * time.Hour), "end_time": at(2 * time.Hour)}, "[mail 1 mail 2]"},
 		"by their ids":    {map[string]any{"container_id": ids[3] + ", " + ids[0]}, "[mail 3 mail 0]"},

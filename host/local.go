@@ -94,6 +94,9 @@ func OpenLocal(ctx context.Context, config LocalConfig) (*Local, error) {
 	return l, nil
 }
 
+// Plugin is the manifest of the plugin.
+func (l *Local) Plugin() *manifests.Plugin { return l.installed.Plugin }
+
 // Close frees the module and the cache.
 func (l *Local) Close() error {
 	var err error

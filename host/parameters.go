@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -37,8 +38,8 @@ func parameters(p *fastjson.Parser, action *manifests.Action, given map[string]a
 	}
 	c := checker{action: action}
 	checked := c.object("", v)
-	if c.err != nil {
-		return nil, c.err
+	if err := cmp.Or(c.err, c.missing); err != nil {
+		return nil, err
 	}
 	v, err = abi.Parse(p, checked, abi.MaxInvocation-invocationEnvelope)
 	if err != nil {
@@ -47,19 +48,24 @@ func parameters(p *fastjson.Parser, action *manifests.Action, given map[string]a
 	return v, nil
 }
 
-// checker checks the parameters of one action. It keeps the first problem.
+// checker checks the parameters of one action. It keeps the first problem; that something is missing counts less than what is wrong with
+// something that is there, such as its name.
 type checker struct {
-	action *manifests.Action
-	err    error
+	action       *manifests.Action
+	err, missing error
 }
 
 func (c *checker) fail(name, problem string) {
 	if c.err == nil {
-		c.err = &abi.Error{
-			Code:    abi.InvalidInput,
-			Message: fmt.Sprintf("the parameter %s of %s %s", name, c.action.ID, problem),
-			Detail:  abi.Detail{Parameter: name},
-		}
+		c.err = c.flaw(name, problem)
+	}
+}
+
+func (c *checker) flaw(name, problem string) error {
+	return &abi.Error{
+		Code:    abi.InvalidInput,
+		Message: fmt.Sprintf("the parameter %s of %s %s", name, c.action.ID, problem),
+		Detail:  abi.Detail{Parameter: name},
 	}
 }
 
@@ -89,8 +95,8 @@ func (c *checker) object(in string, v *fastjson.Value) []byte {
 		}
 		value := c.given(p, given, known)
 		if value == nil || value.Type() == fastjson.TypeNull {
-			if p.MustBeGiven() {
-				c.fail(p.Name, "is required: "+p.Description)
+			if p.MustBeGiven() && c.missing == nil {
+				c.missing = c.flaw(p.Name, "is required: "+p.Description)
 			}
 			if p.Default != nil {
 				write(p.Name, defaultValue(p))

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"net/url"
+	"time"
 
 	"github.com/postern-dev/postern/host/connection"
 	"github.com/postern-dev/postern/host/dial"
@@ -21,12 +22,10 @@ type sinks struct {
 	open    map[string]trigger.NamedSink
 	// lines is the one on the output, which several names may mean.
 	lines *sink.Lines
-	// close closes what sinks leave open, after them.
-	close []func() error
 }
 
 // named opens a sink of the operator's file, once for all triggers.
-func (s *sinks) named(ctx context.Context, name string) (trigger.NamedSink, error) {
+func (s *sinks) named(name string) (trigger.NamedSink, error) {
 	if named, ok := s.open[name]; ok {
 		return named, nil
 	}
@@ -38,7 +37,7 @@ func (s *sinks) named(ctx context.Context, name string) (trigger.NamedSink, erro
 		err = fmt.Errorf("the operator's file has no such sink")
 	} else {
 		named.Repeat = config.InDoubt == manifests.InDoubtRepeat
-		named.Sink, err = s.make(ctx, config)
+		named.Sink, err = s.make(config)
 	}
 	if err != nil {
 		return named, ofTable("sink "+name, err)
@@ -57,7 +56,7 @@ func (s *sinks) output() (trigger.Sink, error) {
 	return s.lines, nil
 }
 
-func (s *sinks) make(ctx context.Context, c *manifests.Sink) (trigger.Sink, error) {
+func (s *sinks) make(c *manifests.Sink) (trigger.Sink, error) {
 	operator := s.host.operator
 	switch c.Kind {
 	case manifests.SinkJSONLines:
@@ -70,7 +69,7 @@ func (s *sinks) make(ctx context.Context, c *manifests.Sink) (trigger.Sink, erro
 	case manifests.SinkWebhook:
 		return s.webhook(c)
 	case manifests.SinkNATS:
-		return s.nats(ctx, c)
+		return s.nats(c)
 	case manifests.SinkCallback:
 		if own, ok := s.options.Sinks[c.Name]; ok {
 			return own, nil
@@ -81,8 +80,12 @@ func (s *sinks) make(ctx context.Context, c *manifests.Sink) (trigger.Sink, erro
 	}
 }
 
-func (s *sinks) webhook(c *manifests.Sink) (trigger.Sink, error) {
+// webhook makes a sink of an address that the operator has named, which may be on the operator's own network.
+func (s *sinks) webhook(c *manifests.Sink) (*sink.Webhook, error) {
 	var way dial.Way
+	if u, err := url.Parse(c.URL); err == nil {
+		way.Named = []string{u.Host}
+	}
 	if c.CAFile != "" {
 		var err error
 		if way.Roots, err = connection.Roots(s.host.operator.Dir, c.CAFile); err != nil {
@@ -96,18 +99,13 @@ func (s *sinks) webhook(c *manifests.Sink) (trigger.Sink, error) {
 	})
 }
 
-func (s *sinks) nats(ctx context.Context, c *manifests.Sink) (trigger.Sink, error) {
+func (s *sinks) nats(c *manifests.Sink) (*stream, error) {
 	o, err := s.host.busOptions("sink."+c.Name, c.CAFile, c.Credentials)
 	if err != nil {
 		return nil, err
 	}
-	o.Servers, o.Patient = []string{c.URL}, true // its records wait, and no other sink does
-	conn, err := bus.Connect(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	s.close = append(s.close, func() error { conn.Close(); return nil })
-	return sink.NewNATS(conn, sink.NATSOptions{Subject: c.Subject, Stream: c.Stream})
+	o.Servers = []string{c.URL}
+	return &stream{bus: o, options: sink.NATSOptions{Subject: c.Subject, Stream: c.Stream}}, nil
 }
 
 // closeAll closes the sinks.
@@ -116,8 +114,63 @@ func (s *sinks) closeAll() error {
 	for _, named := range s.open {
 		errs = append(errs, named.Sink.Close())
 	}
-	for _, closing := range slices.Backward(s.close) {
-		errs = append(errs, closing())
-	}
 	return errors.Join(errs...)
+}
+
+// natsTimeout is how long the server of a sink may take to be reached.
+const natsTimeout = 5 * time.Second
+
+// stream is a sink that connects to NATS when it first has to, so that a server which is gone holds up its own records only.
+type stream struct {
+	bus     bus.Options
+	options sink.NATSOptions
+	made    lazy[connected]
+}
+
+// connected is a stream with its connection.
+type connected struct {
+	*sink.NATS
+	disconnect func()
+}
+
+func (s *stream) connect(ctx context.Context) (connected, error) {
+	return s.made.get(func() (connected, error) {
+		ctx, cancel := context.WithTimeout(ctx, natsTimeout)
+		defer cancel()
+		conn, err := bus.Connect(ctx, s.bus)
+		if err != nil {
+			return connected{}, err
+		}
+		made, err := sink.NewNATS(conn, s.options)
+		if err != nil {
+			conn.Close()
+		}
+		return connected{made, conn.Close}, err
+	})
+}
+
+// Deliver implements [trigger.Sink].
+func (s *stream) Deliver(ctx context.Context, records []trigger.Delivery) (int, error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return c.NATS.Deliver(ctx, records)
+}
+
+// Holds implements [trigger.Sink].
+func (s *stream) Holds(ctx context.Context, records []trigger.Delivery) ([]bool, error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.NATS.Holds(ctx, records)
+}
+
+// Close ends the connection.
+func (s *stream) Close() error {
+	if c, ok := s.made.opened(); ok {
+		c.disconnect()
+	}
+	return nil
 }

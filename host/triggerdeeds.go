@@ -22,6 +22,9 @@ func (h *Host) PauseTrigger(ctx context.Context, name, operator string) error {
 func (h *Host) ResumeTrigger(ctx context.Context, name, operator string) error {
 	return h.withTrigger(ctx, name, operator, func(store trigger.Store) (string, error) {
 		known, err := store.Load(ctx, name)
+		if err == nil && known.Moved() {
+			return "", &abi.Error{Code: abi.Conflict, Message: fmt.Sprintf("trigger %s was %s, and goes on there; move it back to run it here", name, known.PausedBy)}
+		}
 		if err == nil && known.Stopped() {
 			err = store.Wake(ctx, name, h.config.Now())
 		}

@@ -81,7 +81,7 @@ func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err
 	}
 	config := trigger.Config{Store: t.store, Logger: h.log, Now: h.config.Now, Grace: o.Grace, Lease: h.operator.Fleet.Lease}
 	for _, c := range chosen {
-		polled, err := t.trigger(ctx, c, o)
+		polled, err := t.trigger(c, o)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +90,7 @@ func (h *Host) Triggers(ctx context.Context, o TriggerOptions) (_ *Triggers, err
 	if t.runner, err = trigger.NewRunner(config); err != nil {
 		return nil, err
 	}
-	return t, nil
+	return t, h.leftBehind(ctx, t.store, t.runner.Names())
 }
 
 // triggersNamed finds triggers of the operator's file.
@@ -135,14 +135,14 @@ func (h *Host) TriggerStore(ctx context.Context) (trigger.Store, error) {
 		if !h.operator.Fleet.IsZero() {
 			return h.joinFleet(ctx)
 		}
-		return sqlite.Open(ctx, h.triggersPath(), sqlite.Options{Now: h.config.Now})
+		return h.openTriggerFile(ctx)
 	})
 }
 
 func (h *Host) triggersPath() string { return filepath.Join(h.operator.StateDir(), triggerDB) }
 
 // trigger makes one trigger of the operator's file ready.
-func (t *Triggers) trigger(ctx context.Context, c *manifests.Trigger, o TriggerOptions) (trigger.Trigger, error) {
+func (t *Triggers) trigger(c *manifests.Trigger, o TriggerOptions) (trigger.Trigger, error) {
 	floor := time.Duration(manifests.DefaultInterval)
 	if r, err := t.host.resolve(c.Action, c.Connection); err == nil && r.action.Interval > 0 {
 		floor = r.action.Interval
@@ -159,7 +159,7 @@ func (t *Triggers) trigger(ctx context.Context, c *manifests.Trigger, o TriggerO
 		names = append(slices.Clone(names), manifests.StandardOutput)
 	}
 	for _, name := range names {
-		sink, err := t.sinks.named(ctx, name)
+		sink, err := t.sinks.named(name)
 		if err != nil {
 			return ready, err
 		}
@@ -230,6 +230,16 @@ func (t *Triggers) Once(ctx context.Context, name string) (trigger.Report, error
 	}
 	defer leave()
 	return t.runner.Once(ctx, name)
+}
+
+// Deliver delivers what waits for the sinks of a trigger, without running it.
+func (t *Triggers) Deliver(ctx context.Context, name string) (trigger.Report, error) {
+	return t.runner.Deliver(ctx, name)
+}
+
+// Allowed is when Once would run a trigger, by what its action allows: in the future if it ran just before.
+func (t *Triggers) Allowed(ctx context.Context, name string) (time.Time, error) {
+	return t.runner.Allowed(ctx, name)
 }
 
 // Wake makes a trigger run as soon as its action allows, unless its last run has failed: what a notification that something has changed is

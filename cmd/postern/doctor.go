@@ -14,15 +14,21 @@ import (
 func (c *cli) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [CONNECTION]",
-		Short: "Compare what a connection's token permits with what the grants need",
+		Short: "Find what keeps connections, triggers and sinks from doing their work",
 		Long: `Sign in to one connection, or to each, and compare the Microsoft Graph permissions that its
 token holds with those that the grants on it need: which are missing and for what, which
 nothing needs, and which granted actions no token of that kind can do; and what an
 administrator does next. The token itself is not shown.
 
+Then look at the triggers on it and at their sinks: whether the action is granted and its
+parameters are right, whether anybody runs it, what waits and what is parked; whether
+files can be written, secrets are there, receivers and streams answer. Nothing is polled
+and nothing delivered. Notes do not make it fail.
+
 The exit status is 0 if nothing is missing, that of access_denied if something is, that
 of not_supported if a granted action cannot run, by the kind of token or a capability that
-its grant lacks, and that of auth if a connection cannot sign in.`,
+its grant lacks, and that of auth if a connection cannot sign in; then that of the first
+problem of a trigger or sink.`,
 		Args:              atMostOne,
 		ValidArgsFunction: c.completeConnection,
 	}
@@ -40,7 +46,7 @@ its grant lacks, and that of auth if a connection cannot sign in.`,
 			return err
 		}
 		defer closeAfter(&err, h.Close)
-		found := []*host.Diagnosis{}
+		var found []*host.Diagnosis
 		for _, name := range doctored(config, args) {
 			d, err := h.Diagnose(cmd.Context(), name)
 			if err != nil {
@@ -48,10 +54,17 @@ its grant lacks, and that of auth if a connection cannot sign in.`,
 			}
 			found = append(found, d)
 		}
-		if err := c.show(*output, found, func(b *strings.Builder) { c.writeDiagnoses(b, found) }); err != nil {
+		triggers, sinks, err := h.DiagnoseTriggers(cmd.Context(), strings.Join(args, ""))
+		if err != nil {
 			return err
 		}
-		return ailing(found)
+		if err := c.show(*output, together(found, triggers, sinks), func(b *strings.Builder) {
+			c.writeDiagnoses(b, found)
+			writeTriggerDiagnoses(b, triggers, sinks)
+		}); err != nil {
+			return err
+		}
+		return ailing(found, triggers, sinks)
 	}
 	return cmd
 }
@@ -68,8 +81,23 @@ func doctored(config *manifests.Config, args []string) []string {
 	return names
 }
 
-// ailing is the error of the first connection that is not healthy; nil if all are.
-func ailing(found []*host.Diagnosis) error {
+// together is one list of all that was looked at.
+func together(found []*host.Diagnosis, triggers []*host.TriggerDiagnosis, sinks []*host.SinkDiagnosis) []any {
+	list := []any{}
+	for _, d := range found {
+		list = append(list, d)
+	}
+	for _, d := range triggers {
+		list = append(list, d)
+	}
+	for _, d := range sinks {
+		list = append(list, d)
+	}
+	return list
+}
+
+// ailing is the error of the first thing that is not healthy; nil if all are.
+func ailing(found []*host.Diagnosis, triggers []*host.TriggerDiagnosis, sinks []*host.SinkDiagnosis) error {
 	for _, d := range found {
 		switch {
 		case d.Error != nil:
@@ -80,7 +108,26 @@ func ailing(found []*host.Diagnosis) error {
 			return &abi.Error{Code: abi.NotSupported, Message: d.Unusable[0].Reason}
 		}
 	}
+	for _, d := range triggers {
+		if !d.Healthy {
+			return about("trigger "+d.Trigger, d.Problems[0])
+		}
+	}
+	for _, d := range sinks {
+		if !d.Healthy {
+			return about("sink "+d.Sink, d.Problems[0])
+		}
+	}
 	return nil
+}
+
+// about says what a problem is of.
+func about(what string, problem *abi.Error) error {
+	told := *problem
+	if !strings.HasPrefix(told.Message, what) {
+		told.Message = what + ": " + told.Message
+	}
+	return &told
 }
 
 func needs(d *host.Diagnosis) string {
@@ -126,4 +173,31 @@ func (c *cli) writeDiagnoses(b *strings.Builder, found []*host.Diagnosis) {
 			fmt.Fprintf(b, "\n%s cannot work here: %s\n", printable(u.Action), oneLine(u.Reason))
 		}
 	}
+}
+
+func writeTriggerDiagnoses(b *strings.Builder, triggers []*host.TriggerDiagnosis, sinks []*host.SinkDiagnosis) {
+	for _, d := range triggers {
+		facts := []fact{{"action", d.Action + " on " + d.On}}
+		writeChecked(b, "trigger "+d.Trigger, d.Healthy, facts, d.Problems, d.Notes)
+	}
+	for _, d := range sinks {
+		facts := []fact{{"kind", string(d.Kind)}, {"triggers", orNone(d.Triggers)}}
+		writeChecked(b, "sink "+d.Sink, d.Healthy, facts, d.Problems, d.Notes)
+	}
+}
+
+// writeChecked writes what was found of a trigger or a sink.
+func writeChecked(b *strings.Builder, what string, healthy bool, facts []fact, problems []*abi.Error, notes []string) {
+	verdict := "healthy"
+	if !healthy {
+		verdict = "not healthy"
+	}
+	fmt.Fprintf(b, "\n%s: %s\n", printable(what), verdict)
+	for _, problem := range problems {
+		facts = append(facts, fact{"problem", oneLine(problem.Message)})
+	}
+	for _, note := range notes {
+		facts = append(facts, fact{"note", oneLine(note)})
+	}
+	writeFacts(b, facts)
 }

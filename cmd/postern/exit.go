@@ -40,7 +40,7 @@ func exitClasses() []exitClass {
 		{10, []abi.Code{abi.NotFound, abi.Ambiguous, abi.InvalidID}, "what was named is not there, or not one thing"},
 		{11, []abi.Code{abi.AccessDenied}, "Microsoft Graph denies access"},
 		{12, []abi.Code{abi.Conflict, abi.MailboxUnavailable, abi.Quota, abi.TooLarge, abi.BadQuery, abi.NotSupported}, "Microsoft Graph cannot do it"},
-		{13, []abi.Code{abi.Upstream}, "a fault of Microsoft's side or of the way there; try again"},
+		{13, []abi.Code{abi.Upstream}, "a fault of Microsoft's side, of a sink, or of the way there; try again"},
 		{14, []abi.Code{abi.OutcomeUnknown}, "a write may or may not have happened; look before you repeat it"},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,6 +20,8 @@ import (
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host"
 	"github.com/postern-dev/postern/host/blob"
+	"github.com/postern-dev/postern/host/catalog"
+	"github.com/postern-dev/postern/manifests"
 )
 
 const (
@@ -29,9 +32,33 @@ const (
 	messageFile = "message"
 )
 
-// findingKinds are the kinds of findings, as the plugin's manifest lists them.
-func findingKinds() []string {
-	return []string{"url", "domain", "ipv4", "ipv6", "email", "md5", "sha1", "sha256", "file"}
+// findingKinds are the kinds of findings that the plugin's manifest lists.
+func findingKinds(plugin *manifests.Plugin) []string {
+	action, ok := plugin.Action(extractAction)
+	if !ok {
+		return nil
+	}
+	i := slices.IndexFunc(action.Parameters, func(p manifests.Parameter) bool { return p.Name == "kinds" })
+	if i < 0 {
+		return nil
+	}
+	return action.Parameters[i].OneOf
+}
+
+// completeKinds completes the kinds of findings of the plugin that would be run.
+func (c *cli) completeKinds(flags *extractFlags) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		const no = cobra.ShellCompDirectiveNoFileComp
+		config, err := c.localConfig(flags)
+		if err != nil {
+			return nil, no
+		}
+		versions, err := catalog.New(config.Plugins, config.Lock).Versions(ingestPlugin)
+		if err != nil || len(versions) == 0 || versions[0].Problem != nil {
+			return nil, no
+		}
+		return findingKinds(versions[0].Plugin), no
+	}
 }
 
 // extractFlags are those of the command extract.
@@ -66,27 +93,35 @@ one, and then it has to be approved; else from dist/plugins or plugins beside th
 	}
 	flags := &extractFlags{host: c.hostFlags(cmd), output: c.outputFlag(cmd)}
 	cmd.Flags().StringVar(&flags.plugins, "plugins", "", "the folder of the plugins, such as dist/plugins after \"make plugins\"")
-	cmd.Flags().StringSliceVar(&flags.kinds, "kind", nil, "list findings of these kinds only: "+strings.Join(findingKinds(), ", "))
+	cmd.Flags().StringSliceVar(&flags.kinds, "kind", nil, "list findings of these kinds only, such as url,ipv4")
 	cmd.Flags().StringVar(&flags.save, "save", "", "copy attachments and attached messages into this folder")
 	cmd.Flags().BoolVar(&flags.bodies, "bodies", true, "also give the header and the texts of messages, in JSON and YAML")
 	must(cmd.MarkFlagDirname("plugins"))
 	must(cmd.MarkFlagDirname("save"))
-	must(cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(findingKinds(), cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("kind", c.completeKinds(flags)))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return c.extract(cmd.Context(), flags, args) }
 	return cmd
 }
 
 func (c *cli) extract(ctx context.Context, flags *extractFlags, args []string) (err error) {
-	for _, kind := range flags.kinds {
-		if !slices.Contains(findingKinds(), kind) {
-			return usagef("%q is no kind of finding; --kind takes %s", kind, strings.Join(findingKinds(), ", "))
-		}
-	}
 	e := &extraction{cli: c, flags: flags, format: *flags.output}
 	if e.format == formatAuto {
 		e.format = formatJSON
 		if c.width > 0 {
 			e.format = formatTable
+		}
+	}
+	config, err := c.localConfig(flags)
+	if err != nil {
+		return err
+	}
+	if e.local, err = host.OpenLocal(ctx, config); err != nil {
+		return err
+	}
+	defer closeAfter(&err, e.local.Close)
+	for _, kind := range flags.kinds {
+		if kinds := findingKinds(e.local.Plugin()); !slices.Contains(kinds, kind) {
+			return usagef("%q is no kind of finding; --kind takes %s", kind, strings.Join(kinds, ", "))
 		}
 	}
 	if flags.save != "" {
@@ -96,17 +131,13 @@ func (c *cli) extract(ctx context.Context, flags *extractFlags, args []string) (
 		}
 		defer closeAfter(&err, closeFolder)
 	}
-	if e.local, err = c.openLocal(ctx, flags); err != nil {
-		return err
-	}
-	defer closeAfter(&err, e.local.Close)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	return e.run(ctx, args)
 }
 
-// openLocal loads the plugin from where the flags, the operator's file or this program's own place say.
-func (c *cli) openLocal(ctx context.Context, flags *extractFlags) (*host.Local, error) {
+// localConfig says where the plugin is, by the flags, the operator's file or this program's own place.
+func (c *cli) localConfig(flags *extractFlags) (host.LocalConfig, error) {
 	level := slog.LevelWarn
 	if flags.host.verbose {
 		level = slog.LevelDebug
@@ -124,18 +155,18 @@ func (c *cli) openLocal(ctx context.Context, flags *extractFlags) (*host.Local, 
 	case problem == nil:
 		_, operator, err := c.loadConfig(flags.host)
 		if err != nil {
-			return nil, err
+			return config, err
 		}
 		config.Plugins, config.Lock = operator.PluginsDir(), operator.LockFile()
 	case flags.host.config != "":
-		return nil, &configError{problem}
+		return config, &configError{problem}
 	default:
 		config.Plugins = besideProgram()
 	}
 	if config.Plugins == "" {
-		return nil, usagef("the plugin %s is not beside this program; name the folder of the plugins with --plugins, such as dist/plugins after \"make plugins\"", ingestPlugin)
+		return config, usagef("the plugin %s is not beside this program; name the folder of the plugins with --plugins, such as dist/plugins after \"make plugins\"", ingestPlugin)
 	}
-	return host.OpenLocal(ctx, config)
+	return config, nil
 }
 
 // besideProgram is the folder of plugins that was built or installed with this program, or "".
@@ -273,7 +304,12 @@ func (e *extraction) one(ctx context.Context, m message) extracted {
 // unreadableError is why a file could not be read.
 type unreadableError struct{ err error }
 
-func (e *unreadableError) Error() string { return e.err.Error() }
+func (e *unreadableError) Error() string {
+	if path := (*fs.PathError)(nil); errors.As(e.err, &path) { // whose path is named beside it
+		return path.Err.Error()
+	}
+	return e.err.Error()
+}
 func (e *unreadableError) Unwrap() error { return e.err }
 
 // show shows what became of one message, and copies its files.

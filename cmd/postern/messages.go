@@ -69,9 +69,10 @@ func yieldPiped(in io.Reader, yield func(message) bool) bool {
 	}, yield)
 }
 
-// yieldFolder yields what looks like mail by its name: .eml and mailbox files, and what stands in the folders of a Maildir.
+// yieldFolder yields what looks like mail by its name: .eml and mailbox files, and what stands in the folders of a Maildir. A folder without any
+// is most likely not the one that was meant.
 func yieldFolder(dir string, yield func(message) bool) bool {
-	goesOn := true
+	goesOn, found := true, false
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			if goesOn = yield(message{name: path, err: &unreadableError{err}}); !goesOn {
@@ -80,12 +81,16 @@ func yieldFolder(dir string, yield func(message) bool) bool {
 			return nil
 		}
 		if entry.Type().IsRegular() && isMailFile(path) {
+			found = true
 			if goesOn = yieldFile(path, yield); !goesOn {
 				return fs.SkipAll
 			}
 		}
 		return nil
 	})
+	if err == nil && goesOn && !found {
+		err = errors.New("there is no mail in this folder: no .eml, .mbox, .mbx, .mime or .mht file, and no Maildir; name other files one by one")
+	}
 	if err != nil && goesOn {
 		return yield(message{name: dir, err: &unreadableError{err}})
 	}

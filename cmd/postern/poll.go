@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -58,36 +59,78 @@ An action by hand, without a trigger and its state, is "postern run ACTION".`,
 		if *follow {
 			return triggers.Run(cmd.Context())
 		}
-		return c.pollOnce(cmd, triggers)
+		paused := map[string]bool{}
+		if len(args) == 0 {
+			if paused, err = pausedTriggers(cmd.Context(), h); err != nil {
+				return err
+			}
+		}
+		return c.pollOnce(cmd.Context(), triggers, paused)
 	}
 	return cmd
 }
 
-// pollOnce runs each trigger once. One that fails does not keep the others from it.
-func (c *cli) pollOnce(cmd *cobra.Command, triggers *host.Triggers) error {
+// pausedTriggers are the names of those that are paused.
+func pausedTriggers(ctx context.Context, h *host.Host) (map[string]bool, error) {
+	all, err := h.TriggerStatus(ctx)
+	paused := map[string]bool{}
+	for _, s := range all {
+		paused[s.Config.Name] = s.Known.Paused
+	}
+	return paused, err
+}
+
+// pollOnce runs each trigger once. One that fails does not keep the others from it, and of one that is paused only what waits is delivered.
+func (c *cli) pollOnce(ctx context.Context, triggers *host.Triggers, paused map[string]bool) error {
 	var failed error
 	names := triggers.Names()
 	for _, name := range names {
-		stop := c.announce("polling " + name + " …")
-		report, err := triggers.Once(cmd.Context(), name)
-		stop()
-		writeReport(c.err, report)
+		do := c.runNow
+		if paused[name] {
+			fmt.Fprintf(c.err, "%s is paused, and does not run; \"postern trigger resume %s\", or name it to run it once\n", name, name)
+			do = func(ctx context.Context, t *host.Triggers, name string) (trigger.Report, error) {
+				return t.Deliver(ctx, name)
+			}
+		}
+		report, err := do(ctx, triggers, name)
+		writeReport(c.err, report, err)
 		if err == nil {
 			continue
 		}
+		if elsewhere := (*trigger.HeldError)(nil); errors.As(err, &elsewhere) {
+			err = &abi.Error{Code: abi.Conflict, Message: fmt.Sprintf(`%s runs it; "postern trigger run %s" asks it to do so now`, elsewhere.Lease.Holder, name)}
+		}
 		var failure *abi.Error
 		if len(names) > 1 && errors.As(err, &failure) {
-			fmt.Fprintf(c.err, "postern: %s: %s\n", name, oneLine(failure.Message))
+			err = about("trigger "+name, failure)
 		}
 		if failed == nil {
-			failed = err
+			failed = err // which is told in full at the end
+		} else {
+			fmt.Fprintf(c.err, "postern: %s\n", oneLine(err.Error()))
 		}
 	}
 	return failed
 }
 
-// writeReport tells in a line what a run did.
-func writeReport(w io.Writer, r trigger.Report) {
+// runNow runs a trigger, and says so if its action has to be waited for.
+func (c *cli) runNow(ctx context.Context, triggers *host.Triggers, name string) (trigger.Report, error) {
+	allowed, err := triggers.Allowed(ctx, name)
+	if err != nil {
+		return trigger.Report{Trigger: name}, err
+	}
+	if wait := time.Until(allowed); wait > patience {
+		fmt.Fprintf(c.err, "%s ran just before; its action allows the next run at %s, in %s …\n", name, allowed.UTC().Format(time.RFC3339), wait.Round(time.Second))
+	}
+	defer c.announce("polling " + name + " …")()
+	return triggers.Once(ctx, name)
+}
+
+// writeReport tells in a line what a run did. Of one that failed before it did anything, the error tells.
+func writeReport(w io.Writer, r trigger.Report, err error) {
+	if err != nil && r.Records+r.Repeated+r.Delivered+r.Waiting+r.Parked == 0 {
+		return
+	}
 	line := fmt.Sprintf("%s: %d new, %d repeated, %d late; %d delivered, %d waiting", r.Trigger, r.Records, r.Repeated, r.Late, r.Delivered, r.Waiting)
 	if r.Parked > 0 {
 		line += fmt.Sprintf(", %d parked", r.Parked)

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,13 +39,13 @@ and forgets; the host dies at random steps.
 
 Beside it the same day is gone through by the plain cursor that others use. It fails if
 a mail was lost or came twice. Nothing leaves this machine.`,
-		Example: "  postern prove --seed 7 --plugins dist/plugins\n  postern prove --scenario groups --mails 500 -o json",
+		Example: "  postern prove --seed 7\n  postern prove --scenario groups --mails 500 -o json",
 		Args:    cobra.NoArgs,
 	}
 	cmd.Flags().Uint64Var(&flags.seed, "seed", 1, "decides the day: what comes, when, and what goes wrong")
 	cmd.Flags().IntVar(&flags.mails, "mails", 5000, fmt.Sprintf("how many come, up to %d", prove.MaxMails))
 	cmd.Flags().StringVar(&flags.scenario, "scenario", prove.Scenarios()[0], "what they come to: "+strings.Join(prove.Scenarios(), " (a mailbox) or ")+" (a group)")
-	cmd.Flags().StringVar(&flags.plugins, "plugins", "plugins", "the folder of the plugins, such as dist/plugins after \"make plugins\"")
+	cmd.Flags().StringVar(&flags.plugins, "plugins", "", "the folder of the plugins; else dist/plugins or plugins beside this program, or plugins")
 	cmd.Flags().BoolVarP(&flags.verbose, "verbose", "v", false, "tell of each run that fails, on standard error")
 	must(cmd.MarkFlagDirname("plugins"))
 	must(cmd.RegisterFlagCompletionFunc("scenario", cobra.FixedCompletions(prove.Scenarios(), cobra.ShellCompDirectiveNoFileComp)))
@@ -53,6 +55,9 @@ a mail was lost or came twice. Nothing leaves this machine.`,
 }
 
 func (c *cli) prove(ctx context.Context, flags *proveFlags, output format) (err error) {
+	if flags.plugins == "" {
+		flags.plugins = cmp.Or(besideProgram(), "plugins")
+	}
 	if _, err := readPlugins(flags.plugins); err != nil {
 		return err
 	}
@@ -71,7 +76,9 @@ func (c *cli) prove(ctx context.Context, flags *proveFlags, output format) (err 
 	if flags.verbose {
 		options.Log = slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
+	stop := c.showDay(&options)
 	result, err := prove.Run(ctx, options)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -85,6 +92,18 @@ func (c *cli) prove(ctx context.Context, flags *proveFlags, output format) (err 
 		}
 	}
 	return nil
+}
+
+// showDay shows on a terminal how the day passes.
+func (c *cli) showDay(o *prove.Options) (stop func()) {
+	if !c.errTerminal {
+		return func() {}
+	}
+	var passed atomic.Int64
+	o.Passed = func(of time.Duration) { passed.Store(int64(of)) }
+	return c.keepShowing(func() string {
+		return fmt.Sprintf("a day of %s, seed %d: %5.1f of %.0f hours", o.Scenario, o.Seed, time.Duration(passed.Load()).Hours(), prove.Length.Hours())
+	})
 }
 
 // writeProof tells a reader what was counted.

@@ -31,7 +31,7 @@ func (c *cli) triggerCommand() *cobra.Command {
 	}
 	family(cmd)
 	cmd.AddCommand(c.triggerListCommand(), c.triggerStatusCommand(), c.triggerPauseCommand(), c.triggerResumeCommand(),
-		c.triggerRunCommand(), c.triggerReplayCommand(), c.triggerDropCommand())
+		c.triggerRunCommand(), c.triggerReplayCommand(), c.triggerDropCommand(), c.triggerMoveCommand())
 	return cmd
 }
 
@@ -362,7 +362,7 @@ if there is one, else here and once, as "postern poll" does.`,
 		}
 		defer closeAfter(&err, triggers.Close)
 		for _, name := range triggers.Names() {
-			report, err := triggers.Once(cmd.Context(), name)
+			report, err := c.runNow(cmd.Context(), triggers, name)
 			var elsewhere *trigger.HeldError
 			if errors.As(err, &elsewhere) {
 				if err := h.WakeTrigger(cmd.Context(), name, *operator); err != nil {
@@ -371,7 +371,7 @@ if there is one, else here and once, as "postern poll" does.`,
 				fmt.Fprintf(c.err, "%s: %s runs it\n", name, printable(elsewhere.Lease.Holder))
 				continue
 			}
-			writeReport(c.err, report)
+			writeReport(c.err, report, err)
 			if err != nil {
 				return err
 			}
@@ -435,6 +435,29 @@ may be gone from postern.toml too.`,
 	return cmd
 }
 
+func (c *cli) triggerMoveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "move TRIGGER... --to fleet|file", Short: "Take triggers along when hosts begin to share them, or end it",
+		Long: `Take triggers along from this host's own file to the stream that [fleet] of postern.toml
+names, or back: their places in mailboxes, and what they have handed over, so that nothing
+comes again. Nobody may run them meanwhile, and nothing may wait for a sink or be parked.
+Their counters begin anew.`,
+		Example: "  postern trigger move soc-inbox --to fleet",
+		Args:    some(nameTrigger), ValidArgsFunction: c.completeTriggers,
+	}
+	flags, operator := c.hostFlags(cmd), operatorFlag(cmd)
+	to := cmd.Flags().String("to", "", "fleet, the stream that hosts share, or file, that of this host")
+	must(cmd.MarkFlagRequired("to"))
+	homes := []string{string(host.HomeFleet), string(host.HomeFile)}
+	must(cmd.RegisterFlagCompletionFunc("to", cobra.FixedCompletions(homes, cobra.ShellCompDirectiveNoFileComp)))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.eachTrigger(flags, args, func(h *host.Host, name string) (string, error) {
+			return "moved " + name + " to the " + *to, h.MoveTrigger(cmd.Context(), name, host.Home(*to), *operator)
+		})
+	}
+	return cmd
+}
+
 // letters does one thing with dead letters of a trigger, and tells with how many it was done.
 func (c *cli) letters(flags *hostFlags, args []string, done string, do func(h *host.Host, name string, ids []uint64) (int, error)) error {
 	var ids []uint64
@@ -445,10 +468,21 @@ func (c *cli) letters(flags *hostFlags, args []string, done string, do func(h *h
 		}
 		ids = append(ids, id)
 	}
-	return c.eachTrigger(flags, args[:1], func(h *host.Host, name string) (string, error) {
-		count, err := do(h, name, ids)
-		return fmt.Sprintf("%s %d of the dead letters of %s", done, count, name), err
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	found := 0
+	err := c.eachTrigger(flags, args[:1], func(h *host.Host, name string) (told string, err error) {
+		found, err = do(h, name, ids)
+		return fmt.Sprintf("%s %d of the dead letters of %s", done, found, name), err
 	})
+	if err == nil && found < len(ids) {
+		return &abi.Error{
+			Code: abi.NotFound,
+			Message: fmt.Sprintf(`%d of %s not found: what was put back or dropped is no dead letter of %s any more; "postern trigger status %s" lists them`,
+				len(ids)-found, count(len(ids), "id"), args[0], args[0]),
+		}
+	}
+	return err
 }
 
 // completeTriggers completes the names of triggers that are not named yet, and completeTrigger one.

@@ -180,7 +180,7 @@ func (b *batch) again(ctx context.Context, attempt int) bool {
 			continue
 		}
 		i.inDoubt = i.inDoubt || i.failed.doubt == open
-		if wait, again := b.client.settings.Retry.wait(ctx, i.req, i.failed, attempt); again {
+		if wait, again := b.client.settings.Retry.wait(ctx, b.client.settings.Clock, i.req, i.failed, attempt); again {
 			longest = max(longest, wait)
 			waiting = append(waiting, i)
 		}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 )
 
@@ -11,6 +12,15 @@ type Clock struct {
 	Now func() time.Time
 	// AfterFunc calls f in a goroutine of its own once d has passed, unless stop comes first; nil is [time.AfterFunc].
 	AfterFunc func(d time.Duration, f func()) (stop func() bool)
+	// Random draws the part of a wait that is left to chance, from 0 to most; nil draws by math/rand.
+	Random func(most time.Duration) time.Duration
+}
+
+func (c Clock) random(most time.Duration) time.Duration {
+	if c.Random == nil {
+		return rand.N(most + 1)
+	}
+	return c.Random(most)
 }
 
 func (c Clock) now() time.Time {

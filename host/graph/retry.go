@@ -3,7 +3,6 @@ package graph
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -59,7 +58,7 @@ func (c *call) one(ctx context.Context, p *fastjson.Parser, target string) (*Ans
 			return &Answer{Status: http.StatusNoContent}, nil
 		}
 		inDoubt = inDoubt || failure.doubt == open
-		wait, again := c.client.settings.Retry.wait(ctx, c.req, failure, attempt)
+		wait, again := c.client.settings.Retry.wait(ctx, c.client.settings.Clock, c.req, failure, attempt)
 		if again {
 			c.client.retrying(ctx, c.req, attempt, wait)
 			again = c.client.settings.Clock.sleep(ctx, wait) == nil
@@ -79,17 +78,17 @@ type failure struct {
 }
 
 // wait tells whether to try again, and after what time.
-func (r Retry) wait(ctx context.Context, req *Request, f *failure, attempt int) (time.Duration, bool) {
+func (r Retry) wait(ctx context.Context, clock Clock, req *Request, f *failure, attempt int) (time.Duration, bool) {
 	if attempt >= r.Attempts || f.doubt == lasting || f.doubt == open && !req.isRepeatable() {
 		return 0, false
 	}
 	backOff := min(firstBackOff<<min(attempt-1, 16), r.MaxWait)
-	wait := rand.N(backOff + 1)
+	wait := clock.random(backOff)
 	if f.after > 0 {
 		if f.after > r.MaxWait {
 			return 0, false
 		}
-		wait = f.after + time.Duration(jitter*rand.Float64()*float64(f.after))
+		wait = f.after + clock.random(time.Duration(jitter*float64(f.after)))
 		if attempt > 1 { // a server that always says one second is not believed
 			wait = max(wait, backOff/2)
 		}

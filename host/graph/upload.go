@@ -111,7 +111,7 @@ func (u *upload) pieces(ctx context.Context, p *fastjson.Parser) (*Answer, error
 		if failed++; failed >= attempts || u.doubt == lasting {
 			return nil, u.ended(err, end)
 		}
-		wait, again := u.client.settings.Retry.wait(ctx, u.req, &failure{err, u.doubt, u.after}, failed)
+		wait, again := u.client.settings.Retry.wait(ctx, u.client.settings.Clock, u.req, &failure{err, u.doubt, u.after}, failed)
 		if !again {
 			return nil, u.ended(err, end)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
@@ -39,7 +40,7 @@ func (s *session) run(known Snapshot) (Report, error) {
 		case page.More && !more:
 			c.Next = began.Add(s.Floor)
 		case !more:
-			c.Next = began.Add(jittered(s.interval()))
+			c.Next = began.Add(s.runner.jittered(s.interval()))
 		}
 		if !page.More && !page.Truncated {
 			c.Began = began
@@ -105,7 +106,7 @@ func (s *session) failed(known Snapshot, err error) error {
 		return &abi.Error{Code: abi.Conflict, Message: ErrLost.Error()}
 	}
 	failure := coded(err)
-	next := afterFailure(failure, known.Failures+1, s.interval(), s.runner.now())
+	next := s.runner.afterFailure(failure, known.Failures+1, s.interval(), s.runner.now())
 	ctx, cancel := s.unstoppable()
 	defer cancel()
 	if s.working.Err() != nil {
@@ -116,6 +117,7 @@ func (s *session) failed(known Snapshot, err error) error {
 	}
 	switch {
 	case failure == nil:
+	case s.byHand: // who asked is told by the error
 	case next.Equal(never()):
 		s.log.Error("the trigger has stopped; mend the reason and resume it", "code", string(failure.Code), "error", failure.Message)
 	default:
@@ -126,11 +128,15 @@ func (s *session) failed(known Snapshot, err error) error {
 
 // once runs the trigger as soon as its action allows, and delivers what waits.
 func (s *session) once(report Report) (Report, error) {
+	s.byHand = true
 	known, err := s.runner.store.Load(s.working, s.Name)
 	if err != nil {
 		return report, err
 	}
-	if wait := s.earliest(known).Sub(s.runner.now()); wait > 0 {
+	if known.Moved() {
+		return report, &abi.Error{Code: abi.Conflict, Message: fmt.Sprintf("trigger %s was %s, and goes on there", s.Name, known.PausedBy)}
+	}
+	if wait := s.allowed(known).Sub(s.runner.now()); wait > 0 {
 		s.log.Info("the trigger's action may not be polled so soon", "wait", wait.Round(time.Second))
 		s.wait(wait, nil)
 	}
@@ -138,6 +144,12 @@ func (s *session) once(report Report) (Report, error) {
 		return report, coded(context.Cause(s.ending))
 	}
 	report, err = s.run(known)
+	report, deliverErr := s.deliverOnce(report)
+	return report, errors.Join(err, deliverErr)
+}
+
+// deliverOnce delivers what waits.
+func (s *session) deliverOnce(report Report) (_ Report, err error) {
 	for _, sink := range s.Sinks {
 		err = errors.Join(err, s.drainOnce(sink, &report))
 	}
@@ -152,4 +164,16 @@ func (s *session) once(report Report) (Report, error) {
 		report.Next = left.Next
 	}
 	return report, err
+}
+
+// allowed is when somebody who asks for a run can have it. After one that was refused before anything was asked of Graph, that is at once: who
+// mends a file tries it.
+func (s *session) allowed(known Snapshot) time.Time {
+	if known.Failure != nil {
+		switch known.Failure.Code {
+		case abi.PolicyDenied, abi.UnknownAction, abi.InvalidInput:
+			return known.LastRun
+		}
+	}
+	return s.earliest(known)
 }

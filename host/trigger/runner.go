@@ -96,6 +96,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Now is the clock. Nil is [time.Now].
 	Now func() time.Time
+	// Random draws by how much a trigger runs later than it is due, from 0 to most. Nil draws by math/rand.
+	Random func(most time.Duration) time.Duration
 }
 
 // Runner runs triggers and delivers their records.
@@ -108,6 +110,7 @@ type Runner struct {
 	grace    time.Duration
 	log      *slog.Logger
 	now      func() time.Time
+	random   func(most time.Duration) time.Duration
 
 	mu   sync.Mutex
 	held map[string]bool // triggers that have a session
@@ -120,7 +123,7 @@ func NewRunner(config Config) (*Runner, error) {
 	}
 	r := &Runner{
 		store: config.Store, wakes: map[string]chan struct{}{}, held: map[string]bool{}, holder: config.Holder,
-		lease: cmp.Or(config.Lease, defaultLease), grace: cmp.Or(config.Grace, defaultGrace), log: config.Logger, now: config.Now,
+		lease: cmp.Or(config.Lease, defaultLease), grace: cmp.Or(config.Grace, defaultGrace), log: config.Logger, now: config.Now, random: config.Random,
 	}
 	if r.holder == "" {
 		name, err := os.Hostname()
@@ -136,6 +139,9 @@ func NewRunner(config Config) (*Runner, error) {
 	}
 	if r.now == nil {
 		r.now = time.Now
+	}
+	if r.random == nil {
+		r.random = random
 	}
 	for i := range config.Triggers {
 		t := config.Triggers[i]
@@ -272,17 +278,48 @@ type Report struct {
 // sinks, each at most once. The error is a [*HeldError] if another host runs the trigger, or [Runner.Run] does; that of a sink is an
 // [*abi.Error] too, and what it did not take stays in the outbox.
 func (r *Runner) Once(ctx context.Context, trigger string) (Report, error) {
+	return r.byHand(ctx, trigger, (*session).once)
+}
+
+// Deliver delivers what waits for a trigger's sinks, without running it. Its errors are those of Once.
+func (r *Runner) Deliver(ctx context.Context, trigger string) (Report, error) {
+	return r.byHand(ctx, trigger, (*session).deliverOnce)
+}
+
+// byHand does something with one trigger while this host has its lease.
+func (r *Runner) byHand(ctx context.Context, trigger string, do func(*session, Report) (Report, error)) (Report, error) {
 	report := Report{Trigger: trigger}
-	for _, t := range r.triggers {
-		if t.Name != trigger {
-			continue
-		}
-		s, err := r.hold(ctx, t)
-		if err != nil {
-			return report, err
-		}
-		defer s.release()
-		return s.once(report)
+	t, err := r.trigger(trigger)
+	if err != nil {
+		return report, err
 	}
-	return report, &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("there is no trigger %s", quote(trigger))}
+	s, err := r.hold(ctx, t)
+	if err != nil {
+		return report, err
+	}
+	defer s.release()
+	return do(s, report)
+}
+
+// Allowed is when Once would run a trigger: not in the future, unless it ran so lately that its action does not allow it yet. It is zero while
+// another host runs the trigger, which Once does not wait for.
+func (r *Runner) Allowed(ctx context.Context, trigger string) (time.Time, error) {
+	t, err := r.trigger(trigger)
+	if err != nil {
+		return time.Time{}, err
+	}
+	known, err := r.store.Load(ctx, trigger)
+	if err != nil || known.Lease != nil {
+		return time.Time{}, err
+	}
+	return (&session{Trigger: t, runner: r}).allowed(known), nil
+}
+
+func (r *Runner) trigger(name string) (*Trigger, error) {
+	for _, t := range r.triggers {
+		if t.Name == name {
+			return t, nil
+		}
+	}
+	return nil, &abi.Error{Code: abi.InvalidInput, Message: fmt.Sprintf("there is no trigger %s", quote(name))}
 }

@@ -771,6 +771,47 @@ func TestOnceRunsAndDelivers(t *testing.T) {
 	})
 }
 
+func TestWhoMendsAFileNeedNotWait(t *testing.T) {
+	for code, wait := range map[abi.Code]bool{abi.PolicyDenied: false, abi.UnknownAction: false, abi.InvalidInput: false, abi.AccessDenied: true, abi.Upstream: true} {
+		inBubble(t, string(code), func(t *testing.T, s *stage) {
+			s.failing(&abi.Error{Code: code, Message: "no"})
+			r := s.runner(t, s.Store)
+			if _, err := r.Once(t.Context(), "soc"); !errors.Is(err, code) {
+				t.Fatal(err)
+			}
+			allowed, err := r.Allowed(t.Context(), "soc")
+			if err != nil || allowed.After(time.Now()) != wait {
+				t.Errorf("the next run is allowed at %v, now is %v; %v", allowed, time.Now(), err)
+			}
+		})
+	}
+}
+
+func TestWhatWaitsIsDeliveredWithoutARun(t *testing.T) {
+	inBubble(t, "of a trigger", func(t *testing.T, s *stage) {
+		s.put("a", "b")
+		s.sink.refusing(func(string) error { return errors.New("503") })
+		r := s.runner(t, s.Store)
+		if report, err := r.Once(t.Context(), "soc"); err == nil || report.Waiting != 2 {
+			t.Fatal(report, err)
+		}
+		s.sink.refusing(nil)
+		s.put("c")
+		time.Sleep(time.Minute)
+		report, err := r.Deliver(t.Context(), "soc")
+		if err != nil || report.Delivered != 2 || report.Pages != 0 {
+			t.Errorf("got %+v, %v", report, err)
+		}
+		s.sink.want(t, "a", "b")
+		if _, err := r.Deliver(t.Context(), "sock"); !errors.Is(err, abi.InvalidInput) {
+			t.Errorf("got %v", err)
+		}
+		if _, err := r.Allowed(t.Context(), "sock"); !errors.Is(err, abi.InvalidInput) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 func TestARecordOfATimeBeforeTheLastRunIsLate(t *testing.T) {
 	inBubble(t, "a process for each run", func(t *testing.T, s *stage) {
 		var page trigger.Page

@@ -36,12 +36,12 @@ func stops(code abi.Code) bool {
 }
 
 // afterFailure tells when a trigger is due after a run that failed at a time: the failures-th in a row.
-func afterFailure(failure *abi.Error, failures int, every time.Duration, failed time.Time) time.Time {
+func (r *Runner) afterFailure(failure *abi.Error, failures int, every time.Duration, failed time.Time) time.Time {
 	if stops(failure.Code) {
 		return never()
 	}
 	wait := max(doubled(every, failures, max(every, longestWait)), min(failure.Detail.RetryAfter, longestDelay))
-	return failed.Add(jittered(wait))
+	return failed.Add(r.jittered(wait))
 }
 
 // doubled is first, doubled for each further time, and at most most.
@@ -57,6 +57,9 @@ func doubled(first time.Duration, times int, most time.Duration) time.Duration {
 }
 
 // jittered is wait, or up to a tenth more.
-func jittered(wait time.Duration) time.Duration {
-	return wait + rand.N(wait/jitterPart+1)
+func (r *Runner) jittered(wait time.Duration) time.Duration {
+	return wait + r.random(wait/jitterPart)
 }
+
+// random draws a time from 0 to most.
+func random(most time.Duration) time.Duration { return rand.N(most + 1) }

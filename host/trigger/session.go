@@ -32,6 +32,8 @@ type session struct {
 
 	// began is when the last run of this session did.
 	began time.Time
+	// byHand says that somebody waits for what comes of it.
+	byHand bool
 	// committed tells each sink that there is something new.
 	committed map[string]chan struct{}
 }

@@ -63,8 +63,10 @@ func emailOf(m *ingested) sdk.Object {
 		}
 		headers.Text(name, value)
 	}
-	return sdk.Pick(m.Value, "internetMessageId", "subject", "body", "bodyPreview", "receivedDateTime", "sentDateTime", "lastModifiedDateTime",
-		"importance", "isRead", "hasAttachments", "categories", "webLink", "from", "sender", "replyTo").
+	return sdk.Pick(m.Value, "internetMessageId", "subject", "body", "uniqueBody", "bodyPreview", "receivedDateTime", "sentDateTime",
+		"createdDateTime", "lastModifiedDateTime", "importance", "isRead", "isDraft", "isDeliveryReceiptRequested", "isReadReceiptRequested",
+		"hasAttachments", "categories", "flag", "inferenceClassification", "parentFolderId", "changeKey", "conversationIndex", "webLink",
+		"from", "sender", "replyTo").
 		Put("messageId", m.Get("id")).Put("threadId", m.Get("conversationId")).
 		Put("to", m.Get("toRecipients")).Put("cc", m.Get("ccRecipients")).Put("bcc", m.Get("bccRecipients")).
 		Text("fromEmail", string(m.GetStringBytes("from", "emailAddress", "address"))).

@@ -29,9 +29,12 @@ const (
 	maxFailing = 500
 )
 
-// messageFields are what a message is made of; see https://learn.microsoft.com/graph/api/resources/message.
+// messageFields are all properties of a message, the same as the connector reads; see
+// https://learn.microsoft.com/graph/api/resources/message.
 const messageFields = "id,internetMessageId,conversationId,subject,from,sender,replyTo,toRecipients,ccRecipients,bccRecipients," +
-	"receivedDateTime,sentDateTime,lastModifiedDateTime,importance,isRead,hasAttachments,categories,webLink,bodyPreview,body,internetMessageHeaders"
+	"receivedDateTime,sentDateTime,createdDateTime,lastModifiedDateTime,importance,isRead,isDraft,isDeliveryReceiptRequested,isReadReceiptRequested," +
+	"hasAttachments,categories,flag,inferenceClassification,parentFolderId,changeKey,conversationIndex,webLink,bodyPreview,body,uniqueBody," +
+	"internetMessageHeaders"
 
 // read reads messages and hands over a record of each, until this invocation has enough. It returns how many of them, from the first, need not
 // be looked at again.

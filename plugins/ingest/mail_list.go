@@ -15,12 +15,9 @@ import (
 func listMail(call *sdk.Call, s *settings) error {
 	messages := named(call.String("container_id"))
 	if len(messages) == 0 {
-		for _, folder := range s.folders {
-			found, err := s.listFolder(call, folder)
-			if err != nil {
-				return err
-			}
-			messages = append(messages, found...)
+		var err error
+		if messages, err = s.newest(call); err != nil {
+			return err
 		}
 	}
 	for chunk := range slices.Chunk(messages, together) {
@@ -68,15 +65,33 @@ func named(ids string) (messages []listed) {
 	return messages
 }
 
-// listFolder lists the newest messages of a folder.
-func (s *settings) listFolder(call *sdk.Call, name string) ([]listed, error) {
-	id, err := outlook.Folders{Call: call, Capability: "mail.ingest", User: s.user}.Resolve(name, s.lookUp)
-	if err != nil {
-		return nil, err
-	}
+// newest lists the newest messages of all folders together, in the order of ingest_manner.
+func (s *settings) newest(call *sdk.Call) ([]listed, error) {
 	count := s.laterRun
 	if call.Has("container_count") {
 		count = call.Int("container_count")
+	}
+	var messages []listed
+	for _, folder := range s.folders {
+		found, err := s.listFolder(call, folder, count)
+		if err != nil {
+			return nil, err
+		}
+		messages = append(messages, found...)
+	}
+	slices.SortStableFunc(messages, func(a, b listed) int { return b.at.Compare(a.at) })
+	messages = messages[:min(len(messages), count)]
+	if !s.latest {
+		slices.Reverse(messages)
+	}
+	return messages, nil
+}
+
+// listFolder lists the newest messages of a folder, the newest first.
+func (s *settings) listFolder(call *sdk.Call, name string, count int) ([]listed, error) {
+	id, err := outlook.Folders{Call: call, Capability: "mail.ingest", User: s.user}.Resolve(name, s.lookUp)
+	if err != nil {
+		return nil, err
 	}
 	query := sdk.Query{"$select": listFields, "$orderby": "receivedDateTime desc", "$top": strconv.Itoa(min(count, longPage))}
 	var bounds []string
@@ -105,9 +120,6 @@ func (s *settings) listFolder(call *sdk.Call, name string) ([]listed, error) {
 			return nil, err
 		}
 		messages = append(messages, listed{id: idOf(item), at: at})
-	}
-	if !s.latest {
-		slices.Reverse(messages)
 	}
 	return messages, nil
 }

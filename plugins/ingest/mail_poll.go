@@ -88,13 +88,16 @@ func pollMail(call *sdk.Call) error {
 	if err != nil {
 		return err
 	}
+	if call.State() == nil {
+		warnOfIgnored(call)
+	}
 	p := &poll{settings: settings, call: call, state: state, now: call.Now().UTC(), taken: map[string]bool{}}
 	more, err := p.run()
 	switch {
 	case err != nil && p.handed == 0:
 		return err
 	case err != nil: // what was read is not read again; the next invocation meets the error by itself
-		call.Log("warn", "the run goes on after: "+err.Error())
+		call.Log(abi.Warn, "the run goes on after: "+err.Error())
 		more = true
 	}
 	if more {
@@ -105,6 +108,15 @@ func pollMail(call *sdk.Call) error {
 	call.Keep(state.object().Value)
 	call.Message(fmt.Sprintf("New messages: %d.", p.handed))
 	return nil
+}
+
+// warnOfIgnored tells once of parameters that a trigger has no use for.
+func warnOfIgnored(call *sdk.Call) {
+	for _, name := range []string{"start_time", "end_time", "container_count", "container_id"} {
+		if call.Has(name) {
+			call.Log(abi.Warn, name+" is for running the action by hand; a trigger does not look at it")
+		}
+	}
 }
 
 // run goes on with a run, or begins one, until there is nothing left, the cap is reached, or this invocation has handed over enough: more says that.

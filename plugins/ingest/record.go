@@ -73,7 +73,10 @@ func (s *messageSettings) record(call *sdk.Call, f *fetched) (record sdk.Object,
 			return record, 0, reply.Error
 		}
 	}
-	m := &ingested{Value: f.message.Body, source: f.source.Blob, references: references(f.attachments.Items())}
+	m := &ingested{Value: f.message.Body, source: f.source.Blob}
+	if m.references, err = listReferences(call, &f.attachments); err != nil {
+		return record, 0, err
+	}
 	m.shorten()
 	if m.source != nil {
 		size = m.source.Size
@@ -106,24 +109,40 @@ func (s *messageSettings) readSource(call *sdk.Call, m *ingested) (err error) {
 	return nil
 }
 
-// references are those of attachments that MIME does not have: links to files elsewhere, which are not fetched.
-func references(attachments []*sdk.Value) (links []sdk.Object) {
-	for _, item := range attachments {
+// listReferences lists the attachments that MIME does not have, over all pages: links to files elsewhere, which are not fetched.
+func listReferences(call *sdk.Call, attachments *sdk.Reply) (links []sdk.Object, err error) {
+	add := func(item *sdk.Value) {
 		if string(item.GetStringBytes("@odata.type")) == "#microsoft.graph.referenceAttachment" {
 			links = append(links, sdk.Pick(item, "id", "name", "contentType", "size", "sourceUrl"))
 		}
 	}
-	return links
+	for _, item := range attachments.Items() {
+		add(item)
+	}
+	if attachments.Next == "" {
+		return links, nil
+	}
+	for item, err := range call.List(sdk.Request{Link: attachments.Next}, 0) {
+		if err != nil {
+			return nil, err
+		}
+		add(item)
+	}
+	return links, nil
 }
 
 // shorten keeps a record within what the host takes of one.
 func (m *ingested) shorten() {
-	if content := m.GetStringBytes("body", "content"); len(content) > maxBodyText {
+	for _, body := range []string{"body", "uniqueBody"} {
+		content := m.GetStringBytes(body, "content")
+		if len(content) <= maxBodyText {
+			continue
+		}
 		end := maxBodyText
 		for end > 0 && !utf8.RuneStart(content[end]) {
 			end--
 		}
-		m.Set("body", sdk.NewObject().Text("contentType", string(m.GetStringBytes("body", "contentType"))).Text("content", string(content[:end])).Value)
+		m.Set(body, sdk.NewObject().Text("contentType", string(m.GetStringBytes(body, "contentType"))).Text("content", string(content[:end])).Value)
 		m.isCut = true
 	}
 	size := 0

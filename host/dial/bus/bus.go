@@ -43,14 +43,9 @@ type Options struct {
 	// User is a name, and Password returns its password.
 	User     string
 	Password func() (string, error)
-	// Patient has Connect return a connection although no server can be reached yet: that comes about later, as one that was lost does.
-	Patient bool
 	// Logger is told of lost and new connections; nil is [slog.Default].
 	Logger *slog.Logger
 }
-
-// patience is how long a patient one waits for a server before it goes on without.
-const patience = 5 * time.Second
 
 // Connect connects to one of the servers, over TLS unless it is on this machine. It goes on until ctx ends. A connection that is lost
 // later comes back by itself; what is published meanwhile is an error and not kept. Errors are [*abi.Error] and hold no secret.
@@ -84,18 +79,7 @@ func Connect(ctx context.Context, o Options) (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	servers, options := strings.Join(o.Servers, ","), append(options, signIn...)
-	if !o.Patient {
-		return connect(ctx, servers, options)
-	}
-	within, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	conn, err := connect(within, servers, options)
-	if !errors.Is(err, abi.Upstream) || ctx.Err() != nil {
-		return conn, err
-	}
-	o.Logger.Warn("NATS cannot be reached yet", "error", err)
-	return connect(ctx, servers, append(options, nats.RetryOnFailedConnect(true)))
+	return connect(ctx, strings.Join(o.Servers, ","), append(options, signIn...))
 }
 
 // connect tries until ctx ends: nats.Connect tries each server once, and does not know ctx.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"log/slog"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -47,32 +45,6 @@ func TestOnlyAServerOnThisMachineIsReachedWithoutTLS(t *testing.T) {
 	} {
 		if _, err := bus.Connect(ctx, o); !errors.Is(err, abi.Upstream) {
 			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-func TestAPatientConnectionComesAboutLater(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := listener.Addr().(*net.TCPAddr)
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	o := bus.Options{Servers: []string{"nats://" + at.String()}, Patient: true, Logger: slog.New(slog.DiscardHandler)}
-	conn, err := bus.Connect(t.Context(), o)
-	if err != nil || conn.IsConnected() {
-		t.Fatalf("without a server: %v", err)
-	}
-	defer conn.Close()
-	if err := conn.Publish("a", nil); err == nil {
-		t.Error("what is published is kept back")
-	}
-	bustest.StartAt(t, t.TempDir(), at.Port)
-	for deadline := time.Now().Add(30 * time.Second); !conn.IsConnected(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it never comes about")
 		}
 	}
 }

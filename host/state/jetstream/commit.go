@@ -24,12 +24,57 @@ type known struct {
 }
 
 func (s *Store) seenSubject(name, key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return s.subject("seen", name, base64.RawURLEncoding.EncodeToString(sum[:]))
+	return s.digestSubject(name, sha256.Sum256([]byte(key)))
+}
+
+func (s *Store) digestSubject(name string, digest trigger.KeyDigest) string {
+	return s.subject("seen", name, base64.RawURLEncoding.EncodeToString(digest[:]))
 }
 
 func (s *Store) seen(name, key string, retain time.Duration) note {
-	return note{subject: s.seenSubject(name, key), data: encode(known{retain}), ttl: retain + refresh}
+	return noted(s.seenSubject(name, key), retain)
+}
+
+func noted(subject string, retain time.Duration) note {
+	return note{subject: subject, data: encode(known{retain}), ttl: retain + refresh}
+}
+
+// Known returns the digests of all keys.
+func (s *Store) Known(ctx context.Context, name string) ([]trigger.KeyDigest, error) {
+	if err := trigger.CheckName("trigger", name); err != nil {
+		return nil, err
+	}
+	if _, _, err := s.settled(ctx, name); err != nil {
+		return nil, explain(err)
+	}
+	subjects, err := s.list(ctx, s.subject("seen", name, "*"))
+	if err != nil {
+		return nil, explain(err)
+	}
+	known := make([]trigger.KeyDigest, len(subjects))
+	for i, subject := range subjects {
+		digest, err := base64.RawURLEncoding.DecodeString(token(subject, -1))
+		if err != nil || len(digest) != len(known[i]) {
+			return nil, damaged("a key of trigger " + name)
+		}
+		known[i] = trigger.KeyDigest(digest)
+	}
+	return known, nil
+}
+
+// Remember adds keys.
+func (s *Store) Remember(ctx context.Context, l trigger.Lease, keys []trigger.KeyDigest, retain time.Duration) error {
+	if err := trigger.CheckSeqs(len(keys)); err != nil {
+		return err
+	}
+	if err := s.fenced(ctx, l, func(*head) ([]trigger.Record, error) { return nil, errNothing }); err != nil {
+		return err
+	}
+	notes := make([]note, len(keys))
+	for i, key := range keys {
+		notes[i] = noted(s.digestSubject(l.Trigger, key), retain)
+	}
+	return explain(s.putAll(ctx, notes))
 }
 
 // Seen tells which keys were committed.

@@ -23,5 +23,6 @@
 //
 // # What the server must be
 //
-// NATS 2.11 or later. For triggers that survive a power failure, the stream has three replicas, or the server has sync_interval: always.
+// NATS 2.11 or later, with sync_interval: always. Else it acknowledges what it writes to the disk two minutes later, and forgets that when its
+// power fails; replicas help as long as most of them live.
 package jetstream

@@ -73,6 +73,52 @@ func (s *Store) Seen(ctx context.Context, name string, keys []string) ([]bool, e
 	})
 }
 
+// Known returns the digests of all keys.
+func (s *Store) Known(ctx context.Context, name string) (known []trigger.KeyDigest, err error) {
+	if err := trigger.CheckName("trigger", name); err != nil {
+		return nil, err
+	}
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.Query(`SELECT digest FROM seen WHERE trigger = (SELECT id FROM trigger WHERE name = ?)`, name)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var digest []byte
+			if err := rows.Scan(&digest); err != nil {
+				return err
+			}
+			known = append(known, trigger.KeyDigest(digest))
+		}
+		return rows.Err()
+	})
+	return known, err
+}
+
+// Remember adds keys.
+func (s *Store) Remember(ctx context.Context, l trigger.Lease, keys []trigger.KeyDigest, _ time.Duration) error {
+	if err := trigger.CheckSeqs(len(keys)); err != nil {
+		return err
+	}
+	return s.fenced(ctx, l, func(tx *sql.Tx, id int64) error {
+		note, err := tx.Prepare(noteKey)
+		if err != nil {
+			return err
+		}
+		defer note.Close()
+		for _, key := range keys {
+			if _, err := note.Exec(id, key[:], micro(s.now())); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// noteKey keeps a key, or that it was met again.
+const noteKey = `INSERT INTO seen (trigger, digest, asked) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET asked = max(asked, excluded.asked)`
+
 func digest(key string) []byte {
 	sum := sha256.Sum256([]byte(key))
 	return sum[:]
@@ -146,7 +192,7 @@ func remember(tx *sql.Tx, id int64, records []trigger.Record, now time.Time) ([]
 		return nil, err
 	}
 	defer look.Close()
-	note, err := tx.Prepare(`INSERT INTO seen (trigger, digest, asked) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET asked = max(asked, excluded.asked)`)
+	note, err := tx.Prepare(noteKey)
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		{"a commit keeps all, and survives", testCommit},
 		{"a key is taken once", testKeys},
 		{"a key that is asked for is kept", testRetention},
+		{"keys move to another store", testMemory},
 		{"records go out in order until acknowledged", testDelivery},
 		{"a delivery without an end is in doubt", testDoubt},
 		{"what a sink spoils waits for the operator", testParked},
@@ -253,6 +254,42 @@ func testKeys(t *testing.T, p Place) {
 	}
 	if got := load(t, s).Counters; got != (trigger.Counters{Records: 4, Repeated: 2}) {
 		t.Errorf("counters %+v", got)
+	}
+}
+
+// testMemory gives the keys of one trigger to another, as they go from one store to another.
+func testMemory(t *testing.T, p Place) {
+	s := p.Open(t).(trigger.Memory)
+	l := lease(t, s, "a")
+	if known, err := s.Known(t.Context(), name); err != nil || len(known) != 0 {
+		t.Errorf("at first it knows %v, %v", known, err)
+	}
+	commit(t, s, l, trigger.Commit{Records: records("a", "b"), Sinks: []string{"siem"}})
+	known, err := s.Known(t.Context(), name)
+	if err != nil || len(known) != 2 {
+		t.Fatalf("it knows %v, %v", known, err)
+	}
+	other, err := s.Lease(t.Context(), "another", "a", ttl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // it may be repeated
+		if err := s.Remember(t.Context(), other, known, 24*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen, err := s.Seen(t.Context(), "another", []string{"a", "x", "b"}); err != nil || !slices.Equal(seen, []bool{true, false, true}) {
+		t.Errorf("Seen: %v, %v", seen, err)
+	}
+	other.Fence++
+	if err := s.Remember(t.Context(), other, known, 24*time.Hour); !errors.Is(err, trigger.ErrLost) {
+		t.Errorf("without the lease: %v", err)
+	}
+	if _, err := s.Known(t.Context(), "No"); !errors.Is(err, abi.InvalidInput) {
+		t.Errorf("of no name: %v", err)
+	}
+	if err := s.Remember(t.Context(), other, make([]trigger.KeyDigest, trigger.MaxBatch+1), time.Hour); !errors.Is(err, abi.InvalidInput) {
+		t.Errorf("too many: %v", err)
 	}
 }
 

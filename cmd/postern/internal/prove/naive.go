@@ -64,6 +64,7 @@ func (o *Options) naive(ctx context.Context) (n Naive, err error) {
 			l.left = 1 + w.random.IntN(steps)
 		}
 		begin := w.clock.Now()
+		o.tell(w)
 		all, err := t.after(get, cursor)
 		if err != nil {
 			continue

@@ -33,6 +33,8 @@ type Options struct {
 	// Plugins is the folder of the plugins, Dir an empty one for the state, and Cache one for compiled modules, which further days
 	// can share. All are absolute.
 	Plugins, Dir, Cache string
+	// Passed, if it is not nil, is told now and then how much of the day has passed, for the trigger and then for the plain cursor.
+	Passed func(of time.Duration)
 	// Log takes what the hosts have to say; nil discards it.
 	Log *slog.Logger
 }
@@ -115,6 +117,16 @@ func Run(ctx context.Context, o Options) (_ Result, err error) {
 	}
 	result.Seconds = math.Round(time.Since(started).Seconds()*1000) / 1000
 	return result, nil
+}
+
+// Length is how long a day is, with what comes after it.
+const Length = day + quiet
+
+// tell tells how much of a day has passed.
+func (o *Options) tell(w *world) {
+	if o.Passed != nil {
+		o.Passed(w.clock.Now().Sub(w.start))
+	}
 }
 
 func (o *Options) day() (*world, trial, error) {
@@ -233,7 +245,7 @@ func quoted(names []string) string {
 
 func (p *proof) host(l *life) (*host.Host, error) {
 	return host.Open(host.Config{
-		Operator: p.operator, Logger: p.Log, Sandbox: p.sandbox, Now: p.clock.Now, AfterFunc: p.afterFunc,
+		Operator: p.operator, Logger: p.Log, Sandbox: p.sandbox, Now: p.clock.Now, AfterFunc: p.afterFunc, Random: p.draw,
 		Transport: transport{l, p.server.RoundTripper(), &p.result.Requests},
 	})
 }
@@ -254,7 +266,7 @@ func (p *proof) live(ctx context.Context, l *life, end time.Time) (err error) {
 	}
 	defer closeAfter(&err, kept.Close)
 	runner, err := trigger.NewRunner(trigger.Config{
-		Store: store{kept, l}, Holder: name, Logger: p.Log, Now: p.clock.Now,
+		Store: store{kept, l}, Holder: name, Logger: p.Log, Now: p.clock.Now, Random: p.draw,
 		Triggers: []trigger.Trigger{{
 			Name: name, Every: interval, Floor: time.Second, Retain: manifests.DefaultRetain,
 			Sinks: []trigger.NamedSink{{Name: name, Sink: sink{l, p.got}}},
@@ -266,6 +278,7 @@ func (p *proof) live(ctx context.Context, l *life, end time.Time) (err error) {
 	}
 	for !l.isOver() && p.clock.Now().Before(end) && ctx.Err() == nil {
 		begin := p.clock.Now()
+		p.tell(p.world)
 		if _, err := runner.Once(ctx, name); err == nil {
 			p.runs = append(p.runs, span{begin, p.clock.Now()})
 			p.result.Runs++

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/cmd/postern/internal/prove"
@@ -90,6 +91,26 @@ func TestNothingIsLostAndNothingComesTwice(t *testing.T) {
 	}
 	if late == 0 || crashes == 0 || naive.Lost == 0 {
 		t.Errorf("in all days %d mails were late, %d hosts died, and the plain cursor lost %d", late, crashes, naive.Lost)
+	}
+}
+
+func TestTheSameSeedMakesTheSameDay(t *testing.T) {
+	var days []prove.Result
+	for range 2 {
+		o, passed := options(t, "mail", 3), time.Duration(0)
+		o.Mails, o.Passed = 30, func(of time.Duration) { passed = of }
+		r, err := prove.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if passed < prove.Length-time.Hour || passed > prove.Length {
+			t.Errorf("the day ended after %v", passed)
+		}
+		r.Seconds = 0 // how long it took in truth
+		days = append(days, r)
+	}
+	if days[0] != days[1] {
+		t.Errorf("%+v\n%+v", days[0], days[1])
 	}
 }
 

@@ -30,6 +30,7 @@ type world struct {
 	server *graphtest.Server
 	clock  *graphtest.Clock
 	start  time.Time
+	seed   uint64
 	random *rand.Rand
 	token  string // of the people who move, change and delete
 
@@ -59,7 +60,7 @@ type span struct{ from, to time.Time }
 
 func newWorld(seed uint64) (*world, error) {
 	w := &world{
-		start: time.Date(2026, time.March, 2, 0, 0, 0, 0, time.UTC), random: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), things: map[string]*thing{},
+		seed: seed, start: time.Date(2026, time.March, 2, 0, 0, 0, 0, time.UTC), random: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), things: map[string]*thing{},
 	}
 	w.clock = graphtest.NewClock(w.start)
 	server, err := graphtest.NewServer(graphtest.WithClock(w.clock.Now), graphtest.WithDelta(graphtest.DeltaBehaviour{
@@ -79,6 +80,12 @@ func newWorld(seed uint64) (*world, error) {
 		return nil, errors.Join(err, server.Close())
 	}
 	return w, nil
+}
+
+// draw draws by the time alone, in whatever order it is asked: the same seed makes the same day.
+func (w *world) draw(most time.Duration) time.Duration {
+	random := rand.New(rand.NewPCG(w.seed, uint64(w.clock.Now().UnixNano())))
+	return time.Duration(random.Int64N(int64(most) + 1))
 }
 
 // at plans an event.

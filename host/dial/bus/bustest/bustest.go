@@ -15,14 +15,8 @@ const startTimeout = 30 * time.Second
 // does so before.
 func Start(t testing.TB, dir string) (url string, stop func()) {
 	t.Helper()
-	return StartAt(t, dir, server.RANDOM_PORT)
-}
-
-// StartAt is Start on a certain port.
-func StartAt(t testing.TB, dir string, port int) (url string, stop func()) {
-	t.Helper()
 	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true, SyncAlways: false,
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true, SyncAlways: false,
 	})
 	if err != nil {
 		t.Fatal(err)
