@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,6 +45,18 @@ func (c *cli) open(f *hostFlags) (*host.Host, *manifests.Config, error) {
 	}
 	h, err := c.openHost(f, config, c.showAdmission)
 	return h, config, err
+}
+
+// onHost is a command that does something with the host of its flags, which is closed behind it.
+func (c *cli) onHost(f *hostFlags, do func(ctx context.Context, h *host.Host, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) (err error) {
+		h, _, err := c.open(f)
+		if err != nil {
+			return err
+		}
+		defer closeAfter(&err, h.Close)
+		return do(cmd.Context(), h, args)
+	}
 }
 
 // openConnected is open for a command that is about a connection. One that cannot be used as it is written is a fault

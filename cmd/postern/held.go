@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -33,12 +34,7 @@ grant keeps them for an operator. They wait for seven days.`,
 func (c *cli) heldListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List what is held, oldest first", Args: cobra.NoArgs}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		h, _, err := c.open(flags)
-		if err != nil {
-			return err
-		}
-		defer closeAfter(&err, h.Close)
+	cmd.RunE = c.onHost(flags, func(_ context.Context, h *host.Host, _ []string) error {
 		requests, err := h.Held()
 		if err != nil {
 			return err
@@ -48,7 +44,7 @@ func (c *cli) heldListCommand() *cobra.Command {
 			list = append(list, listRequest(r))
 		}
 		return c.show(*output, list, func(b *strings.Builder) { c.writeHeld(b, requests) })
-	}
+	})
 	return cmd
 }
 
@@ -100,18 +96,13 @@ func (c *cli) heldShowCommand() *cobra.Command {
 		Args: one(nameHeld), ValidArgsFunction: c.completeHeld,
 	}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, _, err := c.open(flags)
-		if err != nil {
-			return err
-		}
-		defer closeAfter(&err, h.Close)
+	cmd.RunE = c.onHost(flags, func(_ context.Context, h *host.Host, args []string) error {
 		r, err := h.HeldRequest(args[0])
 		if err != nil {
 			return err
 		}
 		return c.show(*output, r, func(b *strings.Builder) { writeHeldRequest(b, r) })
-	}
+	})
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,12 +64,7 @@ The version may be left out if only one is installed.`,
 		ValidArgsFunction: c.completePlugin,
 	}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, _, err := c.open(flags)
-		if err != nil {
-			return err
-		}
-		defer closeAfter(&err, h.Close)
+	cmd.RunE = c.onHost(flags, func(_ context.Context, h *host.Host, args []string) error {
 		name, version, _ := strings.Cut(args[0], "@")
 		installed, err := h.Installed(name, version)
 		if err != nil {
@@ -79,7 +75,7 @@ The version may be left out if only one is installed.`,
 			return err
 		}
 		return c.show(*output, inspected, func(b *strings.Builder) { c.writeInspection(b, inspected) })
-	}
+	})
 	return cmd
 }
 

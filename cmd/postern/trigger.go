@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -162,13 +163,8 @@ func momentText(t *time.Time) string {
 func (c *cli) triggerListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List the triggers of postern.toml, and how they do", Args: cobra.NoArgs}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		h, _, err := c.open(flags)
-		if err != nil {
-			return err
-		}
-		defer closeAfter(&err, h.Close)
-		all, err := h.TriggerStatus(cmd.Context())
+	cmd.RunE = c.onHost(flags, func(ctx context.Context, h *host.Host, _ []string) error {
+		all, err := h.TriggerStatus(ctx)
 		if err != nil {
 			return err
 		}
@@ -177,7 +173,7 @@ func (c *cli) triggerListCommand() *cobra.Command {
 			list = append(list, listTrigger(s))
 		}
 		return c.show(*output, list, func(b *strings.Builder) { c.writeTriggers(b, list) })
-	}
+	})
 	return cmd
 }
 
@@ -216,21 +212,16 @@ cannot tell whether it has them.`,
 		Args: one(nameTrigger), ValidArgsFunction: c.completeTrigger,
 	}
 	flags, output := c.hostFlags(cmd), c.outputFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		h, _, err := c.open(flags)
+	cmd.RunE = c.onHost(flags, func(ctx context.Context, h *host.Host, args []string) error {
+		all, err := h.TriggerStatus(ctx, args...)
 		if err != nil {
 			return err
 		}
-		defer closeAfter(&err, h.Close)
-		all, err := h.TriggerStatus(cmd.Context(), args...)
+		store, err := h.TriggerStore(ctx)
 		if err != nil {
 			return err
 		}
-		store, err := h.TriggerStore(cmd.Context())
-		if err != nil {
-			return err
-		}
-		parked, err := store.Parked(cmd.Context(), args[0], 0, shownParked)
+		parked, err := store.Parked(ctx, args[0], 0, shownParked)
 		if err != nil {
 			return err
 		}
@@ -239,7 +230,7 @@ cannot tell whether it has them.`,
 			report.Parked = append(report.Parked, listedLetter{p.ID, p.Sink, p.Key, moment(p.Time), p.Since.UTC().Truncate(time.Second), p.Reason})
 		}
 		return c.show(*output, report, func(b *strings.Builder) { c.writeTrigger(b, report) })
-	}
+	})
 	return cmd
 }
 
