@@ -37,6 +37,9 @@ func (s *sinks) named(name string) (trigger.NamedSink, error) {
 		err = fmt.Errorf("the operator's file has no such sink")
 	} else {
 		named.Repeat = config.InDoubt == manifests.InDoubtRepeat
+		if config.Kind == manifests.SinkWebhook { // many receivers cannot be asked: one record of theirs is in doubt at most
+			named.AtOnce = 1
+		}
 		named.Sink, err = s.make(config)
 	}
 	if err != nil {

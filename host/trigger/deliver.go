@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -11,7 +12,7 @@ import (
 // idle is how long a sink for which nothing waits is left alone, unless something new is known of.
 const idle = 15 * time.Second
 
-// batch is how many records a sink is given at once. If the process dies meanwhile, so many are in doubt.
+// batch is how many records a sink is given at once, unless it says otherwise.
 const batch = 100
 
 // drain delivers to one sink until the session is over.
@@ -69,7 +70,7 @@ func (s *session) deliver(sink NamedSink) (d delivered, err error) {
 	if err := s.note(sink, nil); err != nil { // what could not be noted before: nothing of it is in doubt
 		return d, err
 	}
-	pending, err := s.runner.store.Pending(s.working, s.Name, sink.Name, batch)
+	pending, err := s.runner.store.Pending(s.working, s.Name, sink.Name, cmp.Or(sink.AtOnce, batch))
 	if err != nil || len(pending) == 0 {
 		return d, err
 	}

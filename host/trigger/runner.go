@@ -61,6 +61,9 @@ type NamedSink struct {
 	Sink Sink
 	// Repeat has a record delivered again of which the sink cannot tell whether it has it, instead of parking it.
 	Repeat bool
+	// AtOnce is how many records are begun together at most: so many are in doubt when the process dies meanwhile, however many had left.
+	// Zero is 100, which spares the store; 1 is for a sink that may be unable to tell what it has.
+	AtOnce int
 }
 
 // Run is what a trigger's action is given.

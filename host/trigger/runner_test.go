@@ -629,6 +629,23 @@ func TestARecordInDoubtIsNeverBlindlyRepeated(t *testing.T) {
 		stop()
 		s.sink.want(t, "a", "b", "c", "d", "e")
 	})
+	inBubble(t, "one at once", func(t *testing.T, s *stage) {
+		s.put("a", "b", "c")
+		s.trigger.Sinks[0].AtOnce = 1
+		s.sink.refuse = func(key string) error {
+			pending, err := s.Pending(context.Background(), "soc", "siem", 10)
+			for i, d := range pending {
+				if d.InDoubt != (i == 0) || i == 0 && d.Key != key {
+					t.Errorf("while %s is on its way, %s is in doubt: %v", key, d.Key, d.InDoubt)
+				}
+			}
+			return err
+		}
+		_, stop := s.start(t)
+		time.Sleep(time.Second)
+		stop()
+		s.sink.want(t, "a", "b", "c")
+	})
 	inBubble(t, "the host ended in the middle", func(t *testing.T, s *stage) {
 		s.put("a", "b")
 		s.sink.refuse = func(string) error { time.Sleep(time.Hour); return &trigger.DoubtError{Reason: "cut off"} }
