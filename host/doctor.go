@@ -25,10 +25,12 @@ type Diagnosis struct {
 	Held []string `json:"held"`
 	// Missing are those that granted capabilities need beyond them.
 	Missing []Need `json:"missing"`
-	// Surplus are those of them that no granted capability needs.
+	// Surplus are those of them that no granted capability needs, and no trigger with notify.
 	Surplus []string `json:"surplus"`
 	// Unusable are granted actions that no token of this kind can do, with the reason.
 	Unusable []Unusable `json:"unusable"`
+	// Notes are about permissions that triggers with notify lack. Those run without, whenever they are due.
+	Notes []string `json:"notes"`
 	// Next is what an administrator does next; ConsentURL the page for it. Both are empty if there is nothing to do.
 	Next       string `json:"next,omitempty"`
 	ConsentURL string `json:"consent_url,omitempty"`
@@ -61,7 +63,7 @@ func (h *Host) Diagnose(ctx context.Context, name string) (*Diagnosis, error) {
 	scheme := connection.Scheme(c.Auth)
 	d := &Diagnosis{
 		Connection: c.Name, Auth: c.Auth, Kind: scheme.String(),
-		Held: []string{}, Missing: []Need{}, Surplus: []string{}, Unusable: []Unusable{},
+		Held: []string{}, Missing: []Need{}, Surplus: []string{}, Unusable: []Unusable{}, Notes: []string{},
 	}
 	token, err := client.connection.Inspect(ctx)
 	if err != nil {
@@ -79,14 +81,38 @@ func (h *Host) Diagnose(ctx context.Context, name string) (*Diagnosis, error) {
 		return d, nil
 	}
 	d.Held = append(d.Held, token.Permissions...)
-	h.compare(d, scheme)
+	h.compare(d, scheme, h.watching(d, c, scheme))
 	d.Healthy = len(d.Missing) == 0 && len(d.Unusable) == 0
 	d.advise(c, client.connection)
 	return d, nil
 }
 
-// compare fills in what is missing, what is surplus and what cannot work.
-func (h *Host) compare(d *Diagnosis, scheme permissions.Scheme) {
+// watching lists the permissions that let the triggers with notify be told of changes, and notes whose trigger has none. A trigger that may not
+// watch at all has no need of them.
+func (h *Host) watching(d *Diagnosis, c *manifests.Connection, scheme permissions.Scheme) (useful []string) {
+	for i := range h.operator.Triggers {
+		t := &h.operator.Triggers[i]
+		if !t.Notify || t.Connection != d.Connection {
+			continue
+		}
+		r, err := h.resolve(t.Action, t.Connection)
+		if err != nil || r.action.Watch.IsZero() {
+			continue
+		}
+		watched, _ := permissions.Watch(r.action.Watch.Resource.String())
+		allowing := watched.Allowing(scheme)
+		useful = append(useful, allowing...)
+		held := func(name string) bool { return slices.Contains(d.Held, name) }
+		if len(allowing) > 0 && !slices.ContainsFunc(allowing, held) {
+			d.Notes = append(d.Notes, fmt.Sprintf("the trigger %s is not told of changes, and runs whenever it is due: for that Graph wants the %s permission %s; %s",
+				t.Name, d.Kind, strings.Join(allowing, " or "), toHold(c, d.Kind, allowing[0])))
+		}
+	}
+	return useful
+}
+
+// compare fills in what is missing, what is surplus and what cannot work. What is useful to others than granted capabilities is no surplus.
+func (h *Host) compare(d *Diagnosis, scheme permissions.Scheme, useful []string) {
 	var needed []manifests.Request
 	for _, g := range h.granting(d.Connection) {
 		for _, id := range g.grant.Actions {
@@ -108,7 +134,7 @@ func (h *Host) compare(d *Diagnosis, scheme permissions.Scheme) {
 	}
 	for _, name := range d.Held {
 		used := slices.ContainsFunc(needed, func(r manifests.Request) bool { return permissions.Allows(name, scheme, r.Method, r.Path.String()) })
-		if !used && !slices.Contains(signInScopes(), name) {
+		if !used && !slices.Contains(useful, name) && !slices.Contains(signInScopes(), name) {
 			d.Surplus = append(d.Surplus, name)
 		}
 	}
@@ -146,19 +172,27 @@ func (d *Diagnosis) advise(c *manifests.Connection, conn *connection.Connection)
 	case len(names) == 0 && len(d.Surplus) > 0:
 		d.Next = "remove " + strings.Join(d.Surplus, ", ") + " from the application, unless something else needs it: nothing that is granted here does"
 	case len(names) == 0:
-	case c.Auth == manifests.AuthManagedIdentity:
-		d.Next = fmt.Sprintf("assign the app roles %s of Microsoft Graph to the managed identity; a new token holds them, which may take hours", list)
 	default:
-		d.ConsentURL = conn.ConsentURL()
-		d.Next = fmt.Sprintf("add the %s permissions %s of Microsoft Graph to the application (Entra admin center, App registrations, "+
-			"API permissions), then consent for the tenant; ", d.Kind, list)
-		if c.Auth.Delegated() {
-			d.Next += "after that sign in again"
-			if len(c.Scopes) > 0 {
-				d.Next += ", with the permissions in scopes"
-			}
-		} else {
-			d.Next += "only a new token holds them: run token.generate, or wait for an hour"
+		d.Next = toHold(c, d.Kind, list)
+		if c.Auth != manifests.AuthManagedIdentity {
+			d.ConsentURL = conn.ConsentURL()
 		}
+	}
+}
+
+// toHold says what an administrator does for the token of a connection to hold the permissions in a list.
+func toHold(c *manifests.Connection, kind, list string) string {
+	if c.Auth == manifests.AuthManagedIdentity {
+		return fmt.Sprintf("assign the app roles %s of Microsoft Graph to the managed identity; a new token holds them, which may take hours", list)
+	}
+	next := fmt.Sprintf("add the %s permissions %s of Microsoft Graph to the application (Entra admin center, App registrations, "+
+		"API permissions), then consent for the tenant; ", kind, list)
+	switch {
+	case !c.Auth.Delegated():
+		return next + "only a new token holds them: run token.generate, or wait for an hour"
+	case len(c.Scopes) > 0:
+		return next + "after that sign in again, with the permissions in scopes"
+	default:
+		return next + "after that sign in again"
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/host/audit"
+	"github.com/postern-dev/postern/manifests/permissions"
 )
 
 // Explanation says whether an action may run on a connection, and why. Nothing
@@ -30,6 +31,8 @@ type Explanation struct {
 	Beta bool `json:"beta,omitempty"`
 	// Triggers are those of the operator's file that poll the action on the connection.
 	Triggers []string `json:"triggers,omitempty"`
+	// Watch is what the action watches, so that Graph can tell its triggers of changes; nil if that is nothing.
+	Watch *ExplainedWatch `json:"watch,omitempty"`
 	// Limits of one invocation.
 	Limits ExplainedLimits `json:"limits,omitzero"`
 }
@@ -40,6 +43,17 @@ type ExplainedRequest struct {
 	Request    string         `json:"request"`
 	Decision   audit.Decision `json:"decision"`
 	Reason     string         `json:"reason,omitempty"`
+}
+
+// ExplainedWatch is what an action watches, and what Microsoft Graph wants to see for it.
+type ExplainedWatch struct {
+	Resource string `json:"resource"`
+	// Kind is that of the connection's tokens: application or delegated.
+	Kind string `json:"kind"`
+	// Permissions are, for each kind of token, those of which it needs one. None are where Graph tells no token of that kind.
+	Permissions map[string][]string `json:"permissions"`
+	// Notified are the triggers with notify.
+	Notified []string `json:"notified"`
 }
 
 // ExplainedLimits are the plugin's limits, lowered by the grant.
@@ -107,6 +121,7 @@ func (h *Host) Explain(action, connection string) (*Explanation, error) {
 	if len(grant.Only.Hold) > 0 {
 		x.Only["hold"] = texts(grant.Only.Hold)
 	}
+	x.Watch = h.explainWatch(r)
 	for _, id := range slices.Concat(r.action.Capabilities, r.action.Optional) {
 		capability, _ := r.installed.Plugin.Capability(id)
 		explained := ExplainedRequest{Capability: id, Decision: audit.Allowed}
@@ -123,6 +138,25 @@ func (h *Host) Explain(action, connection string) (*Explanation, error) {
 		}
 	}
 	return x, nil
+}
+
+func (h *Host) explainWatch(r resolved) *ExplainedWatch {
+	if r.action.Watch.IsZero() {
+		return nil
+	}
+	of, _ := permissions.Watch(r.action.Watch.Resource.String())
+	w := &ExplainedWatch{
+		Resource: r.action.Watch.Resource.String(), Kind: r.permit.Scheme.String(), Permissions: map[string][]string{}, Notified: []string{},
+	}
+	for _, scheme := range []permissions.Scheme{permissions.Application, permissions.Delegated} {
+		w.Permissions[scheme.String()] = append([]string{}, of.Allowing(scheme)...)
+	}
+	for _, t := range h.operator.Triggers {
+		if t.Notify && t.Action == r.action.ID && t.Connection == r.connection.Name {
+			w.Notified = append(w.Notified, t.Name)
+		}
+	}
+	return w
 }
 
 func texts[T fmt.Stringer](patterns []T) []string {

@@ -37,17 +37,20 @@ func (t *Triggers) receive() error {
 	n := h.operator.Notifications
 	config := notify.Config{Listen: n.Listen, URL: n.URL, Path: hex.EncodeToString(key), Logger: h.log}
 	if !n.Certificate.IsZero() {
-		secrets := h.secrets("notifications")
-		config.Certificate = func() (chain, key []byte, err error) {
-			if chain, err = secrets.Text(context.Background(), n.Certificate, "certificate"); err != nil || n.PrivateKey.IsZero() {
-				return chain, chain, err
-			}
-			key, err = secrets.Text(context.Background(), n.PrivateKey, "private_key")
-			return chain, key, err
-		}
+		config.Certificate = func() (chain, key []byte, err error) { return h.receiverCertificate(context.Background()) }
 	}
 	t.receiver = notify.New(config)
 	return nil
+}
+
+// receiverCertificate reads the certificate of the receiver and its private key, in PEM.
+func (h *Host) receiverCertificate(ctx context.Context) (chain, key []byte, err error) {
+	n, secrets := &h.operator.Notifications, h.secrets("notifications")
+	if chain, err = secrets.Text(ctx, n.Certificate, "certificate"); err != nil || n.PrivateKey.IsZero() {
+		return chain, chain, err
+	}
+	key, err = secrets.Text(ctx, n.PrivateKey, "private_key")
+	return chain, key, err
 }
 
 // watch keeps a trigger told of changes for as long as this host runs it.
@@ -160,15 +163,11 @@ func (s *subscriber) request(ctx context.Context, method, id string, body map[st
 
 // watch completes a request about a subscription, and its record, if it is allowed.
 func (inv *invocation) watch(req *graph.Request, r *audit.Record, id string, body map[string]string) error {
-	checked, err := parameters(new(fastjson.Parser), inv.action, inv.call.Parameters)
+	values, err := watchedBy(inv.action, inv.call.Parameters)
 	if err != nil {
 		return err
 	}
 	resource := inv.action.Watch.Resource
-	var values []abi.Pair
-	for _, name := range resource.Params() {
-		values = append(values, abi.Pair{Name: name, Value: string(checked.GetStringBytes(inv.action.Watch.Parameters[name]))})
-	}
 	if r.Capability, err = inv.permit.Watch(values); err != nil {
 		return err
 	}
@@ -200,6 +199,18 @@ func (inv *invocation) watch(req *graph.Request, r *audit.Record, id string, bod
 	req.Caller = graph.Caller{Plugin: inv.installed.Name, Invocation: inv.id}
 	inv.client, err = inv.host.client(inv.connection)
 	return err
+}
+
+// watchedBy returns the values for the resource that an action watches when it is called with some parameters.
+func watchedBy(a *manifests.Action, called map[string]any) (values []abi.Pair, err error) {
+	checked, err := parameters(new(fastjson.Parser), a, called)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range a.Watch.Resource.Params() {
+		values = append(values, abi.Pair{Name: name, Value: string(checked.GetStringBytes(a.Watch.Parameters[name]))})
+	}
+	return values, nil
 }
 
 // notWatched tells what an operator can do about a subscription that Graph refused.

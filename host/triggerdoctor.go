@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// sinkCheck bounds what looking at one sink takes.
+	// sinkCheck bounds what looking at one sink takes, or at the receiver of notifications.
 	sinkCheck = 10 * time.Second
 	// shortRetain is below which keys may be forgotten too soon: mail.poll looks through a whole folder once a week, which keeps them known.
 	shortRetain = 8 * 24 * time.Hour
@@ -104,6 +104,9 @@ func (h *Host) diagnoseTrigger(ctx context.Context, c *manifests.Trigger) (*Trig
 		d.Problems = append(d.Problems, s.Problem)
 	}
 	d.schedule(s, h.operator.Modified, h.config.Now())
+	if c.Notify && s.Problem == nil {
+		d.notified(h, s)
+	}
 	d.backlogs(c, s.Known.Backlogs)
 	if len(c.Sinks) == 0 {
 		d.note(`it has no sink: its records go to the standard output of "postern poll"`)
@@ -139,6 +142,23 @@ func (d *TriggerDiagnosis) schedule(s *TriggerStatus, changed, now time.Time) {
 		d.note(`it has never run; "postern poll --follow" runs triggers`)
 	case k.Lease == nil && now.After(k.Next.Add(s.Every/10+overdue)):
 		d.note(`nobody runs it: it was due at %s; "postern poll --follow" runs triggers`, moment(k.Next))
+	}
+}
+
+// notified tells why it is not told of changes, as far as the operator's file and the last attempt tell. It runs all the same.
+func (d *TriggerDiagnosis) notified(h *Host, s *TriggerStatus) {
+	r, err := h.resolve(d.Action, d.On)
+	if err == nil {
+		var values []abi.Pair
+		if values, err = watchedBy(r.action, s.Config.Parameters); err == nil {
+			_, err = r.permit.Watch(values)
+		}
+	}
+	if err == nil && s.Known.Lease != nil && s.Known.Watch.Failure != nil {
+		err = s.Known.Watch.Failure
+	}
+	if err != nil {
+		d.note("it is not told of changes, and runs whenever it is due: %s", coded(err).Message)
 	}
 }
 

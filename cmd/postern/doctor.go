@@ -23,12 +23,14 @@ administrator does next. The token itself is not shown.
 Then look at the triggers on it and at their sinks: whether the action is granted and its
 parameters are right, whether anybody runs it, what waits and what is parked; whether
 files can be written, secrets are there, receivers and streams answer. Nothing is polled
-and nothing delivered. Notes do not make it fail.
+and nothing delivered. With notify, look also whether Graph tells them of changes, and at
+[notifications]: its certificate, whether its address can be listened on, its url. Notes do
+not make it fail.
 
 The exit status is 0 if nothing is missing, that of access_denied if something is, that
 of not_supported if a granted action cannot run, by the kind of token or a capability that
 its grant lacks, and that of auth if a connection cannot sign in; then that of the first
-problem of a trigger or sink.`,
+problem of a trigger or sink, or of [notifications].`,
 		Args:              atMostOne,
 		ValidArgsFunction: c.completeConnection,
 	}
@@ -58,13 +60,18 @@ problem of a trigger or sink.`,
 		if err != nil {
 			return err
 		}
-		if err := c.show(*output, together(found, triggers, sinks), func(b *strings.Builder) {
+		receiver, err := h.DiagnoseReceiver(cmd.Context(), strings.Join(args, ""))
+		if err != nil {
+			return err
+		}
+		if err := c.show(*output, together(found, triggers, sinks, receiver), func(b *strings.Builder) {
 			c.writeDiagnoses(b, found)
 			writeTriggerDiagnoses(b, triggers, sinks)
+			writeReceiverDiagnosis(b, receiver)
 		}); err != nil {
 			return err
 		}
-		return ailing(found, triggers, sinks)
+		return ailing(found, triggers, sinks, receiver)
 	}
 	return cmd
 }
@@ -81,8 +88,8 @@ func doctored(config *manifests.Config, args []string) []string {
 	return names
 }
 
-// together is one list of all that was looked at.
-func together(found []*host.Diagnosis, triggers []*host.TriggerDiagnosis, sinks []*host.SinkDiagnosis) []any {
+// together is one list of all that was looked at. The receiver may be nil.
+func together(found []*host.Diagnosis, triggers []*host.TriggerDiagnosis, sinks []*host.SinkDiagnosis, receiver *host.ReceiverDiagnosis) []any {
 	list := []any{}
 	for _, d := range found {
 		list = append(list, d)
@@ -93,11 +100,14 @@ func together(found []*host.Diagnosis, triggers []*host.TriggerDiagnosis, sinks 
 	for _, d := range sinks {
 		list = append(list, d)
 	}
+	if receiver != nil {
+		list = append(list, receiver)
+	}
 	return list
 }
 
 // ailing is the error of the first thing that is not healthy; nil if all are.
-func ailing(found []*host.Diagnosis, triggers []*host.TriggerDiagnosis, sinks []*host.SinkDiagnosis) error {
+func ailing(found []*host.Diagnosis, triggers []*host.TriggerDiagnosis, sinks []*host.SinkDiagnosis, receiver *host.ReceiverDiagnosis) error {
 	for _, d := range found {
 		switch {
 		case d.Error != nil:
@@ -117,6 +127,9 @@ func ailing(found []*host.Diagnosis, triggers []*host.TriggerDiagnosis, sinks []
 		if !d.Healthy {
 			return about("sink "+d.Sink, d.Problems[0])
 		}
+	}
+	if receiver != nil && !receiver.Healthy {
+		return about("notifications", receiver.Problems[0])
 	}
 	return nil
 }
@@ -160,6 +173,9 @@ func (c *cli) writeDiagnoses(b *strings.Builder, found []*host.Diagnosis) {
 		if d.ConsentURL != "" {
 			facts = append(facts, fact{"consent page", d.ConsentURL})
 		}
+		for _, note := range d.Notes {
+			facts = append(facts, fact{"note", oneLine(note)})
+		}
 		writeFacts(b, facts)
 		var rows [][]string
 		for _, n := range d.Missing {
@@ -186,7 +202,14 @@ func writeTriggerDiagnoses(b *strings.Builder, triggers []*host.TriggerDiagnosis
 	}
 }
 
-// writeChecked writes what was found of a trigger or a sink.
+func writeReceiverDiagnosis(b *strings.Builder, d *host.ReceiverDiagnosis) {
+	if d != nil {
+		facts := []fact{{"url", d.URL}, {"listen", d.Listen}, {"triggers", orNone(d.Triggers)}}
+		writeChecked(b, "notifications", d.Healthy, facts, d.Problems, d.Notes)
+	}
+}
+
+// writeChecked writes what was found of a trigger, a sink or the receiver.
 func writeChecked(b *strings.Builder, what string, healthy bool, facts []fact, problems []*abi.Error, notes []string) {
 	verdict := "healthy"
 	if !healthy {

@@ -19,7 +19,9 @@ func (c *cli) explainCommand() *cobra.Command {
 		Short: "Tell whether an action is allowed, and why, without running it",
 		Long: `Tell whether an action is allowed on a connection, by which grant, what it may ask of
 Microsoft Graph, and with which constraints. For one that is denied it shows the lines
-of postern.toml that would allow it. Nothing runs and nothing is sent.
+of postern.toml that would allow it. Of an action that can be told of changes it shows what
+it watches, the permission that Graph wants for that, and the triggers with notify. Nothing
+runs and nothing is sent.
 
 A denial is an answer: the exit status is 0.`,
 		Args:              one(nameAction),
@@ -62,6 +64,12 @@ func (c *cli) writeExplanation(b *strings.Builder, x *host.Explanation) {
 	if len(x.Triggers) > 0 {
 		facts = append(facts, fact{"triggers", strings.Join(x.Triggers, ", ")})
 	}
+	if w := x.Watch; w != nil {
+		facts = append(facts, fact{"watches", watchLine(w)})
+		if len(w.Notified) > 0 {
+			facts = append(facts, fact{"notify", strings.Join(w.Notified, ", ")})
+		}
+	}
 	if len(x.Internal) > 0 {
 		facts = append(facts, fact{"internal", quotedList(x.Internal)})
 	}
@@ -88,6 +96,19 @@ func (c *cli) writeExplanation(b *strings.Builder, x *host.Explanation) {
 		rows = append(rows, []string{string(r.Decision), r.Request, r.Capability, r.Reason})
 	}
 	writeTable(b, c.width, wrap, []string{"decision", "request", "capability", "reason"}, rows)
+}
+
+// watchLine says what is watched, and what Graph wants of the connection's token, or of another where it tells none of that kind.
+func watchLine(w *host.ExplainedWatch) string {
+	if names := w.Permissions[w.Kind]; len(names) > 0 {
+		return fmt.Sprintf("%s, with the %s permission %s", w.Resource, w.Kind, strings.Join(names, " or "))
+	}
+	for _, kind := range slices.Sorted(maps.Keys(w.Permissions)) {
+		if names := w.Permissions[kind]; len(names) > 0 {
+			return fmt.Sprintf("%s, but not here: Graph tells those with the %s permission %s alone", w.Resource, kind, strings.Join(names, " or "))
+		}
+	}
+	return w.Resource + ", of which Graph tells nobody"
 }
 
 func limitsLine(l *host.ExplainedLimits) string {
