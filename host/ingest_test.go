@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -382,18 +383,16 @@ func TestAnOutageIsNoFaultOfTheMessages(t *testing.T) {
 }
 
 // lethal is a mail that takes more to be taken apart than the others together.
-func (in *intake) lethal(t *testing.T, subject string, ago time.Duration) string {
+func (in *intake) lethal(t *testing.T, subject string, ago time.Duration) {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString(eml(subject, in.clock.Now().Add(-ago)))
 	for i := range 60_000 {
 		fmt.Fprintf(&b, "https://evil.example/%d?q=%%41%%42\r\n", i)
 	}
-	id, err := in.mailbox.AddEML("inbox", strings.NewReader(b.String()))
-	if err != nil {
+	if _, err := in.mailbox.AddEML("inbox", strings.NewReader(b.String())); err != nil {
 		t.Fatal(err)
 	}
-	return id
 }
 
 // runs polls a number of times, a minute apart, each time after a mail has come, and counts the runs that failed, all of them with the code.
@@ -457,6 +456,53 @@ func TestAMailThatEndsThePluginHoldsUpNoOther(t *testing.T) {
 				t.Errorf("%d records of %v", len(in.records), subjects)
 			}
 		})
+	}
+}
+
+func TestATriggerGetsPastAMailThatEndsItsPlugin(t *testing.T) {
+	in := ingestWithin(t, `[grant.ingest.limits]
+fuel = 400_000_000
+[trigger.intake]
+action = "mail.poll"
+[trigger.intake.parameters]
+email_address = "intake@contoso.example"
+extract_urls = true
+shape = "message"
+`)
+	in.mail(t, "inbox", "mail 0", 5*time.Hour)
+	in.lethal(t, "mail 1", 4*time.Hour)
+	in.mail(t, "inbox", "mail 2", 3*time.Hour)
+	var out bytes.Buffer
+	triggers := in.triggers(t, host.TriggerOptions{Output: &out})
+	var codes []string
+	for range 9 {
+		_, err := triggers.Once(t.Context(), "intake")
+		var failure *abi.Error
+		code := abi.Code("well")
+		if errors.As(err, &failure) {
+			code = failure.Code
+		}
+		codes = append(codes, string(code))
+		in.clock.Advance(20 * time.Minute)
+	}
+	const want = "[fuel_exhausted fuel_exhausted well fuel_exhausted well fuel_exhausted well well well]"
+	if got := fmt.Sprint(codes); got != want {
+		t.Errorf("the runs ended\n%s, want\n%s", got, want)
+	}
+	var subjects []string
+	for line := range strings.Lines(out.String()) {
+		var delivered struct{ Record map[string]any }
+		if err := json.Unmarshal([]byte(line), &delivered); err != nil {
+			t.Fatal(err)
+		}
+		subject := subjectOf(delivered.Record)
+		if delivered.Record["error"] != nil {
+			subject = "unread: " + subjectOf(delivered.Record["message"].(map[string]any))
+		}
+		subjects = append(subjects, subject)
+	}
+	if got := fmt.Sprintf("%q", subjects); got != `["mail 0" "mail 2" "unread: mail 1"]` {
+		t.Errorf("delivered were %s", got)
 	}
 }
 
