@@ -1,6 +1,7 @@
 package abi
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -24,6 +25,10 @@ type Invocation struct {
 	Trigger string
 	// State is what the trigger's last run left, at most [MaxState] bytes; nil at the first one, and without a trigger.
 	State *fastjson.Value
+	// Failures is how many of the trigger's runs have failed in a row, and Failure the code of the last one. All pages of a run are told the
+	// same; zero and empty after a run in success, and without a trigger. What such a run committed before it failed is in State.
+	Failures int64
+	Failure  Code
 }
 
 // AppendJSON appends the invocation as it goes to the guest.
@@ -38,6 +43,8 @@ func (inv *Invocation) AppendJSON(dst []byte) []byte {
 	w.integer("memory", inv.Memory)
 	w.text("trigger", inv.Trigger)
 	w.value("state", inv.State)
+	w.integer("failures", inv.Failures)
+	w.text("failure", string(inv.Failure))
 	w.close()
 	return w.b
 }
@@ -72,6 +79,10 @@ func ParseInvocation(p *fastjson.Parser, b []byte) (*Invocation, error) {
 			inv.Trigger = r.word(v, key)
 		case "state":
 			inv.State = r.state(v)
+		case "failures":
+			inv.Failures = r.integer(v, key, 1, math.MaxInt32)
+		case "failure":
+			inv.Failure = Code(r.word(v, key))
 		default:
 			return false
 		}
@@ -79,6 +90,9 @@ func ParseInvocation(p *fastjson.Parser, b []byte) (*Invocation, error) {
 	})
 	if inv.State != nil && inv.Trigger == "" {
 		r.fail("state is a trigger's, so trigger must be there")
+	}
+	if (inv.Failures > 0) != (inv.Failure != "") || inv.Failures > 0 && inv.Trigger == "" {
+		r.fail("failures and failure are a trigger's, and go together")
 	}
 	if version != Version || inv.ID == "" || inv.Action == "" || inv.Parameters == nil || inv.Now.IsZero() {
 		r.fail("abi, invocation, action, parameters and now must be there")

@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -35,15 +36,24 @@ type intake struct {
 	records []map[string]any
 	blobs   [][]string
 	pages   int
+	// failures are the runs that failed in a row, the last one with the code failure.
+	failures int
+	failure  abi.Code
 }
 
 func ingest(t *testing.T, options ...graphtest.Option) *intake {
+	t.Helper()
+	return ingestWithin(t, "", options...)
+}
+
+// ingestWithin is ingest with limits in its grant, as TOML.
+func ingestWithin(t *testing.T, limits string, options ...graphtest.Option) *intake {
 	t.Helper()
 	clock := graphtest.NewClock(time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC))
 	options = append(options, graphtest.WithClock(clock.Now))
 	in := &intake{clock: clock, keys: map[string]int{}}
 	now := func() time.Time { return clock.Now().Add(in.ahead) }
-	in.house = furnish(t, furnishing{plugins: []string{"../plugins/ingest"}, grants: ingestGrant, graph: options, now: now, inProcess: true})
+	in.house = furnish(t, furnishing{plugins: []string{"../plugins/ingest"}, grants: ingestGrant + limits, graph: options, now: now, inProcess: true})
 	mailbox, err := in.graph.AddMailbox("intake@contoso.example")
 	if err != nil {
 		t.Fatal(err)
@@ -78,6 +88,7 @@ func (in *intake) poll(t *testing.T, parameters map[string]any) (fresh []string,
 	for more := true; more; {
 		polled, err := in.Poll(t.Context(), host.Poll{
 			Invocation: host.Invocation{Action: "mail.poll", Parameters: p}, Trigger: "intake", State: in.state,
+			Failures: in.failures, Failure: in.failure,
 			Seen: func(_ context.Context, keys []string) ([]bool, error) {
 				seen := make([]bool, len(keys))
 				for i, key := range keys {
@@ -87,6 +98,7 @@ func (in *intake) poll(t *testing.T, parameters map[string]any) (fresh []string,
 			},
 		})
 		if err != nil {
+			in.failures, in.failure = in.failures+1, polled.Result.Error.Code
 			return fresh, err
 		}
 		for _, r := range polled.Records {
@@ -105,6 +117,7 @@ func (in *intake) poll(t *testing.T, parameters map[string]any) (fresh []string,
 		in.pages++
 		more = polled.More
 	}
+	in.failures, in.failure = 0, ""
 	return fresh, nil
 }
 
@@ -366,6 +379,130 @@ func TestAnOutageIsNoFaultOfTheMessages(t *testing.T) {
 			in.graph.ClearFaults()
 			in.wants(t, 0, way.parameters, "[mail 0 mail 1 mail 2]")
 		})
+	}
+}
+
+// lethal is a mail that takes more to be taken apart than the others together.
+func (in *intake) lethal(t *testing.T, subject string, ago time.Duration) {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(eml(subject, in.clock.Now().Add(-ago)))
+	for i := range 60_000 {
+		fmt.Fprintf(&b, "https://evil.example/%d?q=%%41%%42\r\n", i)
+	}
+	if _, err := in.mailbox.AddEML("inbox", strings.NewReader(b.String())); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// runs polls a number of times, a minute apart, each time after a mail has come, and counts the runs that failed, all of them with the code.
+func (in *intake) runs(t *testing.T, n int, parameters map[string]any, code abi.Code) (failed int) {
+	t.Helper()
+	for i := range n {
+		in.mail(t, "inbox", "at "+in.clock.Now().Format(time.TimeOnly), 0)
+		if _, err := in.poll(t, parameters); err != nil {
+			failed++
+			if !errors.Is(err, code) {
+				t.Fatalf("run %d: %v; want %s", i, err, code)
+			}
+		}
+		in.clock.Advance(time.Minute)
+	}
+	return failed
+}
+
+func TestAMailThatEndsThePluginHoldsUpNoOther(t *testing.T) {
+	for name, c := range map[string]struct {
+		limits string
+		code   abi.Code
+		lethal int
+		failed int // runs: the first, and one for each try of each such mail
+	}{
+		"by its computing":    {"fuel = 400_000_000", abi.FuelExhausted, 1, 4},
+		"by its memory":       {`memory = "16MiB"`, abi.MemoryExhausted, 1, 4},
+		"and several of them": {"fuel = 400_000_000", abi.FuelExhausted, 4, 13},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := ingestWithin(t, "[grant.ingest.limits]\n"+c.limits+"\n")
+			for i := range 10 {
+				ago := time.Duration(20-i) * time.Hour
+				in.mail(t, "inbox", fmt.Sprintf("mail %d", i), ago)
+				if i%2 == 1 && i < 2*c.lethal {
+					in.lethal(t, fmt.Sprintf("lethal %d", i), ago-time.Minute)
+				}
+			}
+			parameters := map[string]any{"extract_urls": true, "extract_eml": true, "shape": "message"}
+			few := 3 + 2*c.lethal
+			failed := in.runs(t, few, parameters, c.code)
+			if got := fmt.Sprint(in.records); strings.Count(got, "subject:mail ") != 10 {
+				t.Errorf("after %d runs the others have not all come", few)
+			}
+			if failed += in.runs(t, 30, parameters, c.code); failed != c.failed {
+				t.Errorf("%d runs failed, want %d", failed, c.failed)
+			}
+			subjects := map[string]int{}
+			for _, record := range in.records {
+				if record["error"] == nil {
+					subjects[subjectOf(record)]++
+					continue
+				}
+				subject := subjectOf(record["message"].(map[string]any))
+				subjects[subject]++
+				if !strings.HasPrefix(subject, "lethal") || !strings.Contains(fmt.Sprint(record["error"]), string(c.code)) {
+					t.Errorf("handed over unread is %v", record)
+				}
+			}
+			if len(subjects) != 10+c.lethal+few+30 || len(in.records) != 10+c.lethal+few+30 {
+				t.Errorf("%d records of %v", len(in.records), subjects)
+			}
+		})
+	}
+}
+
+func TestATriggerGetsPastAMailThatEndsItsPlugin(t *testing.T) {
+	in := ingestWithin(t, `[grant.ingest.limits]
+fuel = 400_000_000
+[trigger.intake]
+action = "mail.poll"
+[trigger.intake.parameters]
+email_address = "intake@contoso.example"
+extract_urls = true
+shape = "message"
+`)
+	in.mail(t, "inbox", "mail 0", 5*time.Hour)
+	in.lethal(t, "mail 1", 4*time.Hour)
+	in.mail(t, "inbox", "mail 2", 3*time.Hour)
+	var out bytes.Buffer
+	triggers := in.triggers(t, host.TriggerOptions{Output: &out})
+	var codes []string
+	for range 9 {
+		_, err := triggers.Once(t.Context(), "intake")
+		var failure *abi.Error
+		code := abi.Code("well")
+		if errors.As(err, &failure) {
+			code = failure.Code
+		}
+		codes = append(codes, string(code))
+		in.clock.Advance(20 * time.Minute)
+	}
+	const want = "[fuel_exhausted fuel_exhausted well fuel_exhausted well fuel_exhausted well well well]"
+	if got := fmt.Sprint(codes); got != want {
+		t.Errorf("the runs ended\n%s, want\n%s", got, want)
+	}
+	var subjects []string
+	for line := range strings.Lines(out.String()) {
+		var delivered struct{ Record map[string]any }
+		if err := json.Unmarshal([]byte(line), &delivered); err != nil {
+			t.Fatal(err)
+		}
+		subject := subjectOf(delivered.Record)
+		if delivered.Record["error"] != nil {
+			subject = "unread: " + subjectOf(delivered.Record["message"].(map[string]any))
+		}
+		subjects = append(subjects, subject)
+	}
+	if got := fmt.Sprintf("%q", subjects); got != `["mail 0" "mail 2" "unread: mail 1"]` {
+		t.Errorf("delivered were %s", got)
 	}
 }
 

@@ -149,6 +149,7 @@ func (inv *invocation) run(ctx context.Context, result *Result) error {
 	document := abi.Invocation{ID: inv.id, Action: inv.action.ID, Parameters: checked}
 	if inv.poll != nil {
 		document.Trigger = inv.poll.Trigger
+		document.Failures, document.Failure = inv.poll.failures()
 		if document.State, err = inv.polledState(); err != nil {
 			return err
 		}

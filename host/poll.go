@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -21,6 +22,9 @@ type Poll struct {
 	Trigger string
 	// State is what the last run left, as JSON; nil at the first.
 	State []byte
+	// Failures is how many runs have failed in a row, and Failure the code of the last one; zero and empty after one in success.
+	Failures int
+	Failure  abi.Code
 	// Seen tells which keys were committed before.
 	Seen func(ctx context.Context, keys []string) ([]bool, error)
 }
@@ -91,6 +95,14 @@ func (inv *invocation) polledState() (*fastjson.Value, error) {
 		return nil, &abi.Error{Code: abi.Internal, Message: "the state of the trigger " + p.Trigger + " cannot be read: " + err.Error()}
 	}
 	return state, nil
+}
+
+// failures are what the guest is told of the runs that failed: a number and a code, or neither.
+func (p *polling) failures() (int64, abi.Code) {
+	if p.Failures <= 0 || p.Failure == "" {
+		return 0, ""
+	}
+	return int64(min(p.Failures, math.MaxInt32)), p.Failure
 }
 
 // addRecord keeps a row of a trigger.

@@ -171,7 +171,7 @@ func (t *Triggers) trigger(c *manifests.Trigger, o TriggerOptions) (trigger.Trig
 func (t *Triggers) poll(ctx context.Context, c *manifests.Trigger, run trigger.Run) (trigger.Page, error) {
 	polled, err := t.host.Poll(ctx, Poll{
 		Invocation: Invocation{Action: c.Action, Connection: c.Connection, Parameters: c.Parameters},
-		Trigger:    c.Name, State: run.State, Seen: run.Seen,
+		Trigger:    c.Name, State: run.State, Failures: run.Failures, Failure: run.Failure, Seen: run.Seen,
 	})
 	if err == nil {
 		err = t.host.shareBlobs(ctx, polled.Records)

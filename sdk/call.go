@@ -23,6 +23,9 @@ type Call struct {
 	now     time.Time
 	trigger string
 	state   *Value
+	// failures are the trigger's runs that failed in a row, the last one with the code failure.
+	failures int
+	failure  abi.Code
 
 	host   Host
 	buffer []byte           // the exchange being written
@@ -43,6 +46,8 @@ func newCall(inv *abi.Invocation, host Host) *Call {
 		now:        inv.Now,
 		trigger:    inv.Trigger,
 		state:      inv.State,
+		failures:   int(inv.Failures),
+		failure:    inv.Failure,
 		host:       host,
 	}
 }

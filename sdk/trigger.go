@@ -15,6 +15,11 @@ func (c *Call) Trigger() string { return c.trigger }
 // State is what the trigger's last run kept by [Call.Keep]; nil at the first run, and when the action is called by hand.
 func (c *Call) State() *Value { return c.state }
 
+// Failures is how many of the trigger's runs have failed in a row, and the code of the last of them: one that the plugin returned, or the host's
+// if it ended the plugin, such as [abi.FuelExhausted]. It is 0 after a run in success, and by hand. All pages of a run are told the same, so
+// what a page kept tells by its count whether a run has failed since.
+func (c *Call) Failures() (int, abi.Code) { return c.failures, c.failure }
+
 // Keep keeps state, at most [abi.MaxState] bytes of JSON, for the trigger's next run. The host commits it together with the rows
 // of this one, which are the trigger's records. Without it the state stays what it was.
 func (c *Call) Keep(state *Value) { c.result.State = state }

@@ -24,8 +24,12 @@ func (s *session) run(known Snapshot) (Report, error) {
 	if s.Changed.After(known.LastRun) || isAhead(passed, began) {
 		passed = time.Time{} // that run may have read something else, or by another clock
 	}
+	var code abi.Code
+	if known.Failure != nil {
+		code = known.Failure.Code
+	}
 	for more, looked := true, 0; more; {
-		page, err := s.Poll(s.working, Run{State: state, Seen: s.seen})
+		page, err := s.Poll(s.working, Run{State: state, Failures: known.Failures, Failure: code, Seen: s.seen})
 		if err != nil {
 			return report, s.failed(known, err)
 		}

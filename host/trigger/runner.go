@@ -70,6 +70,9 @@ type NamedSink struct {
 type Run struct {
 	// State is what the last commit left; nil at the first run.
 	State []byte
+	// Failures is how many runs before this one failed in a row, and Failure the code of the last of them.
+	Failures int
+	Failure  abi.Code
 	// Seen tells which keys were committed before. At most [abi.MaxKeys].
 	Seen func(ctx context.Context, keys []string) ([]bool, error)
 }

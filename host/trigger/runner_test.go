@@ -352,6 +352,25 @@ func TestAFailureDecidesWhenTheNextRunIs(t *testing.T) {
 			t.Errorf("%d failures, %v", known.Failures, known.Failure)
 		}
 	})
+	inBubble(t, "the action is told of it, on all pages of a run", func(t *testing.T, s *stage) {
+		s.page = 1
+		s.put("a", "b")
+		var told []string
+		poll := s.trigger.Poll
+		s.trigger.Poll = func(ctx context.Context, run trigger.Run) (trigger.Page, error) {
+			told = append(told, fmt.Sprintf("%d %s", run.Failures, run.Failure))
+			return poll(ctx, run)
+		}
+		s.failing(&abi.Error{Code: abi.FuelExhausted, Message: "too much"})
+		_, stop := s.start(t)
+		time.Sleep(90 * time.Second)
+		s.failing(nil)
+		time.Sleep(4 * time.Minute)
+		stop()
+		if got := fmt.Sprintf("%q", told[:5]); got != `["0 " "1 fuel_exhausted" "2 fuel_exhausted" "2 fuel_exhausted" "0 "]` {
+			t.Errorf("it was told of %s", got)
+		}
+	})
 	inBubble(t, "as long as Graph says", func(t *testing.T, s *stage) {
 		s.failing(&abi.Error{Code: abi.Throttled, Message: "429", Detail: abi.Detail{RetryAfter: 10 * time.Minute}})
 		_, stop := s.start(t)

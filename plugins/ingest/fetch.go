@@ -36,9 +36,20 @@ const messageFields = "id,internetMessageId,conversationId,subject,from,sender,r
 	"hasAttachments,categories,flag,inferenceClassification,parentFolderId,changeKey,conversationIndex,webLink,bodyPreview,body,uniqueBody," +
 	"internetMessageHeaders"
 
-// read reads messages and hands over a record of each, until this invocation has enough. It returns how many of them, from the first, need not
-// be looked at again.
+// headFields tell which message it is that is handed over unread.
+const headFields = "id,internetMessageId,subject,from,receivedDateTime"
+
+// read reads messages, or one of them where one at a time is read; see readAll.
 func (p *poll) read(messages []listed) (int, error) {
+	if p.state.isCareful {
+		return p.readOne(messages)
+	}
+	return p.readAll(messages)
+}
+
+// readAll reads messages and hands over a record of each, until this invocation has enough. It returns how many of them, from the first, need not
+// be looked at again.
+func (p *poll) readAll(messages []listed) (int, error) {
 	count, well := 0, 0
 	var failed []failure
 	for count < len(messages) && !p.isFull() {
@@ -103,7 +114,7 @@ func (p *poll) abreast() int {
 }
 
 // isFull reports whether this invocation has handed over enough.
-func (p *poll) isFull() bool { return p.handed >= pageful || p.bytes >= pagefulBytes }
+func (p *poll) isFull() bool { return p.isOver || p.handed >= pageful || p.bytes >= pagefulBytes }
 
 // failure is why a message could not be read.
 type failure struct {
@@ -174,18 +185,39 @@ func (p *poll) fail(m listed, err error) error {
 	return nil
 }
 
-// retry tries again those that failed in earlier runs. It comes last in a run: what Graph could be asked before shows that it is there.
-func (p *poll) retry() error {
-	var due []listed
+// retry tries again those that failed in earlier runs. It comes last in a run: what Graph could be asked before shows that it is there. more says
+// that another invocation is to go on with it.
+//
+// Of those that ended the plugin one is tried, and alone: the run is likely to fail, and the next one looks for new messages first. The last try
+// of one waits if time may heal it.
+func (p *poll) retry() (more bool, err error) {
+	var due, lethal []listed
 	for _, id := range slices.Sorted(maps.Keys(p.state.failing)) {
-		if f := p.state.failing[id]; f.last.Before(p.state.run) && (f.tries < maxTries-1 || p.now.Sub(f.since) >= lastTry) {
-			due = append(due, listed{id: id, at: f.at})
+		f := p.state.failing[id]
+		m := listed{id: id, at: f.at}
+		mayHeal := f.killed == "" || f.killed == abi.DeadlineExceeded
+		switch {
+		case !f.last.Before(p.state.run) || mayHeal && f.tries == maxTries-1 && p.now.Sub(f.since) < lastTry:
+		case f.killed != "":
+			lethal = append(lethal, m)
+		default:
+			due = append(due, m)
 		}
 	}
-	slices.SortFunc(due, func(a, b listed) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) })
+	earliest := func(a, b listed) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) }
+	slices.SortFunc(due, earliest)
 	p.state.isAlone = true
-	_, err := p.read(due)
-	return err
+	if _, err := p.read(due); err != nil {
+		return false, err
+	}
+	if len(lethal) > 0 && !p.isFull() {
+		next := slices.MinFunc(lethal, earliest)
+		if next.id == p.turn || !p.state.hasRisked {
+			p.state.hasRisked = true
+			_, err = p.readOne([]listed{next})
+		}
+	}
+	return p.isOver, err
 }
 
 // fetched is what was asked for of a message.

@@ -70,6 +70,9 @@ type poll struct {
 	bytes         int64
 	// isBrief has lists tell no more of messages than which there are.
 	isBrief bool
+	// turn is the message that may be read where they are read one at a time, and isOver says that this invocation is to read no more.
+	turn   string
+	isOver bool
 }
 
 // pollMail hands over the messages of folders, each once, as records.
@@ -92,21 +95,36 @@ func pollMail(call *sdk.Call) error {
 		warnOfIgnored(call)
 	}
 	p := &poll{settings: settings, call: call, state: state, now: call.Now().UTC(), taken: map[string]bool{}}
+	found, err := p.lookBack()
+	if err != nil {
+		return err
+	}
+	if !found {
+		err = p.proceed()
+	}
+	if err != nil {
+		return err
+	}
+	call.Keep(state.object().Value)
+	call.Message(fmt.Sprintf("New messages: %d.", p.handed))
+	return nil
+}
+
+// proceed goes on with a run, and ends it when there is nothing left.
+func (p *poll) proceed() error {
 	more, err := p.run()
 	switch {
 	case err != nil && p.handed == 0:
 		return err
 	case err != nil: // what was read is not read again; the next invocation meets the error by itself
-		call.Log(abi.Warn, "the run goes on after: "+err.Error())
+		p.call.Log(abi.Warn, "the run goes on after: "+err.Error())
 		more = true
 	}
 	if more {
-		call.More()
+		p.call.More()
 	} else {
 		p.end()
 	}
-	call.Keep(state.object().Value)
-	call.Message(fmt.Sprintf("New messages: %d.", p.handed))
 	return nil
 }
 
@@ -138,7 +156,7 @@ func (p *poll) run() (more bool, err error) {
 			switch {
 			case s.taken >= p.most():
 				p.call.Truncate()
-				return false, p.retry()
+				return p.retry()
 			case p.isFull() || p.steps >= maxSteps:
 				return true, nil
 			case f.steps >= maxFolderSteps:
@@ -154,12 +172,13 @@ func (p *poll) run() (more bool, err error) {
 			}
 		}
 	}
-	return false, p.retry()
+	return p.retry()
 }
 
 // end ends a run.
 func (p *poll) end() {
-	p.state.run, p.state.isFirst, p.state.isAlone, p.state.taken = time.Time{}, false, false, 0
+	s := p.state
+	s.run, s.taken, s.isFirst, s.isAlone, s.isCareful, s.hasRisked = time.Time{}, 0, false, false, false, false
 }
 
 // most is the cap of the run.

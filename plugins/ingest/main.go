@@ -2,7 +2,7 @@
 // reports become rows.
 //
 // mail.poll is in mail_poll.go (a run), folder_poll.go (one folder), state.go (what is kept in between), fetch.go (messages, and what becomes of
-// those that fail), record.go and container.go (the two shapes of records) and mail_list.go (by hand).
+// those that fail), lethal.go (those that end the plugin), record.go and container.go (the two shapes of records) and mail_list.go (by hand).
 package main
 
 import "github.com/postern-dev/postern/sdk"

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/postern-dev/postern/abi"
 	"github.com/postern-dev/postern/sdk/plugintest"
 )
 
@@ -116,5 +118,101 @@ func TestAMessageWithoutATimeHoldsUpNoOther(t *testing.T) {
 	result := plugintest.Resume(t, plugin, "mail.poll", one, polledFolders(0), list, seen, both)
 	if result.Error != nil || len(result.Data) != 2 || result.Data[0]["key"] != "A" || result.Data[0]["time"] != nil || result.Data[1]["time"] == nil {
 		t.Errorf("%v, %v", result.Error, result.Data)
+	}
+}
+
+// resumed is one invocation after so many runs that failed by their computing. It returns the state as text too.
+func resumed(t *testing.T, parameters, state string, failures int, code abi.Code, script ...plugintest.Exchange) (*plugintest.Result, string) {
+	t.Helper()
+	result := plugintest.ResumeAfter(t, plugin, "mail.poll", parameters, state, failures, code, script...)
+	if result.Error != nil {
+		t.Fatal(result.Error)
+	}
+	text, err := json.Marshal(result.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result, string(text)
+}
+
+// keysOf are those of the records, and announcedIn is the message that a state says is read next.
+func keysOf(result *plugintest.Result) string {
+	var keys []string
+	for _, record := range result.Data {
+		keys = append(keys, record["key"].(string))
+	}
+	return strings.Join(keys, " ")
+}
+
+func announcedIn(result *plugintest.Result) string {
+	next, _ := result.State.(map[string]any)["announced"].(map[string]any)
+	id, _ := next["id"].(string)
+	return id
+}
+
+func TestAfterARunThatWasEndedMessagesAreReadOneByOne(t *testing.T) {
+	const one = `{"email_address":"ann@contoso.example","folder":["Inbox"],"max_containers":100,"shape":"message"}`
+	list := plugintest.Exchange{
+		Want: `{"op":"graph","link":"L"}`,
+		Reply: `{"status":200,"body":{"value":[{"id":"A","receivedDateTime":"2026-01-02T01:00:00Z"},
+			{"id":"B","receivedDateTime":"2026-01-02T02:00:00Z"},{"id":"C","receivedDateTime":"2026-01-02T03:00:00Z"}]},"delta":"D"}`,
+	}
+	seen := func(a, b, c bool) plugintest.Exchange {
+		return plugintest.Exchange{Want: `{"op":"seen","keys":["A","B","C"]}`, Reply: fmt.Sprintf(`{"seen":[%t,%t,%t]}`, a, b, c)}
+	}
+	read := func(id string) plugintest.Exchange {
+		return plugintest.Exchange{Want: `{"op":"batch","requests":[` + get(id) + `]}`, Reply: `{"replies":[{"status":200,"body":{"id":"` + id + `"}}]}`}
+	}
+	steps := []struct {
+		name            string
+		failures        int
+		code            abi.Code
+		script          []plugintest.Exchange
+		keys, announced string
+		more            bool
+	}{
+		{"the first is announced", 1, abi.FuelExhausted, []plugintest.Exchange{list, seen(false, false, false)}, "", "A", true},
+		{"and read, and the next announced", 1, abi.FuelExhausted, []plugintest.Exchange{list, seen(false, false, false), read("A")}, "A", "B", true},
+		{"a failure of Graph blames nobody", 2, abi.Upstream, []plugintest.Exchange{list, seen(true, false, false)}, "", "B", true},
+		{"the one that was read is blamed", 3, abi.MemoryExhausted, nil, "", "", false},
+		{"the others go on", 0, "", []plugintest.Exchange{list, seen(true, false, false)}, "", "C", true},
+		{"to the last", 0, "", []plugintest.Exchange{list, seen(true, false, false), read("C")}, "C", "", true},
+		{"and the run ends", 0, "", nil, "", "", false},
+	}
+	state := polledFolders(0)
+	for _, s := range steps {
+		t.Run(s.name, func(t *testing.T) {
+			result, after := resumed(t, one, state, s.failures, s.code, s.script...)
+			if keysOf(result) != s.keys || announcedIn(result) != s.announced || result.More != s.more {
+				t.Errorf("records %q, announced %q, more %v; want %q, %q, %v", keysOf(result), announcedIn(result), result.More, s.keys, s.announced, s.more)
+			}
+			state = after
+		})
+	}
+}
+
+func TestAMessageThatEndedThePluginThreeTimesIsHandedOverUnread(t *testing.T) {
+	const (
+		one   = `{"email_address":"ann@contoso.example","folder":["Inbox"],"max_containers":100,"shape":"message"}`
+		tried = `{"user":"ann@contoso.example","run":"2026-01-02T03:00:00Z","folders":{},"announced":{"id":"A","at":"2026-01-02T01:00:00Z","failures":0},
+			"failing":{"A":{"tries":2,"since":"2026-01-02T02:00:00Z","last":"2026-01-02T02:30:00Z","at":"2026-01-02T01:00:00Z","killed":"fuel_exhausted"}}}`
+	)
+	head := strings.Replace(get("A"), messageFields, headFields, 1)
+	head = `{"op":"graph",` + head[1:]
+	for name, c := range map[string]struct{ reply, message string }{
+		"with what tells which it is":       {`{"status":200,"body":{"id":"A","subject":"Look"}}`, "map[from:<nil> id:A internetMessageId:<nil> receivedDateTime:<nil> subject:Look]"},
+		"and without, if that is not known": {`{"error":{"code":"upstream","message":"503"}}`, "<nil>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			result, state := resumed(t, one, tried, 1, abi.FuelExhausted, plugintest.Exchange{Want: head, Reply: c.reply})
+			if keysOf(result) != "A" || !result.More || strings.Contains(state, `"tries"`) {
+				t.Fatalf("records %q, more %v, state %s", keysOf(result), result.More, state)
+			}
+			record := result.Data[0]
+			why := record["error"].(map[string]any)
+			if got := fmt.Sprint(record["message"]); got != c.message || !strings.HasPrefix(why["message"].(string), "fuel_exhausted: ") || record["time"] == nil {
+				t.Errorf("got %v", record)
+			}
+		})
 	}
 }

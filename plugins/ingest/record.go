@@ -206,5 +206,8 @@ func (s *messageSettings) lost(m listed, f *failing, err error) sdk.Object {
 			Text("name", "A message that could not be read").Text("source_data_identifier", m.id).Text("description", err.Error())).
 			List("artifacts", nil)
 	}
+	if m.message != nil {
+		record.Nested("message", sdk.Pick(m.message, strings.Split(headFields, ",")...))
+	}
 	return record.Nested("error", why)
 }

@@ -18,6 +18,12 @@ type state struct {
 	isFirst bool
 	// isAlone has the present run fetch one source at a time, as several together were more than one invocation takes.
 	isAlone bool
+	// isCareful has the present run read one message an invocation, as one of them has ended the plugin.
+	isCareful bool
+	// announced is the message that the next invocation reads, where they are read one at a time.
+	announced *announced
+	// hasRisked says that the present run has read, or was about to read, a message again that has ended the plugin. One is enough for a run.
+	hasRisked bool
 	// run is when the run began that goes on, zero between two; taken is how many messages it has handed over.
 	run     time.Time
 	taken   int
@@ -92,6 +98,8 @@ type failing struct {
 	since, last time.Time
 	// at is its receivedDateTime.
 	at time.Time
+	// killed is the code with which reading it ended the plugin; empty if it never did.
+	killed abi.Code
 }
 
 func readState(call *sdk.Call, user string) (*state, error) {
@@ -107,6 +115,10 @@ func readState(call *sdk.Call, user string) (*state, error) {
 	}
 	r := stateReader{}
 	s.isFirst, s.isAlone, s.run, s.taken = v.GetBool("first"), v.GetBool("alone"), r.time(v, "run"), v.GetInt("taken")
+	s.isCareful, s.hasRisked = v.GetBool("careful"), v.GetBool("risked")
+	if a := v.Get("announced"); a != nil {
+		s.announced = &announced{listed{id: string(a.GetStringBytes("id")), at: r.time(a, "at")}, a.GetInt("failures")}
+	}
 	v.GetObject("folders").Visit(func(name []byte, v *sdk.Value) {
 		f := &folder{
 			id: string(v.GetStringBytes("id")), link: string(v.GetStringBytes("link")), within: v.GetBool("within"),
@@ -121,7 +133,10 @@ func readState(call *sdk.Call, user string) (*state, error) {
 		s.folders[string(name)] = f
 	})
 	v.GetObject("failing").Visit(func(id []byte, v *sdk.Value) {
-		s.failing[string(id)] = &failing{tries: v.GetInt("tries"), since: r.time(v, "since"), last: r.time(v, "last"), at: r.time(v, "at")}
+		s.failing[string(id)] = &failing{
+			tries: v.GetInt("tries"), since: r.time(v, "since"), last: r.time(v, "last"), at: r.time(v, "at"),
+			killed: abi.Code(v.GetStringBytes("killed")),
+		}
 	})
 	return s, r.err
 }
@@ -153,10 +168,22 @@ func (s *state) object() sdk.Object {
 		putTime(o, "since", f.since)
 		putTime(o, "last", f.last)
 		putTime(o, "at", f.at)
+		some(o, "killed", string(f.killed))
 		failures.Nested(id, o)
 	}
 	o := sdk.NewObject().Text("user", s.user).Bool("first", s.isFirst).Bool("alone", s.isAlone).Int("taken", int64(s.taken))
 	putTime(o, "run", s.run)
+	if s.isCareful {
+		o.Bool("careful", true)
+	}
+	if s.hasRisked {
+		o.Bool("risked", true)
+	}
+	if a := s.announced; a != nil {
+		next := sdk.NewObject().Text("id", a.id).Int("failures", int64(a.failures))
+		putTime(next, "at", a.at)
+		o.Nested("announced", next)
+	}
 	return o.Nested("folders", folders).Nested("failing", failures)
 }
 

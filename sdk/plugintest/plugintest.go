@@ -13,7 +13,7 @@
 // A plugin must ask for exactly the exchanges of the script, in their order; the
 // test fails at anything else. Rows that it hands over and lines that it logs need
 // no place in the script: they are gathered in the [Result]. [Run] calls an action by hand,
-// [Resume] polls a trigger.
+// [Resume] and [ResumeAfter] poll a trigger.
 //
 // The manifest plays no part: a test gives all parameters, those too that have a
 // default, and that the manifest allows the requests is for the host to check.
@@ -81,7 +81,15 @@ func Run(t testing.TB, plugin sdk.Plugin, action, parameters string, script ...E
 // last one. An empty state is that of its first poll. A trigger's rows must be records.
 func Resume(t testing.TB, plugin sdk.Plugin, action, parameters, state string, script ...Exchange) *Result {
 	t.Helper()
-	inv := abi.Invocation{Trigger: Trigger}
+	return ResumeAfter(t, plugin, action, parameters, state, 0, "", script...)
+}
+
+// ResumeAfter is Resume after so many runs that failed in a row, the last of them with a code: see [sdk.Call.Failures].
+func ResumeAfter(
+	t testing.TB, plugin sdk.Plugin, action, parameters, state string, failures int, failure abi.Code, script ...Exchange,
+) *Result {
+	t.Helper()
+	inv := abi.Invocation{Trigger: Trigger, Failures: int64(failures), Failure: failure}
 	if state != "" {
 		inv.State = parse(t, state)
 	}
