@@ -83,8 +83,8 @@ func (p *poll) read(messages []listed) (int, error) {
 			}
 		}
 	}
-	if well == 0 && len(failed) > 1 && !slices.ContainsFunc(failed, func(f failure) bool { return !errors.Is(f.err, abi.Upstream) }) {
-		return 0, failed[0].err // Graph is out of order, and not each of the messages
+	if well == 0 && len(failed) > 1 && p.isOutage(failed) {
+		return 0, failed[0].err
 	}
 	for _, f := range failed {
 		if err := p.fail(f.listed, f.err); err != nil {
@@ -92,6 +92,20 @@ func (p *poll) read(messages []listed) (int, error) {
 		}
 	}
 	return count, nil
+}
+
+// isOutage reports whether failures mean that Graph is out of order, and not each of the messages: all are on its side and new, and that is so
+// for less long than outages are. What failed before can be told from an outage by its tries.
+func (p *poll) isOutage(failed []failure) bool {
+	for _, f := range failed {
+		if !errors.Is(f.err, abi.Upstream) || p.state.failing[f.id] != nil {
+			return false
+		}
+	}
+	if p.state.trouble.IsZero() {
+		p.state.trouble, p.isNoted = p.now, true
+	}
+	return p.now.Sub(p.state.trouble) < outage
 }
 
 // abreast is how many sources are fetched at once.
@@ -166,6 +180,7 @@ func (p *poll) fail(m listed, err error) error {
 		return nil
 	}
 	f.tries++
+	p.isNoted = true
 	p.call.Log(abi.Warn, fmt.Sprintf("a message could not be read, try %d of %d: %v", f.tries, maxTries, err))
 	if f.tries < maxTries {
 		return nil

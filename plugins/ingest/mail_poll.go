@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,6 +69,8 @@ type poll struct {
 	// handed counts those that were handed over, and bytes their sources; steps the pages of lists that were read.
 	handed, steps int
 	bytes         int64
+	// isNoted says that the state has something new of what fails, which must be kept even if nothing is handed over.
+	isNoted bool
 	// isBrief has lists tell no more of messages than which there are.
 	isBrief bool
 }
@@ -92,13 +95,14 @@ func pollMail(call *sdk.Call) error {
 		warnOfIgnored(call)
 	}
 	p := &poll{settings: settings, call: call, state: state, now: call.Now().UTC(), taken: map[string]bool{}}
+	isNew := state.run.IsZero()
 	more, err := p.run()
 	switch {
-	case err != nil && p.handed == 0:
+	case err != nil && isNew && p.handed == 0 && !p.isNoted:
 		return err
-	case err != nil: // what was read is not read again; the next invocation meets the error by itself
-		call.Log(abi.Warn, "the run goes on after: "+err.Error())
-		more = true
+	case err != nil: // what was read is not read again; the next invocation begins with what is new, and meets the error by itself
+		call.Log(abi.Warn, "the run begins anew after: "+err.Error())
+		state.run, more = time.Time{}, true
 	}
 	if more {
 		call.More()
@@ -120,46 +124,58 @@ func warnOfIgnored(call *sdk.Call) {
 }
 
 // run goes on with a run, or begins one, until there is nothing left, the cap is reached, or this invocation has handed over enough: more says that.
+// A folder that cannot be read holds up no other; its error comes last.
 func (p *poll) run() (more bool, err error) {
 	s := p.state
 	if s.run.IsZero() {
-		s.run, s.taken = p.now, 0
+		s.run = p.now
 		p.forget()
 		for _, f := range s.folders {
 			f.stage, f.steps = changes, 0
 		}
 	}
+	var failed error
 	for _, name := range p.folders {
-		f, err := p.open(name)
-		if err != nil {
+		more, err := p.readFolder(name)
+		if more || err != nil && !isolated(err) {
+			return more, err
+		}
+		failed = cmp.Or(failed, err)
+	}
+	return false, cmp.Or(p.retry(), failed)
+}
+
+// readFolder reads one folder until there is nothing left of it, or this invocation has to end: more says that. At the cap of the run nothing is.
+func (p *poll) readFolder(name string) (more bool, err error) {
+	f, err := p.open(name)
+	if err != nil {
+		return false, err
+	}
+	for f.stage != done {
+		switch {
+		case p.state.taken >= p.most():
+			p.call.Truncate()
+			return false, nil
+		case p.isFull() || p.steps >= maxSteps:
+			return true, nil
+		case f.steps >= maxFolderSteps:
+			p.call.Log(abi.Warn, fmt.Sprintf("the list of %s did not end in %d pages; the next run goes on with it", name, f.steps))
+			p.call.Truncate()
+			f.stage = done
+			continue
+		}
+		p.steps++
+		f.steps++
+		if err := p.step(name, f); err != nil {
 			return false, err
 		}
-		for f.stage != done {
-			switch {
-			case s.taken >= p.most():
-				p.call.Truncate()
-				return false, p.retry()
-			case p.isFull() || p.steps >= maxSteps:
-				return true, nil
-			case f.steps >= maxFolderSteps:
-				p.call.Log(abi.Warn, fmt.Sprintf("the list of %s did not end in %d pages; the next run goes on with it", name, f.steps))
-				p.call.Truncate()
-				f.stage = done
-				continue
-			}
-			p.steps++
-			f.steps++
-			if err := p.step(name, f); err != nil {
-				return false, err
-			}
-		}
 	}
-	return false, p.retry()
+	return false, nil
 }
 
 // end ends a run.
 func (p *poll) end() {
-	p.state.run, p.state.isFirst, p.state.isAlone, p.state.taken = time.Time{}, false, false, 0
+	p.state.run, p.state.trouble, p.state.isFirst, p.state.isAlone, p.state.taken = time.Time{}, time.Time{}, false, false, 0
 }
 
 // most is the cap of the run.

@@ -18,7 +18,9 @@ type state struct {
 	isFirst bool
 	// isAlone has the present run fetch one source at a time, as several together were more than one invocation takes.
 	isAlone bool
-	// run is when the run began that goes on, zero between two; taken is how many messages it has handed over.
+	// trouble is since when runs met messages of which Graph gave none; zero if the last run ended well.
+	trouble time.Time
+	// run is when the run began that goes on, zero between two. taken is how many messages were handed over since one ended well.
 	run     time.Time
 	taken   int
 	folders map[string]*folder
@@ -107,6 +109,7 @@ func readState(call *sdk.Call, user string) (*state, error) {
 	}
 	r := stateReader{}
 	s.isFirst, s.isAlone, s.run, s.taken = v.GetBool("first"), v.GetBool("alone"), r.time(v, "run"), v.GetInt("taken")
+	s.trouble = r.time(v, "trouble")
 	v.GetObject("folders").Visit(func(name []byte, v *sdk.Value) {
 		f := &folder{
 			id: string(v.GetStringBytes("id")), link: string(v.GetStringBytes("link")), within: v.GetBool("within"),
@@ -157,6 +160,7 @@ func (s *state) object() sdk.Object {
 	}
 	o := sdk.NewObject().Text("user", s.user).Bool("first", s.isFirst).Bool("alone", s.isAlone).Int("taken", int64(s.taken))
 	putTime(o, "run", s.run)
+	putTime(o, "trouble", s.trouble)
 	return o.Nested("folders", folders).Nested("failing", failures)
 }
 
