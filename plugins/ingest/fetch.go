@@ -42,7 +42,7 @@ func (p *poll) read(messages []listed) (int, error) {
 	count, well := 0, 0
 	var failed []failure
 	for count < len(messages) && !p.isFull() {
-		chunk := messages[count:min(len(messages), count+min(together, pageful-p.handed))]
+		chunk := messages[count:min(len(messages), count+min(together, pageful-p.handed-p.failed))]
 		fetched, err := p.message.fetch(p.call, chunk)
 		if err != nil {
 			return count, err
@@ -69,6 +69,7 @@ func (p *poll) read(messages []listed) (int, error) {
 					well++
 				case isolated(err):
 					failed = append(failed, failure{some[i].listed, err})
+					p.failed++
 				case errors.Is(err, abi.ExchangeLimit) && p.handed == 0: // it takes more than an invocation has, and leaves nothing for others
 					p.bytes = pagefulBytes
 					if len(some) > 1 { // maybe only with those that came with it
@@ -76,6 +77,7 @@ func (p *poll) read(messages []listed) (int, error) {
 						continue
 					}
 					failed = append(failed, failure{some[i].listed, err})
+					p.failed++
 				default:
 					return count, err
 				}
@@ -116,8 +118,8 @@ func (p *poll) abreast() int {
 	return atOnce
 }
 
-// isFull reports whether this invocation has handed over enough.
-func (p *poll) isFull() bool { return p.handed >= pageful || p.bytes >= pagefulBytes }
+// isFull reports whether this invocation has handed over enough, or tried to.
+func (p *poll) isFull() bool { return p.handed+p.failed >= pageful || p.bytes >= pagefulBytes }
 
 // failure is why a message could not be read.
 type failure struct {
@@ -189,8 +191,9 @@ func (p *poll) fail(m listed, err error) error {
 	return nil
 }
 
-// retry tries again those that failed in earlier runs. It comes last in a run: what Graph could be asked before shows that it is there.
-func (p *poll) retry() error {
+// retry tries again those that failed in earlier runs; more says that some are left for the next invocation. It comes last in a run: what Graph
+// could be asked before shows that it is there.
+func (p *poll) retry() (more bool, err error) {
 	var due []listed
 	for _, id := range slices.Sorted(maps.Keys(p.state.failing)) {
 		if f := p.state.failing[id]; f.last.Before(p.state.run) && (f.tries < maxTries-1 || p.now.Sub(f.since) >= lastTry) {
@@ -199,8 +202,8 @@ func (p *poll) retry() error {
 	}
 	slices.SortFunc(due, func(a, b listed) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) })
 	p.state.isAlone = true
-	_, err := p.read(due)
-	return err
+	count, err := p.read(due)
+	return count < len(due), err
 }
 
 // fetched is what was asked for of a message.

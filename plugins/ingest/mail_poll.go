@@ -66,9 +66,9 @@ type poll struct {
 	now   time.Time
 	// taken are the messages that this invocation has handed over or given up, which the host does not know yet.
 	taken map[string]bool
-	// handed counts those that were handed over, and bytes their sources; steps the pages of lists that were read.
-	handed, steps int
-	bytes         int64
+	// handed counts those that were handed over, and bytes their sources; failed those that could not be read, and steps the pages of lists that were.
+	handed, failed, steps int
+	bytes                 int64
 	// isNoted says that the state has something new of what fails, which must be kept even if nothing is handed over.
 	isNoted bool
 	// isBrief has lists tell no more of messages than which there are.
@@ -142,7 +142,8 @@ func (p *poll) run() (more bool, err error) {
 		}
 		failed = cmp.Or(failed, err)
 	}
-	return false, cmp.Or(p.retry(), failed)
+	more, err = p.retry()
+	return more, cmp.Or(err, failed)
 }
 
 // readFolder reads one folder until there is nothing left of it, or this invocation has to end: more says that. At the cap of the run nothing is.
