@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -369,6 +370,10 @@ func TestAnOutageIsNoFaultOfTheMessages(t *testing.T) {
 				in.mail(t, "inbox", fmt.Sprintf("mail %d", i), time.Duration(3-i)*time.Hour)
 			}
 			in.fault(graphtest.Fault{Path: "/users/{user}/messages/{message}" + way.below, Status: 503, Times: -1})
+			for _, again := range way.faults { // the first poll begins anew once
+				again.Skip = 2
+				in.fault(again)
+			}
 			for range 5 {
 				in.fault(way.faults...)
 				if got, err := in.poll(t, way.parameters); len(got) != 0 || !errors.Is(err, abi.Upstream) {
@@ -459,6 +464,45 @@ func TestAMailThatEndsThePluginHoldsUpNoOther(t *testing.T) {
 	}
 }
 
+// Mails that Graph cannot give, however long, and the only ones of their run, keep no mail that comes later.
+func TestSeveralMessagesThatCannotBeReadHoldUpNoOther(t *testing.T) {
+	for name, besides := range map[string]string{"read with others": "one", "read by themselves": ""} {
+		t.Run(name, func(t *testing.T) {
+			in := ingest(t)
+			for i, subject := range []string{"broken", "torn"} {
+				in.mail(t, "inbox", subject, time.Duration(2-i)*time.Hour)
+				in.fault(graphtest.Fault{Path: "/users/{user}/messages/" + in.keyOf(t, subject) + "/$value", Status: 503, Times: -1})
+			}
+			if besides != "" {
+				in.mail(t, "inbox", besides, 3*time.Hour)
+			}
+			for range 7 { // as long as it may be an outage, which the runs tell
+				_, _ = in.poll(t, sources())
+				in.clock.Advance(time.Hour)
+			}
+			for i := range 3 {
+				subject := fmt.Sprintf("later %d", i)
+				in.mail(t, "inbox", subject, 0)
+				if got, err := in.poll(t, sources()); err != nil || !slices.Contains(got, subject) {
+					t.Errorf("got %v, %v; want %s", got, err, subject)
+				}
+				in.clock.Advance(time.Minute)
+			}
+			in.clock.Advance(7 * time.Hour)
+			_, _ = in.poll(t, sources())
+			lost := 0
+			for _, record := range in.records {
+				if record["error"] != nil {
+					lost++
+				}
+			}
+			if lost != 2 {
+				t.Errorf("%d were given up", lost)
+			}
+		})
+	}
+}
+
 func TestATriggerGetsPastAMailThatEndsItsPlugin(t *testing.T) {
 	in := ingestWithin(t, `[grant.ingest.limits]
 fuel = 400_000_000
@@ -504,6 +548,30 @@ shape = "message"
 	if got := fmt.Sprintf("%q", subjects); got != `["mail 0" "mail 2" "unread: mail 1"]` {
 		t.Errorf("delivered were %s", got)
 	}
+}
+
+func TestAFolderThatCannotBeReadHoldsUpNoOther(t *testing.T) {
+	in := ingest(t)
+	both := map[string]any{"folder": []string{"archive", "inbox"}}
+	in.wants(t, 0, both, "[]")
+	var state struct {
+		Folders map[string]struct{ ID string }
+	}
+	if err := json.Unmarshal(in.state, &state); err != nil {
+		t.Fatal(err)
+	}
+	in.fault(graphtest.Fault{Path: "/users/{user}/mailFolders/" + state.Folders["archive"].ID + "/messages/delta", Status: 503, Times: -1})
+	for i := range 3 {
+		subject := fmt.Sprintf("mail %d", i)
+		in.mail(t, "inbox", subject, 0)
+		in.clock.Advance(time.Minute)
+		if got, err := in.poll(t, both); fmt.Sprint(got) != "["+subject+"]" || !errors.Is(err, abi.Upstream) {
+			t.Errorf("got %v, %v", got, err)
+		}
+	}
+	in.graph.ClearFaults()
+	in.mail(t, "archive", "late", 0)
+	in.wants(t, time.Minute, both, "[late]")
 }
 
 func TestPollingAFolderThatIsNotThere(t *testing.T) {

@@ -58,10 +58,10 @@ func (h *Host) DiagnoseReceiver(ctx context.Context, connection string) (*Receiv
 	}
 	switch {
 	case len(d.Triggers) > 0:
-		looking, cancel := context.WithTimeout(ctx, sinkCheck)
+		checking, cancel := context.WithTimeout(ctx, looking)
 		defer cancel()
-		d.certificate(looking, h)
-		d.address(looking)
+		d.certificate(checking, h)
+		d.address(checking)
 		d.url(n, fromOutside)
 	case connection != "":
 		return nil, nil

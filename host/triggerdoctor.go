@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// sinkCheck bounds what looking at one sink takes, or at the receiver of notifications.
-	sinkCheck = 10 * time.Second
+	// looking bounds what looking at one trigger, one sink, or the receiver of notifications takes.
+	looking = 10 * time.Second
 	// shortRetain is below which keys may be forgotten too soon: mail.poll looks through a whole folder once a week, which keeps them known.
 	shortRetain = 8 * 24 * time.Hour
 	// overdue is how long after its time a trigger may start before it counts as one that nobody runs.
@@ -55,14 +55,21 @@ type SinkDiagnosis struct {
 func (h *Host) DiagnoseTriggers(ctx context.Context, connection string) ([]*TriggerDiagnosis, []*SinkDiagnosis, error) {
 	triggers := []*TriggerDiagnosis{}
 	users := map[string][]string{}
+	var group sync.WaitGroup
+	var unreachable error
 	for i := range h.operator.Triggers {
 		c := &h.operator.Triggers[i]
 		if connection != "" && c.Connection != connection {
 			continue
 		}
-		d, err := h.diagnoseTrigger(ctx, c)
-		if err != nil {
-			return nil, nil, err
+		d := &TriggerDiagnosis{Trigger: c.Name, Action: c.Action, On: c.Connection, Problems: []*abi.Error{}, Notes: []string{}}
+		if len(triggers) == 0 { // a fleet that cannot be reached is waited for once
+			_, unreachable = h.TriggerStore(ctx)
+		}
+		if unreachable != nil {
+			d.Problems = append(d.Problems, coded(unreachable))
+		} else {
+			group.Go(func() { h.diagnoseTrigger(ctx, c, d) })
 		}
 		triggers = append(triggers, d)
 		for _, name := range c.Sinks {
@@ -70,7 +77,6 @@ func (h *Host) DiagnoseTriggers(ctx context.Context, connection string) ([]*Trig
 		}
 	}
 	sinks := []*SinkDiagnosis{}
-	var group sync.WaitGroup
 	for i := range h.operator.Sinks {
 		c := &h.operator.Sinks[i]
 		d := &SinkDiagnosis{Sink: c.Name, Kind: c.Kind, Triggers: users[c.Name], Problems: []*abi.Error{}, Notes: []string{}}
@@ -89,15 +95,14 @@ func (h *Host) DiagnoseTriggers(ctx context.Context, connection string) ([]*Trig
 	return triggers, sinks, ctx.Err()
 }
 
-func (h *Host) diagnoseTrigger(ctx context.Context, c *manifests.Trigger) (*TriggerDiagnosis, error) {
-	d := &TriggerDiagnosis{Trigger: c.Name, Action: c.Action, On: c.Connection, Problems: []*abi.Error{}, Notes: []string{}}
+// diagnoseTrigger looks at one trigger.
+func (h *Host) diagnoseTrigger(ctx context.Context, c *manifests.Trigger, d *TriggerDiagnosis) {
+	ctx, cancel := context.WithTimeout(ctx, looking)
+	defer cancel()
 	all, err := h.TriggerStatus(ctx, c.Name)
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case err != nil: // what is kept of triggers cannot be read
+	if err != nil { // what is kept of it cannot be read
 		d.Problems = append(d.Problems, coded(err))
-		return d, nil
+		return
 	}
 	s := &all[0]
 	if s.Problem != nil {
@@ -116,7 +121,6 @@ func (h *Host) diagnoseTrigger(ctx context.Context, c *manifests.Trigger) (*Trig
 			c.Retain, manifests.DefaultRetain)
 	}
 	d.Healthy = len(d.Problems) == 0
-	return d, nil
 }
 
 func (d *TriggerDiagnosis) note(format string, args ...any) {
@@ -187,7 +191,7 @@ func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // diagnoseSink looks whether a sink would take records.
 func (h *Host) diagnoseSink(ctx context.Context, c *manifests.Sink, d *SinkDiagnosis) {
-	ctx, cancel := context.WithTimeout(ctx, sinkCheck)
+	ctx, cancel := context.WithTimeout(ctx, looking)
 	defer cancel()
 	open := sinks{host: h}
 	code := abi.InvalidInput

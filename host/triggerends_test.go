@@ -61,6 +61,9 @@ func TestClosingTriggersEndsWhatTheyDo(t *testing.T) {
 	if _, err := triggers.Once(t.Context(), "soc-inbox"); !errors.Is(err, abi.Internal) {
 		t.Errorf("Once, once closed: %v", err)
 	}
+	if _, err := triggers.Deliver(t.Context(), "soc-inbox"); !errors.Is(err, abi.Internal) {
+		t.Errorf("Deliver, once closed: %v", err)
+	}
 
 	triggers, done = running()
 	soon(t, "closing the host before them", func() {

@@ -234,6 +234,11 @@ func (t *Triggers) Once(ctx context.Context, name string) (trigger.Report, error
 
 // Deliver delivers what waits for the sinks of a trigger, without running it.
 func (t *Triggers) Deliver(ctx context.Context, name string) (trigger.Report, error) {
+	ctx, leave, err := t.enter(ctx)
+	if err != nil {
+		return trigger.Report{Trigger: name}, err
+	}
+	defer leave()
 	return t.runner.Deliver(ctx, name)
 }
 

@@ -2,7 +2,9 @@ package trigger
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,19 +25,24 @@ type Memory interface {
 	Remember(ctx context.Context, l Lease, keys []KeyDigest, retain time.Duration) error
 }
 
-// moving is how long a move may take.
+// moving is how long a move may take from one step to the next.
 const moving = 5 * time.Minute
 
-// moved begins what a store that a trigger has left says of who paused it.
-const moved = "moved to "
+// moved begins what a store that a trigger has left, or has not quite reached, says of who paused it. arriving is what the latter says.
+const (
+	moved    = "moved to "
+	arriving = moved + "this place in part"
+)
 
 // Move takes a trigger along from one store to another, so that it goes on there where it was: its state, its keys, its schedule, whether it is
 // paused. Its counters begin anew. In the old store it is paused for good; moving it back from there takes that along again. place is what
 // the other store is called.
 //
-// It may be repeated when it was interrupted. The error is [abi.Conflict] while any host runs the trigger, or something waits for a sink or the
-// operator, or the trigger has run in the other store, and [abi.NotFound] if it never ran in the old one.
+// At no time it can run in both. It may be repeated when it was interrupted, which may have ended a pause. The error is [abi.Conflict] while any
+// host runs the trigger, or something waits for a sink or the operator, or the trigger has run in the other store, and [abi.NotFound] if it never
+// ran in the old one.
 func Move(ctx context.Context, from, to Memory, trigger, holder, place string, retain time.Duration) error {
+	holder = fmt.Sprintf("%.*s/%s", MaxHolder/2, holder, rand.Text()) // so that no store takes a second move for this one
 	old, err := from.Lease(ctx, trigger, holder, moving)
 	if err != nil {
 		return err
@@ -54,8 +61,16 @@ func Move(ctx context.Context, from, to Memory, trigger, holder, place string, r
 	if err != nil {
 		return err
 	}
+	if left.Moved() && there.Moved() { // all but the last step was made, and neither has run since
+		return to.Resume(ctx, trigger)
+	}
 	if err := movable(&left, &there, place); err != nil {
 		return err
+	}
+	if !there.Moved() {
+		if err := repause(ctx, to, trigger, arriving); err != nil {
+			return err
+		}
 	}
 	known, err := from.Known(ctx, trigger)
 	if err != nil {
@@ -63,6 +78,9 @@ func Move(ctx context.Context, from, to Memory, trigger, holder, place string, r
 	}
 	for some := range slices.Chunk(known, MaxBatch) {
 		if err := to.Remember(ctx, taken, some, retain); err != nil {
+			return err
+		}
+		if err := errors.Join(renew(ctx, from, old), renew(ctx, to, taken)); err != nil {
 			return err
 		}
 	}
@@ -74,13 +92,30 @@ func Move(ctx context.Context, from, to Memory, trigger, holder, place string, r
 	if _, err := to.Commit(ctx, taken, Commit{State: left.State, Retain: retain, Began: left.Passed, Next: next}); err != nil {
 		return err
 	}
-	if err := to.Resume(ctx, trigger); err != nil {
+	if err := repause(ctx, from, trigger, moved+place); err != nil {
 		return err
 	}
 	if left.Paused {
-		return to.Pause(ctx, trigger, left.PausedBy) // and in the old store it is paused already
+		return repause(ctx, to, trigger, left.PausedBy)
 	}
-	return from.Pause(ctx, trigger, moved+place)
+	return to.Resume(ctx, trigger)
+}
+
+// repause pauses a trigger, whoever may have done so before.
+func repause(ctx context.Context, s Store, trigger, by string) error {
+	if err := s.Resume(ctx, trigger); err != nil {
+		return err
+	}
+	return s.Pause(ctx, trigger, by)
+}
+
+// renew renews a lease, which must not have been another's in between.
+func renew(ctx context.Context, s Store, l Lease) error {
+	renewed, err := s.Lease(ctx, l.Trigger, l.Holder, moving)
+	if err == nil && renewed.Fence != l.Fence {
+		err = errors.Join(ErrLost, s.Release(ctx, renewed))
+	}
+	return err
 }
 
 func release(ctx context.Context, s Store, l Lease) {
@@ -111,5 +146,5 @@ func movable(left, there *Snapshot, place string) error {
 	return nil
 }
 
-// Moved reports whether the trigger has left this store for another one, by [Move].
+// Moved reports whether the trigger has left this store for another one, by [Move], or has come to it only in part.
 func (s *Snapshot) Moved() bool { return s.Paused && strings.HasPrefix(s.PausedBy, moved) }

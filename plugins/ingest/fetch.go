@@ -53,7 +53,7 @@ func (p *poll) readAll(messages []listed) (int, error) {
 	count, well := 0, 0
 	var failed []failure
 	for count < len(messages) && !p.isFull() {
-		chunk := messages[count:min(len(messages), count+min(together, pageful-p.handed))]
+		chunk := messages[count:min(len(messages), count+min(together, pageful-p.handed-p.failed))]
 		fetched, err := p.message.fetch(p.call, chunk)
 		if err != nil {
 			return count, err
@@ -80,6 +80,7 @@ func (p *poll) readAll(messages []listed) (int, error) {
 					well++
 				case isolated(err):
 					failed = append(failed, failure{some[i].listed, err})
+					p.failed++
 				case errors.Is(err, abi.ExchangeLimit) && p.handed == 0: // it takes more than an invocation has, and leaves nothing for others
 					p.bytes = pagefulBytes
 					if len(some) > 1 { // maybe only with those that came with it
@@ -87,6 +88,7 @@ func (p *poll) readAll(messages []listed) (int, error) {
 						continue
 					}
 					failed = append(failed, failure{some[i].listed, err})
+					p.failed++
 				default:
 					return count, err
 				}
@@ -94,8 +96,8 @@ func (p *poll) readAll(messages []listed) (int, error) {
 			}
 		}
 	}
-	if well == 0 && len(failed) > 1 && !slices.ContainsFunc(failed, func(f failure) bool { return !errors.Is(f.err, abi.Upstream) }) {
-		return 0, failed[0].err // Graph is out of order, and not each of the messages
+	if well == 0 && len(failed) > 1 && p.isOutage(failed) {
+		return 0, failed[0].err
 	}
 	for _, f := range failed {
 		if err := p.fail(f.listed, f.err); err != nil {
@@ -103,6 +105,20 @@ func (p *poll) readAll(messages []listed) (int, error) {
 		}
 	}
 	return count, nil
+}
+
+// isOutage reports whether failures mean that Graph is out of order, and not each of the messages: all are on its side and new, and that is so
+// for less long than outages are. What failed before can be told from an outage by its tries.
+func (p *poll) isOutage(failed []failure) bool {
+	for _, f := range failed {
+		if !errors.Is(f.err, abi.Upstream) || p.state.failing[f.id] != nil {
+			return false
+		}
+	}
+	if p.state.trouble.IsZero() {
+		p.state.trouble, p.isNoted = p.now, true
+	}
+	return p.now.Sub(p.state.trouble) < outage
 }
 
 // abreast is how many sources are fetched at once.
@@ -113,8 +129,10 @@ func (p *poll) abreast() int {
 	return atOnce
 }
 
-// isFull reports whether this invocation has handed over enough.
-func (p *poll) isFull() bool { return p.isOver || p.handed >= pageful || p.bytes >= pagefulBytes }
+// isFull reports whether this invocation has handed over enough, or tried to.
+func (p *poll) isFull() bool {
+	return p.isOver || p.handed+p.failed >= pageful || p.bytes >= pagefulBytes
+}
 
 // failure is why a message could not be read.
 type failure struct {
@@ -177,6 +195,7 @@ func (p *poll) fail(m listed, err error) error {
 		return nil
 	}
 	f.tries++
+	p.isNoted = true
 	p.call.Log(abi.Warn, fmt.Sprintf("a message could not be read, try %d of %d: %v", f.tries, maxTries, err))
 	if f.tries < maxTries {
 		return nil
@@ -207,8 +226,9 @@ func (p *poll) retry() (more bool, err error) {
 	earliest := func(a, b listed) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) }
 	slices.SortFunc(due, earliest)
 	p.state.isAlone = true
-	if _, err := p.read(due); err != nil {
-		return false, err
+	count, err := p.read(due)
+	if err != nil || count < len(due) || p.isOver {
+		return err == nil, err
 	}
 	if len(lethal) > 0 && !p.isFull() {
 		next := slices.MinFunc(lethal, earliest)

@@ -74,7 +74,10 @@ func (p *poll) step(name string, f *folder) error {
 	case again.id == was:
 		return err
 	}
-	f.link, f.within = "", false // of the folder that is gone
+	f.link, f.within = "", false // links are of the folder that is gone
+	for _, w := range f.walks {
+		w.link = ""
+	}
 	return p.page(f)
 }
 

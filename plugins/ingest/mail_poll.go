@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -65,9 +66,11 @@ type poll struct {
 	now   time.Time
 	// taken are the messages that this invocation has handed over or given up, which the host does not know yet.
 	taken map[string]bool
-	// handed counts those that were handed over, and bytes their sources; steps the pages of lists that were read.
-	handed, steps int
-	bytes         int64
+	// handed counts those that were handed over, and bytes their sources; failed those that could not be read, and steps the pages of lists that were.
+	handed, failed, steps int
+	bytes                 int64
+	// isNoted says that the state has something new of what fails, which must be kept even if nothing is handed over.
+	isNoted bool
 	// isBrief has lists tell no more of messages than which there are.
 	isBrief bool
 	// turn is the message that may be read where they are read one at a time, and isOver says that this invocation is to read no more.
@@ -112,13 +115,14 @@ func pollMail(call *sdk.Call) error {
 
 // proceed goes on with a run, and ends it when there is nothing left.
 func (p *poll) proceed() error {
+	isNew := p.state.run.IsZero()
 	more, err := p.run()
 	switch {
-	case err != nil && p.handed == 0:
+	case err != nil && isNew && p.handed == 0 && !p.isNoted:
 		return err
-	case err != nil: // what was read is not read again; the next invocation meets the error by itself
-		p.call.Log(abi.Warn, "the run goes on after: "+err.Error())
-		more = true
+	case err != nil: // what was read is not read again; the next invocation begins with what is new, and meets the error by itself
+		p.call.Log(abi.Warn, "the run begins anew after: "+err.Error())
+		p.state.run, more = time.Time{}, true
 	}
 	if more {
 		p.call.More()
@@ -138,47 +142,60 @@ func warnOfIgnored(call *sdk.Call) {
 }
 
 // run goes on with a run, or begins one, until there is nothing left, the cap is reached, or this invocation has handed over enough: more says that.
+// A folder that cannot be read holds up no other; its error comes last.
 func (p *poll) run() (more bool, err error) {
 	s := p.state
 	if s.run.IsZero() {
-		s.run, s.taken = p.now, 0
+		s.run = p.now
 		p.forget()
 		for _, f := range s.folders {
 			f.stage, f.steps = changes, 0
 		}
 	}
+	var failed error
 	for _, name := range p.folders {
-		f, err := p.open(name)
-		if err != nil {
+		more, err := p.readFolder(name)
+		if more || err != nil && !isolated(err) {
+			return more, err
+		}
+		failed = cmp.Or(failed, err)
+	}
+	more, err = p.retry()
+	return more, cmp.Or(err, failed)
+}
+
+// readFolder reads one folder until there is nothing left of it, or this invocation has to end: more says that. At the cap of the run nothing is.
+func (p *poll) readFolder(name string) (more bool, err error) {
+	f, err := p.open(name)
+	if err != nil {
+		return false, err
+	}
+	for f.stage != done {
+		switch {
+		case p.state.taken >= p.most():
+			p.call.Truncate()
+			return false, nil
+		case p.isFull() || p.steps >= maxSteps:
+			return true, nil
+		case f.steps >= maxFolderSteps:
+			p.call.Log(abi.Warn, fmt.Sprintf("the list of %s did not end in %d pages; the next run goes on with it", name, f.steps))
+			p.call.Truncate()
+			f.stage = done
+			continue
+		}
+		p.steps++
+		f.steps++
+		if err := p.step(name, f); err != nil {
 			return false, err
 		}
-		for f.stage != done {
-			switch {
-			case s.taken >= p.most():
-				p.call.Truncate()
-				return p.retry()
-			case p.isFull() || p.steps >= maxSteps:
-				return true, nil
-			case f.steps >= maxFolderSteps:
-				p.call.Log(abi.Warn, fmt.Sprintf("the list of %s did not end in %d pages; the next run goes on with it", name, f.steps))
-				p.call.Truncate()
-				f.stage = done
-				continue
-			}
-			p.steps++
-			f.steps++
-			if err := p.step(name, f); err != nil {
-				return false, err
-			}
-		}
 	}
-	return p.retry()
+	return false, nil
 }
 
 // end ends a run.
 func (p *poll) end() {
 	s := p.state
-	s.run, s.taken, s.isFirst, s.isAlone, s.isCareful, s.hasRisked = time.Time{}, 0, false, false, false, false
+	s.run, s.trouble, s.taken, s.isFirst, s.isAlone, s.isCareful, s.hasRisked = time.Time{}, time.Time{}, 0, false, false, false, false
 }
 
 // most is the cap of the run.

@@ -216,3 +216,58 @@ func TestAMessageThatEndedThePluginThreeTimesIsHandedOverUnread(t *testing.T) {
 		})
 	}
 }
+
+// Each of them may take Graph's patience, and more than one invocation has time for.
+func TestMessagesThatCannotBeReadAreTriedInPieces(t *testing.T) {
+	const one = `{"email_address":"ann@contoso.example","folder":["Inbox"],"max_containers":100}`
+	failing := map[string]any{}
+	for i := range pageful + 1 {
+		failing[fmt.Sprintf("M%02d", i)] = map[string]any{
+			"tries": 1, "since": "2026-01-02T02:00:00Z", "last": "2026-01-02T02:00:00Z", "at": "2026-01-02T01:00:00Z",
+		}
+	}
+	text, err := json.Marshal(failing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := strings.TrimSuffix(polledFolders(0), "}") + `,"failing":` + string(text) + "}"
+	script := []plugintest.Exchange{{Want: `{"op":"graph","link":"L"}`, Reply: `{"status":200,"body":{"value":[]},"delta":"D"}`}}
+	for first := 0; first < pageful; first += together {
+		asked, refused := make([]string, together), make([]string, together)
+		for i := range together {
+			asked[i], refused[i] = get(fmt.Sprintf("M%02d", first+i)), `{"error":{"code":"upstream","message":"503"}}`
+		}
+		script = append(script, plugintest.Exchange{
+			Want:  `{"op":"batch","requests":[` + strings.Join(asked, ",") + `]}`,
+			Reply: `{"replies":[` + strings.Join(refused, ",") + `]}`,
+		})
+	}
+	if result := plugintest.Resume(t, plugin, "mail.poll", one, state, script...); result.Error != nil || !result.More {
+		t.Errorf("%v, more %v", result.Error, result.More)
+	}
+}
+
+// A folder that is made anew has none of the links of the one before.
+func TestLinksOfAFolderThatIsGoneAreForgotten(t *testing.T) {
+	state := strings.Replace(polledFolders(0), `"stage":0,`, `"stage":1,"walks":[{"for":"sweep","left":-1,"at":"2026-01-01T00:00:00Z","link":"W"}],`, 1)
+	state = strings.Replace(state, `"Inbox"`, `"Archive"`, 1)
+	const of = `{"op":"graph","capability":"mail.ingest","method":"GET","path":"/users/{user}/mailFolders/{folder}`
+	result := plugintest.Resume(t, plugin, "mail.poll",
+		`{"email_address":"ann@contoso.example","folder":["Archive"],"get_folder_id":true,"max_containers":100}`, state,
+		plugintest.Exchange{Want: `{"op":"graph","link":"W"}`, Reply: `{"error":{"code":"not_found","message":"404"}}`},
+		plugintest.Exchange{
+			Want: of + `","params":{"folder":"archive","user":"ann@contoso.example"},
+				"query":{"$select":"id,displayName,parentFolderId,childFolderCount"}}`,
+			Reply: `{"status":200,"body":{"id":"G","displayName":"Archive"}}`,
+		},
+		plugintest.Exchange{
+			Want: of + `/messages","params":{"folder":"G","user":"ann@contoso.example"},"query":{"$select":"` + listFields + `",
+				"$filter":"lastModifiedDateTime ge 2026-01-01T00:00:00Z","$orderby":"lastModifiedDateTime","$top":"500"},
+				"headers":{"Prefer":"IdType=\"ImmutableId\""}}`,
+			Reply: `{"status":200,"body":{"value":[]}}`,
+		},
+	)
+	if result.Error != nil {
+		t.Error(result.Error)
+	}
+}

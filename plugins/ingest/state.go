@@ -24,7 +24,9 @@ type state struct {
 	announced *announced
 	// hasRisked says that the present run has read, or was about to read, a message again that has ended the plugin. One is enough for a run.
 	hasRisked bool
-	// run is when the run began that goes on, zero between two; taken is how many messages it has handed over.
+	// trouble is since when runs met messages of which Graph gave none; zero if the last run ended well.
+	trouble time.Time
+	// run is when the run began that goes on, zero between two. taken is how many messages were handed over since one ended well.
 	run     time.Time
 	taken   int
 	folders map[string]*folder
@@ -119,6 +121,7 @@ func readState(call *sdk.Call, user string) (*state, error) {
 	if a := v.Get("announced"); a != nil {
 		s.announced = &announced{listed{id: string(a.GetStringBytes("id")), at: r.time(a, "at")}, a.GetInt("failures")}
 	}
+	s.trouble = r.time(v, "trouble")
 	v.GetObject("folders").Visit(func(name []byte, v *sdk.Value) {
 		f := &folder{
 			id: string(v.GetStringBytes("id")), link: string(v.GetStringBytes("link")), within: v.GetBool("within"),
@@ -184,6 +187,7 @@ func (s *state) object() sdk.Object {
 		putTime(next, "at", a.at)
 		o.Nested("announced", next)
 	}
+	putTime(o, "trouble", s.trouble)
 	return o.Nested("folders", folders).Nested("failing", failures)
 }
 
