@@ -2,27 +2,21 @@ package host
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/postern-dev/postern/abi"
+	"github.com/postern-dev/postern/host/notify"
 	"github.com/postern-dev/postern/manifests"
 )
 
-const (
-	// expiresSoon is how long before its end the receiver's certificate is told of. Those that renew themselves do so earlier.
-	expiresSoon = 7 * 24 * time.Hour
-	// addressInUse is what Windows says of an address that another process has. Its package syscall gives EADDRINUSE a number of its own.
-	addressInUse = syscall.Errno(10048)
-)
+// expiresSoon is how long before its end the receiver's certificate is told of. Those that renew themselves do so earlier.
+const expiresSoon = 7 * 24 * time.Hour
 
 // ReceiverDiagnosis tells whether Graph's notifications could be received.
 type ReceiverDiagnosis struct {
@@ -90,14 +84,13 @@ func (d *ReceiverDiagnosis) certificate(ctx context.Context, h *Host) {
 		d.problem("the receiver of notifications has no certificate: %v", err)
 		return
 	}
-	pair, err := tls.X509KeyPair(chain, key)
+	leaf, isAlone, err := notify.TryCertificate(chain, key)
 	if err != nil {
 		d.problem("the certificate of the receiver cannot be used: %v; put its chain into certificate, in PEM with its own first, "+
 			"and the private key beside it or into private_key", err)
 		return
 	}
-	leaf, now := pair.Leaf, h.config.Now()
-	switch {
+	switch now := h.config.Now(); {
 	case now.After(leaf.NotAfter):
 		d.problem("the certificate of the receiver expired at %s; renew it, and it is picked up within minutes", moment(leaf.NotAfter))
 	case now.Before(leaf.NotBefore):
@@ -109,18 +102,16 @@ func (d *ReceiverDiagnosis) certificate(ctx context.Context, h *Host) {
 	if host := hostOf(d.URL); leaf.VerifyHostname(host) != nil {
 		d.note("the certificate of the receiver is not for %s, which url has: Graph does not accept it, though a proxy in front may", host)
 	}
-	if len(pair.Certificate) == 1 && leaf.CheckSignatureFrom(leaf) != nil {
+	if isAlone {
 		d.note("certificate has the receiver's own alone; put those behind it that it was issued by, which Graph does not look for")
 	}
 }
 
 // address tells whether it can be listened on.
 func (d *ReceiverDiagnosis) address(ctx context.Context) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", d.Listen)
-	switch {
+	switch err := notify.TryListen(ctx, d.Listen); {
 	case err == nil:
-		_ = listener.Close() // nothing was accepted
-	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, addressInUse):
+	case errors.Is(err, notify.ErrInUse):
 		d.note(`another process listens on %s, presumably "postern poll --follow"; if none runs, write another port in listen`, d.Listen)
 	default:
 		d.problem("notifications cannot be received: %v; write in listen an address of this machine, with a port that this user may have", err)
