@@ -35,6 +35,7 @@ func layers() []layer {
 		{"cmd", []string{"host", "internal/durable", "manifests", "abi"}},
 		{"examples/embed", []string{"host", "manifests", "abi"}},
 		{"examples/triggers", []string{"host", "manifests", "abi"}},
+		{"examples/internal", []string{"host", "manifests"}},
 		{"examples/secret-provider", []string{"host/connection/provider"}},
 		{"bench", nil},
 		{"conformance", []string{"host/sandbox/wasm"}}, // the opcodes; the kit knows no more of this host
