@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -16,14 +17,17 @@ func (w *walker) archive(s *source, content []byte) {
 		w.report.problem("an archive that cannot be read")
 		return
 	}
-	isOffice := false
+	// Its list of types comes first as a rule, and not with every program.
+	isOffice := slices.ContainsFunc(r.File[:min(len(r.File), maxMembers)], func(member *zip.File) bool {
+		name := strings.ToLower(member.Name)
+		return name == "[content_types].xml" || name == "mimetype"
+	})
 	for i, member := range r.File {
 		if i == maxMembers {
 			w.report.cut("the members of an archive after the first 500")
 			return
 		}
 		name := strings.ToLower(member.Name)
-		isOffice = isOffice || name == "[content_types].xml" || name == "mimetype"
 		if strings.HasSuffix(name, "/") {
 			continue
 		}
