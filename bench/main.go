@@ -230,7 +230,9 @@ func quantity(v float64, unit string) string {
 		return fmt.Sprintf("%.1f MiB", v/(1<<20))
 	case base == "B":
 		return fmt.Sprintf("%.1f KiB", v/(1<<10))
+	case base == "bytes": // its row says so
+		return fmt.Sprintf("%.0f", v)
 	default:
-		return fmt.Sprintf("%g %s", v, unit)
+		return fmt.Sprintf("%.4g %s", v, unit)
 	}
 }

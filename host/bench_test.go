@@ -102,7 +102,7 @@ func native(transport http.RoundTripper, url, token string) error {
 // BenchmarkCompile admits and compiles each of the project's modules, as the first invocation of a
 // process does.
 func BenchmarkCompile(b *testing.B) {
-	for _, source := range allPlugins() {
+	for _, source := range append(allPlugins(), "../plugins/ingest") {
 		wasm, err := buildModule(source)
 		if err != nil {
 			b.Fatal(err)
